@@ -1,0 +1,123 @@
+// swift-tools-version: 6.2
+// The manifest is the architecture: a row may use only rows below it. See docs/architecture.md.
+import PackageDescription
+
+/// What every Swift target is compiled with. `make` adds `--explicit-target-dependency-import-check error`.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The distribution's C library, seen only by its adapter.
+func library(_ name: String, pkgConfig: String?, apt package: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+func target(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func program(_ name: String, path: String? = nil, uses dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: house)
+}
+
+func tests(of name: String, uses dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: [.byName(name: name), "DaleksTestSupport"] + dependencies,
+        swiftSettings: house
+    )
+}
+
+let ground: [Target.Dependency] = ["DaleksCore", "DaleksSystem"]
+let vocabulary: [Target.Dependency] = ["DaleksJSON", "DaleksHTTP"]
+
+let package = Package(
+    name: "daleks",
+    products: [
+        .executable(name: "daleks", targets: ["daleks"]),
+        .executable(name: "daleksd", targets: ["daleksd"]),
+        .executable(name: "daleks-users", targets: ["daleks-users"]),
+        .executable(name: "daleks-files", targets: ["daleks-files"]),
+    ],
+    targets: [
+        // Programs wire.
+        program("daleksd", path: "daemon", uses: ["DaleksMount", "DaleksVFS", "DaleksSync", "DaleksClient"] + ground),
+        program("daleks", uses: ["DaleksCommands"] + ground),
+        program("daleks-users", uses: ["DaleksUsers"] + ground),
+        program("daleks-files", uses: ["DaleksFiles"] + ground),
+
+        // Product decides.
+        target("DaleksMount", uses: ["DaleksVFS", "DaleksSync", "DaleksFUSE", "DaleksJSON"] + ground),
+        target("DaleksVFS", uses: ["DaleksSync"] + ground),
+        target("DaleksSync", uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary),
+        target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
+        target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),
+        target(
+            "DaleksUsers",
+            uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto"]
+                + ground + vocabulary
+        ),
+        target(
+            "DaleksFiles",
+            uses: [
+                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
+                "DaleksCompression",
+            ] + ground + vocabulary
+        ),
+
+        // Contract speaks: routes, bodies, error codes, and the client that uses them.
+        target("DaleksAPI", uses: ["DaleksCore"] + vocabulary),
+        target("DaleksClient", uses: ["DaleksAPI", "DaleksHTTPClient", "DaleksCrypto"] + ground + vocabulary),
+
+        // Adapters touch C.
+        target("DaleksFUSE", uses: ["CFuse"] + ground),
+        target("DaleksSQLite", uses: ["CSQLite"] + ground),
+        target("DaleksPostgres", uses: ["CPostgres"] + ground),
+        target("DaleksHTTPClient", uses: ["CCurl", "DaleksHTTP"] + ground),
+        target("DaleksHTTPServer", uses: ["CMicroHTTPD"] + ground + vocabulary),
+        target("DaleksCrypto", uses: ["COpenSSL", "CArgon2", "DaleksJSON"] + ground),
+        target("DaleksCompression", uses: ["CZstd"] + ground),
+
+        // C.
+        library("CFuse", pkgConfig: "fuse3", apt: "libfuse3-dev"),
+        library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
+        library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+        library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+        library("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+        library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        library("CSystem", pkgConfig: nil, apt: "libc6-dev"),
+
+        // Ground knows nothing. Core: what things are. JSON and HTTP: how they are spelt. System: the machine.
+        target("DaleksCore", uses: []),
+        target("DaleksJSON", uses: ["DaleksCore"]),
+        target("DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
+        target("DaleksSystem", uses: ["CSystem", "DaleksCore"]),
+
+        // Tests drive each target against the real thing.
+        .target(
+            name: "DaleksTestSupport",
+            dependencies: ground,
+            path: "Tests/Support",
+            swiftSettings: house
+        ),
+        tests(of: "DaleksCore"),
+        tests(of: "DaleksJSON", uses: ["DaleksCore"]),
+        tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
+        tests(of: "DaleksSystem", uses: ["DaleksCore"]),
+        tests(of: "DaleksFUSE", uses: ground),
+        tests(of: "DaleksSQLite", uses: ground),
+        tests(of: "DaleksPostgres", uses: ground),
+        tests(of: "DaleksHTTPClient", uses: ["DaleksHTTP"] + ground),
+        tests(of: "DaleksHTTPServer", uses: ground + vocabulary),
+        tests(of: "DaleksCrypto", uses: ["DaleksJSON"] + ground),
+        tests(of: "DaleksCompression", uses: ground),
+        tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
+    ]
+)

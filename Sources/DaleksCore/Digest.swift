@@ -1,0 +1,45 @@
+/// A SHA-256 value, inline: comparing and hashing one touches no heap.
+public struct Digest: Hashable, Sendable {
+    public let words: InlineWords
+
+    /// Four words, most significant first. A struct and not a tuple so that it is Hashable.
+    public struct InlineWords: Hashable, Sendable {
+        var first: UInt64
+        var second: UInt64
+        var third: UInt64
+        var fourth: UInt64
+    }
+
+    public static let byteCount = 32
+
+    /// Exactly 32 bytes.
+    public init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == Self.byteCount else { return nil }
+        var words: [UInt64] = [0, 0, 0, 0]
+        for (position, byte) in bytes.enumerated() { words[position / 8] = words[position / 8] << 8 | UInt64(byte) }
+        self.words = InlineWords(first: words[0], second: words[1], third: words[2], fourth: words[3])
+    }
+
+    /// Exactly 64 lower-case hexadecimal digits.
+    public init?(_ text: some StringProtocol) {
+        guard text.utf8.count == 64, text.utf8.allSatisfy({ Hex.lowerCaseValue(of: $0) != nil }),
+            let bytes = Hex.decode(text)
+        else { return nil }
+        self.init(bytes: bytes)
+    }
+
+    public var bytes: [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: Self.byteCount) { buffer, count in
+            for (index, word) in [words.first, words.second, words.third, words.fourth].enumerated() {
+                for position in 0..<8 {
+                    buffer[index * 8 + position] = UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * position))
+                }
+            }
+            count = Self.byteCount
+        }
+    }
+}
+
+extension Digest: CustomStringConvertible {
+    public var description: String { Hex.encode(bytes) }
+}
