@@ -21,4 +21,6 @@ enum Shim {
     static func nameThread(_ name: String) { daleks_name_thread(name) }
 
     static func dieWithParent(signal: Int32) -> Int32 { daleks_die_with_parent(signal) }
+
+    static func environment() -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? { daleks_environment() }
 }

@@ -28,3 +28,6 @@ static inline void daleks_name_thread(const char *name) { prctl(PR_SET_NAME, nam
 
 // The process gets this signal when its parent dies.
 static inline int daleks_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+
+// `environ` is a mutable global, which Swift cannot read safely by name.
+static inline char **daleks_environment(void) { return __environ; }
