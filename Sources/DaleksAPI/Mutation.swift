@@ -1,5 +1,4 @@
 public import DaleksCore
-public import DaleksJSON
 
 /// What a device asks the region to do to the tree. One of these is one step that a user could see.
 public enum Mutation: Hashable, Sendable {

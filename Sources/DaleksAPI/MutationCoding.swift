@@ -1,4 +1,4 @@
-public import DaleksCore
+import DaleksCore
 public import DaleksJSON
 
 /// A mutation with its place in the device's order.
