@@ -81,11 +81,41 @@ public enum Files {
         }
     }
 
-    /// Names in a folder but `.` and `..`, as the file system orders them.
+    /// Removes a file, or a folder with all that is in it. Links are removed, not followed; what is missing already is no
+    /// failure. Each level keeps a descriptor open, so it is for the shallow trees that state and tests have.
+    public static func removeTree(_ path: String) throws(Errno) {
+        try removeTree(Array(path.utf8CString), in: FileDescriptor.currentDirectory)
+    }
+
+    /// `name` ends with its NUL, and need not be UTF-8.
+    private static func removeTree(_ name: [CChar], in folder: Int32) throws(Errno) {
+        if unlinkat(folder, name, 0) == 0 { return }
+        let error = Errno.last
+        switch error {
+        case .noEntry: return
+        case .isDirectory, .notPermitted: break
+        default: throw error
+        }
+        do throws(Errno) {
+            let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+            let inside = FileDescriptor(owning: try retryingInterrupts { Shim.openat(folder, name, flags, 0) })
+            for entry in try rawEntries(of: "/proc/self/fd/\(inside.raw)") { try removeTree(entry, in: inside.raw) }
+        } catch .notDirectory {
+            // A file that the folder above does not let us remove.
+            throw error
+        }
+        try checking { unlinkat(folder, name, AT_REMOVEDIR) }
+    }
+
+    /// Names in a folder but `.` and `..`, as the file system orders them. One that is not UTF-8 is shown repaired.
     public static func entries(of folder: String) throws(Errno) -> [String] {
+        try rawEntries(of: folder).map { name in String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) }
+    }
+
+    private static func rawEntries(of folder: String) throws(Errno) -> [[CChar]] {
         guard let stream = opendir(folder) else { throw Errno.last }
         defer { closedir(stream) }
-        var names: [String] = []
+        var names: [[CChar]] = []
         while true {
             // A null without an error is the end.
             errno = 0
@@ -95,9 +125,9 @@ public enum Files {
                 return names
             }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+                raw.prefix { $0 != 0 }.map(CChar.init(bitPattern:)) + [0]
             }
-            if name != ".", name != ".." { names.append(name) }
+            if name != [46, 0], name != [46, 46, 0] { names.append(name) }
         }
     }
 

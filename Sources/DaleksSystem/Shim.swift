@@ -2,7 +2,7 @@ import CSystem
 
 /// The one door to CSystem: see its header for why.
 enum Shim {
-    static func openat(_ directory: Int32, _ path: String, _ flags: Int32, _ mode: UInt32) -> Int32 {
+    static func openat(_ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, _ mode: UInt32) -> Int32 {
         daleks_openat(directory, path, flags, mode)
     }
 
