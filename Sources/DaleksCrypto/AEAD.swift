@@ -49,7 +49,10 @@ private struct CipherContext: ~Copyable {
     private let encrypts: Bool
 
     init(key: [UInt8], nonce: [UInt8], encrypts: Bool) {
-        precondition(key.count == AEAD.keyBytes && nonce.count == 12, "AES-256-GCM has keys of 32 and nonces of 12 bytes")
+        precondition(
+            key.count == AEAD.keyBytes && nonce.count == 12,
+            "AES-256-GCM has keys of 32 and nonces of 12 bytes"
+        )
         guard let raw = EVP_CIPHER_CTX_new() else { preconditionFailure("no memory for a cipher") }
         self.raw = raw
         self.encrypts = encrypts

@@ -14,7 +14,8 @@ public enum Argon2id {
 
         /// Nil outside of what `Limits.Crypto` lets a check cost.
         public init?(memory: UInt32, passes: UInt32, lanes: UInt32) {
-            guard (1...Limits.Crypto.argonLanesMax).contains(lanes), (1...Limits.Crypto.argonPassesMax).contains(passes),
+            guard (1...Limits.Crypto.argonLanesMax).contains(lanes),
+                (1...Limits.Crypto.argonPassesMax).contains(passes),
                 (8 * lanes...Limits.Crypto.argonMemoryMax).contains(memory)
             else { return nil }
             self.init(checkedMemory: memory, passes: passes, lanes: lanes)

@@ -17,7 +17,8 @@ public final class SigningKey: Sendable {
     }
 
     /// A new key: P-256, or RSA with 3072 bits unless told otherwise (RSA takes up to a second).
-    public static func generate(_ algorithm: SignatureAlgorithm, rsaBits: Int = 3_072) throws(CryptoError) -> SigningKey {
+    public static func generate(_ algorithm: SignatureAlgorithm, rsaBits: Int = 3_072) throws(CryptoError) -> SigningKey
+    {
         let context = try KeyContext(type: algorithm == .es256 ? "EC" : "RSA")
         guard EVP_PKEY_keygen_init(context.raw) == 1 else { throw LibraryErrors.failure("making a key") }
         switch algorithm {
