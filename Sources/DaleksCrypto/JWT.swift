@@ -17,12 +17,10 @@ public enum JWT {
 
     /// Checks everything there is to check; what it returns may be believed.
     ///
-    /// - Parameters:
-    ///   - keys: The key of this name for this algorithm, from the issuer's set. It is asked before anything of the
-    ///     token is proved, so it must not do work without bound for names it does not know.
-    ///   - type: What `typ` must say (`at+jwt`), with or without `application/` in front.
-    ///   - leeway: How far the issuer's clock may differ from ours.
-    ///   - audience: Who we are: `aud` must name it.
+    /// `keys` finds the key of this name for this algorithm in the issuer's set. It is asked before anything of the
+    /// token is proved, so it must not do work without bound for names it does not know. `type` is what `typ` must say
+    /// (`at+jwt`), with or without `application/` in front. `leeway` is how far the issuer's clock may differ from
+    /// ours. `audience` is who we are: `aud` must name it.
     public static func verify(
         _ text: String,
         keys: (_ kid: String, _ algorithm: SignatureAlgorithm) -> VerificationKey?,
