@@ -20,14 +20,14 @@ struct TreeDraft {
     private var chunks: [Digest: Int?] = [:]
 
     // What is to be written, each in the order in which it first changed.
-    private(set) var changedNodes: [NodeID] = []
+    private var changedNodes: [NodeID] = []
     private var isNodeChanged: Set<NodeID> = []
-    private(set) var changedEntries: [EntryKey] = []
+    private var changedEntries: [EntryKey] = []
     private var isEntryChanged: Set<EntryKey> = []
-    private(set) var newManifests: [StoredManifest.Key] = []
+    private var newManifests: [StoredManifest.Key] = []
     private(set) var supersededManifests: [StoredManifest.Key] = []
     /// Pages made here, under numbers that count down from -1 until their rows exist.
-    private(set) var newPages: [Int64] = []
+    private var newPages: [Int64] = []
     /// How many more spans of pages name a chunk than before.
     private(set) var newReferences: [Digest: Int] = [:]
     private(set) var changes: [Change] = []
@@ -132,6 +132,17 @@ struct TreeDraft {
     mutating func account(bytes: Int64 = 0, files: Int64 = 0) {
         tree.bytesUsed += bytes
         tree.filesUsed += files
+    }
+
+    // MARK: What to write
+
+    var nodesToSave: [StoredNode] { changedNodes.compactMap { nodes[$0] ?? nil } }
+    var entriesToSave: [(key: EntryKey, node: NodeID?)] { changedEntries.map { ($0, entries[$0] ?? nil) } }
+    var pagesToSave: [(number: Int64, page: ManifestPage)] {
+        newPages.compactMap { number in pages[number].map { (number, $0) } }
+    }
+    var manifestsToSave: [(key: StoredManifest.Key, manifest: StoredManifest)] {
+        newManifests.compactMap { key in manifests[key].map { (key, $0) } }
     }
 
     /// Ends an operation that succeeded: it takes its sequence and goes into the feed.
