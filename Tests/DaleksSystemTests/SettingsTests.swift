@@ -101,7 +101,10 @@ import Testing
         #expect(try !load(["--foreground=off"]).flag("foreground"))
         #expect(try !load(["--no-color"]).flag("color"))
         #expect(try !load([], environment: ["DALEKS_COLOR": "0"]).flag("color"))
-        #expect(refusal(["--foreground=maybe"]) == "--foreground: \"maybe\" is neither true nor false (from flag --foreground)")
+        #expect(
+            refusal(["--foreground=maybe"])
+                == "--foreground: \"maybe\" is neither true nor false (from flag --foreground)"
+        )
         #expect(refusal(["--no-color=1"]) == "--no-color takes no value")
         #expect(refusal(["--no-port"]).hasPrefix("unknown option --no-port"))
     }
@@ -164,7 +167,9 @@ import Testing
     @Test func `values are checked wherever they come from, and the error says where`() throws {
         let folder = ScratchFolder()
         let file = try folder.write("\n# a comment\nport = eighty\n", to: "bad.conf")
-        #expect(refusal(["--port", "70000"]) == "--port: \"70000\" is not a whole number from 0 to 65535 (from flag --port)")
+        #expect(
+            refusal(["--port", "70000"]) == "--port: \"70000\" is not a whole number from 0 to 65535 (from flag --port)"
+        )
         #expect(
             refusal([], environment: ["DALEKS_PORT": "x"])
                 == "--port: \"x\" is not a whole number from 0 to 65535 (from environment DALEKS_PORT)"
@@ -227,7 +232,8 @@ import Testing
         for expected in [
             "  --port N\n        Where to listen.\n        Default: 8080. Environment: DALEKS_PORT.",
             "  --users-url URL\n        Where the users service is.\n        Environment: DALEKS_USERS_URL.",
-            "  -o OPTS, --option OPTS\n", "May be repeated.", "  --[no-]color\n", "  --foreground\n", "  --mode fast|safe\n",
+            "  -o OPTS, --option OPTS\n", "May be repeated.", "  --[no-]color\n", "  --foreground\n",
+            "  --mode fast|safe\n",
             "  --config FILE\n", "  --print-config\n", "  -h, --help\n", "  --version\n", "Default: 64MiB.",
         ] {
             #expect(help.contains(expected), "\(expected)")
@@ -247,7 +253,10 @@ import Testing
 
     @Test func `--print-config shows every setting, its origin, and no secret`() throws {
         let text = try printed(
-            ["--print-config", "--token=hunter2", "--users-url", "postgres://me:hunter3@host/db", "-o", "a", "-o", "b \"c\""],
+            [
+                "--print-config", "--token=hunter2", "--users-url", "postgres://me:hunter3@host/db", "-o", "a", "-o",
+                "b \"c\"",
+            ],
             environment: ["DALEKS_PIN": "1234", "DALEKS_FOREGROUND": "1"]
         )
         #expect(
