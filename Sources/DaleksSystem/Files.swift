@@ -109,7 +109,9 @@ public enum Files {
 
     /// Names in a folder but `.` and `..`, as the file system orders them. One that is not UTF-8 is shown repaired.
     public static func entries(of folder: String) throws(Errno) -> [String] {
-        try rawEntries(of: folder).map { name in String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) }
+        try rawEntries(of: folder).map { name in
+            String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        }
     }
 
     private static func rawEntries(of folder: String) throws(Errno) -> [[CChar]] {

@@ -5,7 +5,9 @@
 /// other, so the count it reports is always the sum of the buckets it saw.
 public final class Histogram: Sendable {
     /// From half a millisecond, which the local database takes, to half a minute, where requests end.
-    public static let latencySeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+    public static let latencySeconds = [
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+    ]
 
     /// From a small reply to the largest span a few times over.
     public static let sizeBytes = [256.0, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216]
