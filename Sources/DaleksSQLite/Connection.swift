@@ -71,6 +71,7 @@ public struct Connection: ~Copyable {
 
     /// A part that can fail alone: when the closure throws, what it did is undone and the transaction goes on, unless
     /// SQLite had to roll all of it back (a full disk, an interruption); then the next statement says so.
+    @discardableResult
     public borrowing func savepoint<Result>(_ body: (borrowing Connection) throws -> Result) throws -> Result {
         let handle = handle
         return try handle.savepoint { try body(Connection(handle)) }
