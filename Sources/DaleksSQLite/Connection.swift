@@ -4,6 +4,9 @@ public struct Connection: ~Copyable {
 
     init(_ handle: Handle) { self.handle = handle }
 
+    // Empty, and needed: without it the optimizer of Swift 6.3.1 crashes where it inlines the making of this value.
+    deinit {}
+
     /// Runs a statement that gives no rows; the count of changed rows.
     @discardableResult
     public borrowing func execute(_ sql: SQL, _ bindings: [Value] = []) throws(SQLiteError) -> Int {
