@@ -75,6 +75,7 @@ public final class Database: Sendable {
     ///
     /// An `.ioError` from `.full` whose message speaks of the log means: committed and seen by readers, but a power cut
     /// may take it back. The database then refuses all further writes, since nothing can be promised any more.
+    @discardableResult
     public func write<Result>(
         _ durability: Durability = .normal,
         _ body: (borrowing Connection) throws -> Result
