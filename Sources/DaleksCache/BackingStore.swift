@@ -34,7 +34,8 @@ public final class BackingStore: Sendable {
     }
 
     /// Size and modification time of the node's file, or nil where there is none.
-    public func status(of inode: Inode) throws(Errno) -> (size: Int64, modifiedSeconds: Int, modifiedNanoseconds: Int)? {
+    public func status(of inode: Inode) throws(Errno) -> (size: Int64, modifiedSeconds: Int, modifiedNanoseconds: Int)?
+    {
         var result = stat()
         if lstat(path(of: inode), &result) == -1 {
             let error = Errno.last

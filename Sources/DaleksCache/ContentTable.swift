@@ -13,15 +13,15 @@ public enum ContentTable {
     public static func states(
         of node: Inode,
         in db: borrowing Connection
-    ) throws(SQLiteError) -> [(span: Int, state: State)] {
+    ) throws -> [(span: Int, state: State)] {
         try db.query(
             "SELECT span, state FROM spans WHERE node = ?1 ORDER BY span",
             [.integer(node.column)]
-        ) { row throws(SQLiteError) in
-            guard let state = State(rawValue: row.int64(1)) else {
-                throw SQLiteError.corrupt("a span in an unknown state", sql: "spans")
+        ) { row in
+            guard let state = State(rawValue: try row.int64(1)) else {
+                throw SQLiteError(.corrupt, "a span in an unknown state", sql: "spans")
             }
-            return (Int(row.int64(0)), state)
+            return (Int(try row.int64(0)), state)
         }
     }
 
@@ -30,7 +30,7 @@ public enum ContentTable {
         spans: some Sequence<Int>,
         of node: Inode,
         in db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         for span in spans {
             try db.execute(
                 """
@@ -43,12 +43,12 @@ public enum ContentTable {
     }
 
     /// Everything that is here was written here now, as far as the region is concerned.
-    public static func dirtyAll(of node: Inode, in db: borrowing Connection) throws(SQLiteError) {
+    public static func dirtyAll(of node: Inode, in db: borrowing Connection) throws {
         try db.execute("UPDATE spans SET state = 2 WHERE node = ?1", [.integer(node.column)])
     }
 
     /// Forgets spans from an index on: the file was cut there.
-    public static func drop(from span: Int, of node: Inode, in db: borrowing Connection) throws(SQLiteError) {
+    public static func drop(from span: Int, of node: Inode, in db: borrowing Connection) throws {
         try db.execute(
             "DELETE FROM spans WHERE node = ?1 AND span >= ?2",
             [.integer(node.column), .integer(Int64(span))]
@@ -56,16 +56,16 @@ public enum ContentTable {
     }
 
     /// Forgets what is clean: the region has newer bytes, or the space is wanted.
-    public static func dropClean(of node: Inode, in db: borrowing Connection) throws(SQLiteError) {
+    public static func dropClean(of node: Inode, in db: borrowing Connection) throws {
         try db.execute("DELETE FROM spans WHERE node = ?1 AND state = 1", [.integer(node.column)])
     }
 
     /// Whether bytes were written here that the region has not acknowledged.
-    public static func isDirty(_ node: Inode, in db: borrowing Connection) throws(SQLiteError) -> Bool {
+    public static func isDirty(_ node: Inode, in db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM spans WHERE node = ?1 AND state = 2 LIMIT 1", [.integer(node.column)])
     }
 
-    public static func dirtyNodes(in db: borrowing Connection) throws(SQLiteError) -> [Inode] {
-        try db.query("SELECT DISTINCT node FROM spans WHERE state = 2", []) { row in Inode(column: row.int64(0)) }
+    public static func dirtyNodes(in db: borrowing Connection) throws -> [Inode] {
+        try db.query("SELECT DISTINCT node FROM spans WHERE state = 2", []) { row in Inode(column: try row.int64(0)) }
     }
 }

@@ -7,12 +7,14 @@ public enum EntryTable {
         _ name: Name,
         in parent: Inode,
         _ db: borrowing Connection
-    ) throws(SQLiteError) -> LocalNode? {
+    ) throws -> LocalNode? {
         try db.first(
-            """
-            SELECT \(NodeTable.columns) FROM entries JOIN nodes ON nodes.inode = entries.node
-            WHERE entries.parent = ?1 AND entries.name = ?2
-            """,
+            SQL(
+                """
+                SELECT \(NodeTable.columns) FROM entries JOIN nodes ON nodes.inode = entries.node
+                WHERE entries.parent = ?1 AND entries.name = ?2
+                """
+            ),
             [.integer(parent.column), .name(name)],
             NodeTable.decode
         )
@@ -23,14 +25,14 @@ public enum EntryTable {
         in parent: Inode,
         node: Inode,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         try db.execute(
             "INSERT INTO entries (parent, name, node) VALUES (?1, ?2, ?3)",
             [.integer(parent.column), .name(name), .integer(node.column)]
         )
     }
 
-    public static func delete(_ name: Name, in parent: Inode, _ db: borrowing Connection) throws(SQLiteError) {
+    public static func delete(_ name: Name, in parent: Inode, _ db: borrowing Connection) throws {
         try db.execute(
             "DELETE FROM entries WHERE parent = ?1 AND name = ?2",
             [.integer(parent.column), .name(name)]
@@ -43,20 +45,22 @@ public enum EntryTable {
         after position: Int64,
         limit: Int,
         _ db: borrowing Connection
-    ) throws(SQLiteError) -> [LocalEntry] {
+    ) throws -> [LocalEntry] {
         try db.query(
-            """
-            SELECT entries.position, entries.name, \(NodeTable.columns)
-            FROM entries JOIN nodes ON nodes.inode = entries.node
-            WHERE entries.parent = ?1 AND entries.position > ?2 ORDER BY entries.position LIMIT ?3
-            """,
+            SQL(
+                """
+                SELECT entries.position, entries.name, \(NodeTable.columns)
+                FROM entries JOIN nodes ON nodes.inode = entries.node
+                WHERE entries.parent = ?1 AND entries.position > ?2 ORDER BY entries.position LIMIT ?3
+                """
+            ),
             [.integer(parent.column), .integer(position), .integer(Int64(limit))]
-        ) { row throws(SQLiteError) in
-            LocalEntry(position: row.int64(0), name: try row.name(1), node: try NodeTable.decode(row, from: 2))
+        ) { row in
+            LocalEntry(position: try row.int64(0), name: try row.name(1), node: try NodeTable.decode(row, from: 2))
         }
     }
 
-    public static func isEmpty(_ parent: Inode, _ db: borrowing Connection) throws(SQLiteError) -> Bool {
+    public static func isEmpty(_ parent: Inode, _ db: borrowing Connection) throws -> Bool {
         try !db.exists("SELECT 1 FROM entries WHERE parent = ?1 LIMIT 1", [.integer(parent.column)])
     }
 
@@ -64,10 +68,10 @@ public enum EntryTable {
     public static func places(
         of node: Inode,
         _ db: borrowing Connection
-    ) throws(SQLiteError) -> [(parent: Inode, name: Name)] {
+    ) throws -> [(parent: Inode, name: Name)] {
         try db.query(
             "SELECT parent, name FROM entries WHERE node = ?1",
             [.integer(node.column)]
-        ) { row throws(SQLiteError) in (Inode(column: row.int64(0)), try row.name(1)) }
+        ) { row in (Inode(column: try row.int64(0)), try row.name(1)) }
     }
 }

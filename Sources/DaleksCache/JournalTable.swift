@@ -41,7 +41,7 @@ public enum JournalTable {
         _ subjects: Subjects,
         body: [UInt8]?,
         in db: borrowing Connection
-    ) throws(SQLiteError) -> Int64 {
+    ) throws -> Int64 {
         try db.execute(
             "INSERT INTO journal (kind, node, parent, other_parent, replaced, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             [.integer(kind.rawValue)] + values(of: subjects) + [body.map { .blob($0) } ?? .null]
@@ -50,7 +50,7 @@ public enum JournalTable {
     }
 
     /// Rows after a place, in order.
-    public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws(SQLiteError) -> [Row] {
+    public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
             SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
@@ -62,7 +62,7 @@ public enum JournalTable {
     }
 
     /// Rows that were sent and not answered, in the order of their numbers.
-    public static func numbered(limit: Int, in db: borrowing Connection) throws(SQLiteError) -> [Row] {
+    public static func numbered(limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
             SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
@@ -74,7 +74,7 @@ public enum JournalTable {
     }
 
     /// Pending rows that make, name or take away entries of a folder.
-    public static func rows(in folder: Inode, in db: borrowing Connection) throws(SQLiteError) -> [Row] {
+    public static func rows(in folder: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
             SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
@@ -86,7 +86,7 @@ public enum JournalTable {
     }
 
     /// Takes numbers back: what had them did not run, and goes out again under new ones.
-    public static func renumber(place: Int64, in db: borrowing Connection) throws(SQLiteError) {
+    public static func renumber(place: Int64, in db: borrowing Connection) throws {
         try db.execute("UPDATE journal SET sequence = NULL WHERE place = ?1", [.integer(place)])
     }
 
@@ -96,7 +96,7 @@ public enum JournalTable {
         _ subjects: Subjects,
         body: [UInt8]?,
         in db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         try db.execute(
             """
             UPDATE journal SET sequence = NULL, node = ?2, parent = ?3, other_parent = ?4, replaced = ?5, body = ?6
@@ -107,16 +107,16 @@ public enum JournalTable {
     }
 
     /// Takes away everything about a node that was not sent.
-    public static func deleteUnsent(of node: Inode, in db: borrowing Connection) throws(SQLiteError) {
+    public static func deleteUnsent(of node: Inode, in db: borrowing Connection) throws {
         try db.execute("DELETE FROM journal WHERE node = ?1 AND sequence IS NULL", [.integer(node.column)])
     }
 
-    public static func find(place: Int64, in db: borrowing Connection) throws(SQLiteError) -> Row? {
+    public static func find(place: Int64, in db: borrowing Connection) throws -> Row? {
         try page(after: place - 1, limit: 1, in: db).first { $0.place == place }
     }
 
     /// The last row about a node, if it is a commit that is not under way: further writes can still ride on it.
-    public static func openCommit(of node: Inode, in db: borrowing Connection) throws(SQLiteError) -> Int64? {
+    public static func openCommit(of node: Inode, in db: borrowing Connection) throws -> Int64? {
         let last = try db.query(
             """
             SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
@@ -129,7 +129,7 @@ public enum JournalTable {
         return last.place
     }
 
-    public static func setBody(_ body: [UInt8], at place: Int64, in db: borrowing Connection) throws(SQLiteError) {
+    public static func setBody(_ body: [UInt8], at place: Int64, in db: borrowing Connection) throws {
         try db.execute("UPDATE journal SET body = ?2 WHERE place = ?1", [.integer(place), .blob(body)])
     }
 
@@ -139,42 +139,42 @@ public enum JournalTable {
         body: [UInt8],
         at place: Int64,
         in db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         try db.execute(
             "UPDATE journal SET sequence = ?2, body = ?3 WHERE place = ?1",
             [.integer(place), .integer(sequence), .blob(body)]
         )
     }
 
-    public static func delete(place: Int64, in db: borrowing Connection) throws(SQLiteError) {
+    public static func delete(place: Int64, in db: borrowing Connection) throws {
         try db.execute("DELETE FROM journal WHERE place = ?1", [.integer(place)])
     }
 
-    public static func count(in db: borrowing Connection) throws(SQLiteError) -> Int64 {
-        try db.first("SELECT count(*) FROM journal", []) { row in row.int64(0) } ?? 0
+    public static func count(in db: borrowing Connection) throws -> Int64 {
+        try db.first("SELECT count(*) FROM journal", []) { row in try row.int64(0) } ?? 0
     }
 
     /// Whether operations are pending that name the node itself.
-    public static func isPending(_ node: Inode, in db: borrowing Connection) throws(SQLiteError) -> Bool {
+    public static func isPending(_ node: Inode, in db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM journal WHERE node = ?1 LIMIT 1", [.integer(node.column)])
     }
 
     /// Whether operations are pending that change the folder's entries.
-    public static func isPending(in folder: Inode, in db: borrowing Connection) throws(SQLiteError) -> Bool {
+    public static func isPending(in folder: Inode, in db: borrowing Connection) throws -> Bool {
         let bindings: [Value] = [.integer(folder.column)]
         if try db.exists("SELECT 1 FROM journal WHERE parent = ?1 LIMIT 1", bindings) { return true }
         return try db.exists("SELECT 1 FROM journal WHERE other_parent = ?1 LIMIT 1", bindings)
     }
 
     /// Whether any pending operation needs the node to stay known.
-    public static func isConcerned(_ node: Inode, in db: borrowing Connection) throws(SQLiteError) -> Bool {
+    public static func isConcerned(_ node: Inode, in db: borrowing Connection) throws -> Bool {
         if try isPending(node, in: db) { return true }
         if try isPending(in: node, in: db) { return true }
         return try db.exists("SELECT 1 FROM journal WHERE replaced = ?1 LIMIT 1", [.integer(node.column)])
     }
 
     /// Content that was never sent and that nobody will ever ask for.
-    public static func deleteUnsentCommits(of node: Inode, in db: borrowing Connection) throws(SQLiteError) {
+    public static func deleteUnsentCommits(of node: Inode, in db: borrowing Connection) throws {
         try db.execute(
             "DELETE FROM journal WHERE node = ?1 AND kind = 2 AND sequence IS NULL",
             [.integer(node.column)]
@@ -190,21 +190,21 @@ public enum JournalTable {
         ]
     }
 
-    private static func decode(_ row: borrowing DaleksSQLite.Row) throws(SQLiteError) -> Row {
-        guard let kind = Kind(rawValue: row.int64(2)) else {
-            throw SQLiteError.corrupt("a journal row of an unknown kind", sql: "journal")
+    private static func decode(_ row: borrowing DaleksSQLite.Row) throws -> Row {
+        guard let kind = Kind(rawValue: try row.int64(2)) else {
+            throw SQLiteError(.corrupt, "a journal row of an unknown kind", sql: "journal")
         }
         return Row(
-            place: row.int64(0),
-            sequence: row.optionalInt64(1),
+            place: try row.int64(0),
+            sequence: try row.optionalInt64(1),
             kind: kind,
             subjects: Subjects(
-                node: Inode(column: row.int64(3)),
-                parent: row.optionalInt64(4).map(Inode.init(column:)),
-                otherParent: row.optionalInt64(5).map(Inode.init(column:)),
-                replaced: row.optionalInt64(6).map(Inode.init(column:))
+                node: Inode(column: try row.int64(3)),
+                parent: try row.optionalInt64(4).map(Inode.init(column:)),
+                otherParent: try row.optionalInt64(5).map(Inode.init(column:)),
+                replaced: try row.optionalInt64(6).map(Inode.init(column:))
             ),
-            body: row.optionalBlob(7)
+            body: try row.optionalBlob(7)
         )
     }
 }

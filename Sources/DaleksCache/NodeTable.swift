@@ -9,16 +9,19 @@ public enum NodeTable {
         nodes.listed, nodes.stale
         """
 
-    public static func find(_ inode: Inode, in db: borrowing Connection) throws(SQLiteError) -> LocalNode? {
-        try db.first("SELECT \(columns) FROM nodes WHERE inode = ?1", [.integer(inode.column)], decode)
+    private static let inodeQuery = SQL("SELECT \(columns) FROM nodes WHERE inode = ?1")
+    private static let idQuery = SQL("SELECT \(columns) FROM nodes WHERE id = ?1")
+
+    public static func find(_ inode: Inode, in db: borrowing Connection) throws -> LocalNode? {
+        try db.first(inodeQuery, [.integer(inode.column)], decode)
     }
 
-    public static func find(_ id: NodeID, in db: borrowing Connection) throws(SQLiteError) -> LocalNode? {
-        try db.first("SELECT \(columns) FROM nodes WHERE id = ?1", [.id(id)], decode)
+    public static func find(_ id: NodeID, in db: borrowing Connection) throws -> LocalNode? {
+        try db.first(idQuery, [.id(id)], decode)
     }
 
     /// Adds a row and tells the inode it got; the one in `node` is ignored unless it is the root's.
-    public static func insert(_ node: LocalNode, in db: borrowing Connection) throws(SQLiteError) -> Inode {
+    public static func insert(_ node: LocalNode, in db: borrowing Connection) throws -> Inode {
         let inode: Value = node.inode == .root ? .integer(1) : .null
         try db.execute(
             """
@@ -32,7 +35,7 @@ public enum NodeTable {
     }
 
     /// Writes every column of the row with this node's inode.
-    public static func update(_ node: LocalNode, in db: borrowing Connection) throws(SQLiteError) {
+    public static func update(_ node: LocalNode, in db: borrowing Connection) throws {
         try db.execute(
             """
             UPDATE nodes SET id = ?2, kind = ?3, mode = ?4, uid = ?5, gid = ?6, atime = ?7, mtime = ?8, ctime = ?9,
@@ -45,33 +48,35 @@ public enum NodeTable {
     }
 
     /// Forgets a node that no entry names. Its spans and manifest go with it.
-    public static func delete(_ inode: Inode, in db: borrowing Connection) throws(SQLiteError) {
+    public static func delete(_ inode: Inode, in db: borrowing Connection) throws {
         try db.execute("DELETE FROM nodes WHERE inode = ?1", [.integer(inode.column)])
     }
 
     /// Nodes for which a remote change was held back and of which no operation is pending any more.
-    public static func staleAndSettled(limit: Int, in db: borrowing Connection) throws(SQLiteError) -> [LocalNode] {
+    public static func staleAndSettled(limit: Int, in db: borrowing Connection) throws -> [LocalNode] {
         try db.query(
-            """
-            SELECT \(columns) FROM nodes WHERE stale
-               AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.node = nodes.inode)
-               AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.parent = nodes.inode)
-               AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.other_parent = nodes.inode)
-            LIMIT ?1
-            """,
+            SQL(
+                """
+                SELECT \(columns) FROM nodes WHERE stale
+                   AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.node = nodes.inode)
+                   AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.parent = nodes.inode)
+                   AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.other_parent = nodes.inode)
+                LIMIT ?1
+                """
+            ),
             [.integer(Int64(limit))],
             decode
         )
     }
 
     /// Makes nothing certain any more: the feed was lost, and everything has to be asked again.
-    public static func distrustAll(in db: borrowing Connection) throws(SQLiteError) {
+    public static func distrustAll(in db: borrowing Connection) throws {
         try db.execute("UPDATE nodes SET complete = 0, listed = 0, stale = 1 WHERE kind = 2 AND revision > 0")
         try db.execute("UPDATE nodes SET stale = 1 WHERE kind <> 2 AND revision > 0")
     }
 
     /// Nodes whose last name went while they were open, or whose daemon died then: nothing can reach them.
-    public static func unreachable(limit: Int, in db: borrowing Connection) throws(SQLiteError) -> [Inode] {
+    public static func unreachable(limit: Int, in db: borrowing Connection) throws -> [Inode] {
         try db.query(
             """
             SELECT inode FROM nodes WHERE inode <> 1
@@ -81,38 +86,38 @@ public enum NodeTable {
             LIMIT ?1
             """,
             [.integer(Int64(limit))]
-        ) { row in Inode(column: row.int64(0)) }
+        ) { row in Inode(column: try row.int64(0)) }
     }
 
-    static func decode(_ row: borrowing Row) throws(SQLiteError) -> LocalNode {
+    static func decode(_ row: borrowing Row) throws -> LocalNode {
         try decode(row, from: 0)
     }
 
-    static func decode(_ row: borrowing Row, from first: Int32) throws(SQLiteError) -> LocalNode {
-        guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: row.int64(first + 2))) else {
-            throw SQLiteError.corrupt("a node of an unknown kind", sql: "nodes")
+    static func decode(_ row: borrowing Row, from first: Int) throws -> LocalNode {
+        guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 2))) else {
+            throw SQLiteError(.corrupt, "a node of an unknown kind", sql: "nodes")
         }
         return LocalNode(
-            inode: Inode(column: row.int64(first)),
+            inode: Inode(column: try row.int64(first)),
             id: try row.identifier(first + 1),
             attributes: Attributes(
                 kind: kind,
-                mode: UInt32(truncatingIfNeeded: row.int64(first + 3)),
-                uid: UInt32(truncatingIfNeeded: row.int64(first + 4)),
-                gid: UInt32(truncatingIfNeeded: row.int64(first + 5)),
-                accessed: Timestamp(nanoseconds: row.int64(first + 6)),
-                modified: Timestamp(nanoseconds: row.int64(first + 7)),
-                changed: Timestamp(nanoseconds: row.int64(first + 8)),
-                size: row.int64(first + 9),
-                links: UInt32(truncatingIfNeeded: row.int64(first + 10))
+                mode: UInt32(truncatingIfNeeded: try row.int64(first + 3)),
+                uid: UInt32(truncatingIfNeeded: try row.int64(first + 4)),
+                gid: UInt32(truncatingIfNeeded: try row.int64(first + 5)),
+                accessed: Timestamp(nanoseconds: try row.int64(first + 6)),
+                modified: Timestamp(nanoseconds: try row.int64(first + 7)),
+                changed: Timestamp(nanoseconds: try row.int64(first + 8)),
+                size: try row.int64(first + 9),
+                links: UInt32(truncatingIfNeeded: try row.int64(first + 10))
             ),
-            revision: row.int64(first + 11),
-            content: row.int64(first + 12),
-            contentSize: row.int64(first + 13),
-            target: row.optionalBlob(first + 14),
-            isComplete: row.int64(first + 15) != 0,
-            listed: row.int64(first + 16),
-            isStale: row.int64(first + 17) != 0
+            revision: try row.int64(first + 11),
+            content: try row.int64(first + 12),
+            contentSize: try row.int64(first + 13),
+            target: try row.optionalBlob(first + 14),
+            isComplete: try row.int64(first + 15) != 0,
+            listed: try row.int64(first + 16),
+            isStale: try row.int64(first + 17) != 0
         )
     }
 

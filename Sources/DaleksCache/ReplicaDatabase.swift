@@ -9,7 +9,7 @@ public enum ReplicaDatabase {
     public static func open(at path: String, logger: Logger) throws(SQLiteError) -> Database {
         try Database.open(
             path: path,
-            configuration: Database.Configuration(applicationID: applicationID, readerCount: 4),
+            configuration: DatabaseConfiguration(applicationID: applicationID, readerCount: 4),
             migrations: migrations,
             logger: logger
         )

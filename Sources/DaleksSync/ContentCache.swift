@@ -1,7 +1,7 @@
-public import DaleksCache
+import DaleksCache
 import DaleksCore
 import DaleksSQLite
-public import DaleksSystem
+import DaleksSystem
 
 /// The files that somebody works with now: at most one `FileContent` for each inode.
 ///
@@ -82,7 +82,7 @@ final class ContentCache: Sendable {
     var allLoaded: [FileContent] { state.withLock { $0.slots.values.map(\.content) } }
 
     private func load(_ inode: Inode) throws(Errno) -> FileContent {
-        let (node, spans) = try database.reading { db throws(SQLiteError) in
+        let (node, spans) = try database.reading { db throws in
             (try NodeTable.find(inode, in: db), try ContentTable.states(of: inode, in: db))
         }
         guard let node else { throw .noEntry }
@@ -94,7 +94,7 @@ final class ContentCache: Sendable {
             backing: try store.open(inode),
             time: time,
             markDirty: { inode, spans throws(Errno) in
-                try database.writing { db throws(SQLiteError) in
+                try database.writing { db throws in
                     try ContentTable.set(.dirty, spans: spans, of: inode, in: db)
                 }
             }

@@ -1,6 +1,5 @@
 import DaleksCore
 import DaleksSystem
-import Glibc
 
 /// A file at one instant, for as long as it takes to upload it: which spans it had changed, how large it was, and
 /// copies of those that have been written over since. The copies lie in a nameless file, so a gigabyte rewritten during
@@ -46,7 +45,7 @@ final class ContentSnapshot: Sendable {
         let bytes = try bytes(of: span, in: backing)
         let folder = asideFolder
         try state.withLock { state throws(Errno) in
-            if state.aside == nil { state.aside = try FileDescriptor.open(folder, O_RDWR | O_TMPFILE) }
+            if state.aside == nil { state.aside = try FileDescriptor.openNameless(in: folder) }
             try state.aside?.writeAll(bytes, at: Int64(span) * Int64(Limits.spanBytes))
             state.saved.insert(span)
         }

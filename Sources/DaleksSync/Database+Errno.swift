@@ -6,8 +6,9 @@ extension Errno {
     init(_ error: SQLiteError) {
         switch error.code {
         case .full: self = .noSpace
-        case .busy, .corrupt, .notADatabase, .constraint, .readOnly, .cannotOpen, .ioError, .interrupted, .misuse,
-            .other:
+        case .noMemory: self = .noMemory
+        case .busy, .corrupt, .notADatabase, .foreign, .migration, .constraint, .readOnly, .cannotOpen, .ioError,
+            .interrupted, .mismatch, .tooBig, .closed, .misuse, .other:
             self = .io
         }
     }
@@ -15,7 +16,7 @@ extension Errno {
 
 /// Transactions whose failures the kernel can hear.
 extension Database {
-    func reading<Result>(_ body: (borrowing Connection) throws(SQLiteError) -> Result) throws(Errno) -> Result {
+    func reading<Result>(_ body: (borrowing Connection) throws -> Result) throws(Errno) -> Result {
         do {
             return try read(body)
         } catch let error as SQLiteError {
@@ -25,7 +26,7 @@ extension Database {
         }
     }
 
-    func writing<Result>(_ body: (borrowing Connection) throws(SQLiteError) -> Result) throws(Errno) -> Result {
+    func writing<Result>(_ body: (borrowing Connection) throws -> Result) throws(Errno) -> Result {
         do {
             return try write(.normal, body)
         } catch let error as SQLiteError {

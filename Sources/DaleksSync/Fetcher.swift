@@ -61,7 +61,7 @@ final class Fetcher: Sendable {
         }
         guard isFirst else { return }
         let accepted = pool.submit { [self] in finish(need, perform(need)) }
-        if !accepted { Thread(name: "fetch-refused") { [self] in finish(need, .tryAgain) }.detach() }
+        if !accepted { _ = Thread(name: "fetch-refused") { [self] in finish(need, .tryAgain) } }
     }
 
     /// The same, waiting here. Not on a thread of the kernel's requests.
@@ -133,7 +133,7 @@ final class Fetcher: Sendable {
         let sequence = cursor.flatMap { Cursor($0) }?.sequence ?? 0
         let listing = entries
         do throws(Errno) {
-            try news.apply(concerning: node.isStale ? listing.map(\.node.id) : []) { merger, db throws(SQLiteError) in
+            try news.apply(concerning: node.isStale ? listing.map(\.node.id) : []) { merger, db throws in
                 let pending = try Self.pendingNames(in: inode, db)
                 try merger.merge(listing: listing, of: inode, pendingNames: pending, at: sequence, db)
             }
@@ -143,7 +143,7 @@ final class Fetcher: Sendable {
     }
 
     /// The names in a folder that operations of ours are about.
-    private static func pendingNames(in folder: Inode, _ db: borrowing Connection) throws(SQLiteError) -> Set<Name> {
+    private static func pendingNames(in folder: Inode, _ db: borrowing Connection) throws -> Set<Name> {
         var names: Set<Name> = []
         for row in try JournalTable.rows(in: folder, in: db) where row.kind == .metadata {
             switch try Pusher.operation(of: row).mutation {
@@ -179,11 +179,12 @@ final class Fetcher: Sendable {
             record = try remote.node(node.id)
         } catch {
             // It is gone there; the listing of its folder, also stale, takes the name away.
-            if error == .notFound { _ = settleStale(node) } else { throw .remote(error) }
+            guard error == .notFound else { throw .remote(error) }
+            _ = settleStale(node)
             return
         }
         do throws(Errno) {
-            try news.apply(concerning: [node.id]) { merger, db throws(SQLiteError) in _ = try merger.merge(record, db) }
+            try news.apply(concerning: [node.id]) { merger, db throws in _ = try merger.merge(record, db) }
         } catch {
             throw .local(error)
         }
@@ -191,7 +192,7 @@ final class Fetcher: Sendable {
 
     /// Stops asking for a node that cannot be had.
     private func settleStale(_ node: LocalNode) -> Bool {
-        let written: Void? = try? tree.database.writing { db throws(SQLiteError) in
+        let written: Void? = try? tree.database.writing { db throws in
             guard var row = try NodeTable.find(node.inode, in: db) else { return }
             row.isStale = false
             try NodeTable.update(row, in: db)
@@ -213,7 +214,7 @@ final class Fetcher: Sendable {
             let bytes = try bytes(of: index, node.id, revision, manifest)
             do throws(Errno) {
                 try content.fill(index, with: bytes, of: revision) { () throws(Errno) in
-                    try tree.database.writing { db throws(SQLiteError) in
+                    try tree.database.writing { db throws in
                         try ContentTable.set(.clean, spans: [index], of: inode, in: db)
                     }
                 }
@@ -254,7 +255,7 @@ final class Fetcher: Sendable {
     private func row(_ inode: Inode) throws(FetchFailure) -> LocalNode {
         let node: LocalNode?
         do throws(Errno) {
-            node = try tree.database.reading { db throws(SQLiteError) in try NodeTable.find(inode, in: db) }
+            node = try tree.database.reading { db throws in try NodeTable.find(inode, in: db) }
         } catch {
             throw .local(error)
         }

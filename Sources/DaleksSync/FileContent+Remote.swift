@@ -1,7 +1,6 @@
 import DaleksCache
 import DaleksCore
 import DaleksSystem
-import Glibc
 
 /// What synchronisation does with a file's bytes.
 extension FileContent {
@@ -49,7 +48,10 @@ extension FileContent {
             }
             state.broadcast()
         }
-        try backing.writeAll(bytes.count > room ? Array(bytes.prefix(room)) : bytes, at: Int64(span) * Int64(Limits.spanBytes))
+        try backing.writeAll(
+            bytes.count > room ? Array(bytes.prefix(room)) : bytes,
+            at: Int64(span) * Int64(Limits.spanBytes)
+        )
         try keepModificationTime()
         try markClean()
         outcome = .clean
@@ -65,12 +67,7 @@ extension FileContent {
 
     /// Recovery takes the time from the backing file, so what is not the user's writing must not move it.
     private func keepModificationTime() throws(Errno) {
-        let modified = live.modified
-        let times = [
-            timespec(tv_sec: 0, tv_nsec: Int(UTIME_OMIT)),
-            timespec(tv_sec: Int(modified.seconds), tv_nsec: Int(modified.nanosecondsOfSecond)),
-        ]
-        try checking { futimens(backing.raw, times) }
+        try backing.setModificationTime(live.modified)
     }
 
     /// Takes over the region's newer content. Only while frozen, and only where nothing is dirty.

@@ -2,7 +2,7 @@ import DaleksAPI
 public import DaleksCache
 import DaleksCore
 import DaleksSQLite
-public import DaleksSystem
+import DaleksSystem
 
 /// Open files.
 extension LocalTree {
@@ -79,7 +79,7 @@ extension LocalTree {
         }
     }
 
-    static func journalCommit(of inode: Inode, _ db: borrowing Connection) throws(SQLiteError) {
+    static func journalCommit(of inode: Inode, _ db: borrowing Connection) throws {
         guard try JournalTable.openCommit(of: inode, in: db) == nil else { return }
         try JournalTable.append(.commit, JournalTable.Subjects(node: inode), body: nil, in: db)
     }
@@ -88,13 +88,13 @@ extension LocalTree {
     /// backing files, every dirty file has a commit in the journal, clean spans are taken from the region again, and
     /// nodes that nobody can reach are gone.
     func recover() throws(Errno) {
-        let dirty = try database.writing { db throws(SQLiteError) -> [Inode] in
+        let dirty = try database.writing { db throws -> [Inode] in
             try db.execute("DELETE FROM spans WHERE state = 1")
             return try ContentTable.dirtyNodes(in: db)
         }
         for inode in dirty {
             guard let status = try backingStatus(of: inode) else { continue }
-            try database.writing { db throws(SQLiteError) in
+            try database.writing { db throws in
                 guard var node = try NodeTable.find(inode, in: db), node.attributes.links > 0 else { return }
                 node.attributes.size = max(status.size, 0)
                 node.attributes.modified = max(node.attributes.modified, status.modified)
@@ -103,7 +103,7 @@ extension LocalTree {
             }
         }
         while true {
-            let gone = try database.reading { db throws(SQLiteError) in try NodeTable.unreachable(limit: 256, in: db) }
+            let gone = try database.reading { db throws in try NodeTable.unreachable(limit: 256, in: db) }
             if gone.isEmpty { return }
             for inode in gone { collect(inode) }
         }

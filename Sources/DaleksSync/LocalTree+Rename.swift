@@ -38,7 +38,14 @@ extension LocalTree {
             }
             try Self.requireRenamable(node, over: standing, into: newParent, rule, db)
             return try Self.perform(
-                Step(node: node, standing: standing, from: (parent, name), to: (newParent, newName), rule: rule, now: now),
+                Step(
+                    node: node,
+                    standing: standing,
+                    from: (parent, name),
+                    to: (newParent, newName),
+                    rule: rule,
+                    now: now
+                ),
                 db
             )
         }
@@ -72,7 +79,8 @@ extension LocalTree {
         case (.exchange, let standing?):
             // The other node must not come to lie in itself either; its new place is where `node` is now.
             guard standing.attributes.kind == .folder else { return }
-            for place in try EntryTable.places(of: node.inode, db) where try isInside(place.parent, standing.inode, db) {
+            for place in try EntryTable.places(of: node.inode, db) where try isInside(place.parent, standing.inode, db)
+            {
                 throw Obstacle.errno(.invalid)
             }
         case (.replace, let standing?):
@@ -136,7 +144,8 @@ extension LocalTree {
     }
 
     private static func folderIDs(_ step: Step, _ db: borrowing Connection) throws -> (from: NodeID, to: NodeID) {
-        guard let from = try NodeTable.find(step.from.parent, in: db), let to = try NodeTable.find(step.to.parent, in: db)
+        guard let from = try NodeTable.find(step.from.parent, in: db),
+            let to = try NodeTable.find(step.to.parent, in: db)
         else { throw Obstacle.errno(.stale) }
         return (from.id, to.id)
     }

@@ -3,7 +3,7 @@ public import DaleksCache
 public import DaleksCore
 import DaleksJSON
 import DaleksSQLite
-public import DaleksSystem
+import DaleksSystem
 
 /// The tree as this machine shows it, and the one place where it is changed from here: each change is one transaction
 /// of replica and journal, and is answered when that is committed. Nothing here waits for the network.
@@ -194,7 +194,9 @@ public final class LocalTree: Sendable {
             node.attributes.changed = now
             try NodeTable.update(node, in: db)
             // A node without a name is nobody's at the region any more.
-            guard node.attributes.links > 0, inode != .root || mode != nil || uid != nil || gid != nil else { return node }
+            guard node.attributes.links > 0, inode != .root || mode != nil || uid != nil || gid != nil else {
+                return node
+            }
             let change = Mutation.AttributeChange(
                 node: node.id,
                 mode: mode.map { $0 & 0o7777 },
@@ -234,7 +236,7 @@ public final class LocalTree: Sendable {
     /// Lets go of a node that has no name left, once nobody can reach it.
     func collect(_ inode: Inode) {
         guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
-        let isGone = try? database.writing { db throws(SQLiteError) -> Bool in
+        let isGone = try? database.writing { db throws -> Bool in
             guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return false }
             guard try EntryTable.places(of: inode, db).isEmpty else { return false }
             guard try !JournalTable.isConcerned(inode, in: db) else { return false }
@@ -295,7 +297,8 @@ extension LocalTree {
 
     /// Takes one link off a node. What was written to it and not sent yet is nobody's when the last one goes.
     static func unlinkNode(_ node: inout LocalNode, _ now: Timestamp, _ db: borrowing Connection) throws {
-        node.attributes.links = node.attributes.kind == .folder ? 0 : node.attributes.links - min(1, node.attributes.links)
+        node.attributes.links =
+            node.attributes.kind == .folder ? 0 : node.attributes.links - min(1, node.attributes.links)
         node.attributes.changed = now
         try NodeTable.update(node, in: db)
         if node.attributes.links == 0 { try JournalTable.deleteUnsentCommits(of: node.inode, in: db) }

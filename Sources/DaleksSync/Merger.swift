@@ -20,7 +20,7 @@ struct Merger {
     private(set) var effects: [Effect] = []
 
     /// The row for a record, made if it is new here.
-    mutating func merge(_ record: NodeRecord, _ db: borrowing Connection) throws(SQLiteError) -> LocalNode {
+    mutating func merge(_ record: NodeRecord, _ db: borrowing Connection) throws -> LocalNode {
         guard var node = try NodeTable.find(record.id, in: db) else {
             var node = LocalNode(
                 inode: Inode(rawValue: 0),
@@ -64,7 +64,7 @@ struct Merger {
     }
 
     /// A name that now stands for a node, or for nothing.
-    mutating func merge(_ entry: Change.Entry, at sequence: Revision, _ db: borrowing Connection) throws(SQLiteError) {
+    mutating func merge(_ entry: Change.Entry, at sequence: Revision, _ db: borrowing Connection) throws {
         guard var folder = try NodeTable.find(entry.parent, in: db), folder.attributes.kind == .folder else { return }
         guard sequence > folder.listed else { return }
         if try JournalTable.isPending(in: folder.inode, in: db) {
@@ -86,10 +86,12 @@ struct Merger {
     }
 
     /// One step of the feed. Our own steps only bring revisions: their effects are here already.
-    mutating func merge(_ change: Change, ownDevice: DeviceID, _ db: borrowing Connection) throws(SQLiteError) {
+    mutating func merge(_ change: Change, ownDevice: DeviceID, _ db: borrowing Connection) throws {
         if change.device == ownDevice {
             for record in change.nodes {
-                guard var node = try NodeTable.find(record.id, in: db), record.revision > node.revision else { continue }
+                guard var node = try NodeTable.find(record.id, in: db), record.revision > node.revision else {
+                    continue
+                }
                 node.revision = record.revision
                 try NodeTable.update(node, in: db)
             }
@@ -104,7 +106,7 @@ struct Merger {
         _ record: NodeRecord,
         _ change: Change,
         _ db: borrowing Connection
-    ) throws(SQLiteError) -> Bool {
+    ) throws -> Bool {
         if try NodeTable.find(record.id, in: db) != nil { return true }
         for entry in change.entries where entry.node == record.id {
             if try NodeTable.find(entry.parent, in: db)?.isComplete == true { return true }
@@ -119,7 +121,7 @@ struct Merger {
         pendingNames: Set<Name>,
         at sequence: Revision,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         guard let before = try NodeTable.find(inode, in: db) else { return }
         var listed: Set<Name> = []
         for record in listing where !pendingNames.contains(record.name) {

@@ -70,7 +70,7 @@ final class Puller: Sendable {
             let concerned = page.changes.flatMap { change in
                 change.nodes.map(\.id)
             }
-            try news.apply(concerning: concerned) { merger, db throws(SQLiteError) in
+            try news.apply(concerning: concerned) { merger, db throws in
                 for change in page.changes { try merger.merge(change, ownDevice: device, db) }
                 try MetaTable.set(.cursor, page.cursor, in: db)
             }
@@ -82,10 +82,10 @@ final class Puller: Sendable {
 
     private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID) {
         do throws(Errno) {
-            return try tree.database.reading { db throws(SQLiteError) in
+            return try tree.database.reading { db throws in
                 guard let cursor = try MetaTable.text(.cursor, in: db), let text = try MetaTable.text(.device, in: db),
                     let device = DeviceID(text)
-                else { throw SQLiteError.corrupt("the replica has no cursor", sql: "meta") }
+                else { throw SQLiteError(.corrupt, "the replica has no cursor", sql: "meta") }
                 return (cursor, device)
             }
         } catch {
@@ -99,7 +99,7 @@ final class Puller: Sendable {
         let record: TreeRecord
         do throws(RemoteError) { record = try remote.tree() } catch { throw .remote(error) }
         do throws(Errno) {
-            try tree.database.writing { db throws(SQLiteError) in
+            try tree.database.writing { db throws in
                 try NodeTable.distrustAll(in: db)
                 try MetaTable.set(.cursor, record.cursor, in: db)
             }
@@ -112,9 +112,10 @@ final class Puller: Sendable {
     /// Asks again for what was held back while operations of ours were pending, now that they are not.
     func refreshStale() {
         while !state.withLock({ $0.isStopping }) {
-            let stale = (try? tree.database.reading { db throws(SQLiteError) in
-                try NodeTable.staleAndSettled(limit: 64, in: db)
-            }) ?? []
+            let stale =
+                (try? tree.database.reading { db throws in
+                    try NodeTable.staleAndSettled(limit: 64, in: db)
+                }) ?? []
             guard !stale.isEmpty else { return }
             for node in stale {
                 guard fetcher.refresh(node) else { return }

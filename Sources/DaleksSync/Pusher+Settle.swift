@@ -40,7 +40,7 @@ extension Pusher {
         let changedSince = active.withLock { $0.mapValues(\.snapshot.changedSince) }
         let now = tree.wallNow
         let suffix = "conflict from \(hostName) \(now.rfc3339().prefix(10))"
-        return try tree.database.writing { db throws(SQLiteError) -> Settlement in
+        return try tree.database.writing { db throws -> Settlement in
             var settlement = Settlement(changedSince: changedSince, conflictSuffix: suffix, now: now)
             try settlement.settle(items, db)
             return settlement

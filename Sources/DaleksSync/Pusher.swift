@@ -159,16 +159,16 @@ final class Pusher: Sendable {
 
     /// What was sent before and not answered is sent again, word for word, before anything else.
     private func unansweredBatch() throws(Errno) -> Batch? {
-        try tree.database.reading { db throws(SQLiteError) -> Batch? in
+        try tree.database.reading { db throws -> Batch? in
             let rows = try JournalTable.numbered(limit: Limits.Wire.batchOperationCountMax, in: db)
             guard !rows.isEmpty else { return nil }
             return try Self.batch(rows, db)
         }
     }
 
-    private static func batch(_ rows: [JournalTable.Row], _ db: borrowing Connection) throws(SQLiteError) -> Batch {
+    private static func batch(_ rows: [JournalTable.Row], _ db: borrowing Connection) throws -> Batch {
         guard let text = try MetaTable.text(.device, in: db), let device = DeviceID(text) else {
-            throw SQLiteError.corrupt("the replica has no device id", sql: "meta")
+            throw SQLiteError(.corrupt, "the replica has no device id", sql: "meta")
         }
         var operations: [Operation] = []
         for row in rows { operations.append(try operation(of: row)) }
@@ -180,9 +180,10 @@ final class Pusher: Sendable {
         )
     }
 
-    static func operation(of row: JournalTable.Row) throws(SQLiteError) -> Operation {
-        guard let body = row.body, let json = try? JSONValue.parse(body), let operation = try? Operation(json: json) else {
-            throw SQLiteError.corrupt("journal row \(row.place) cannot be read", sql: "journal")
+    static func operation(of row: JournalTable.Row) throws -> Operation {
+        guard let body = row.body, let json = try? JSONValue.parse(body), let operation = try? Operation(json: json)
+        else {
+            throw SQLiteError(.corrupt, "journal row \(row.place) cannot be read", sql: "journal")
         }
         return operation
     }
@@ -192,7 +193,7 @@ final class Pusher: Sendable {
         var rows: [JournalTable.Row] = []
         var (place, bytes): (Int64, Int) = (0, 0)
         while rows.count < Limits.Wire.batchOperationCountMax, bytes < Limits.Wire.batchBytesMax / 2 {
-            let page = try tree.database.reading { db throws(SQLiteError) in
+            let page = try tree.database.reading { db throws in
                 try JournalTable.page(after: place, limit: Self.pageRowCount, in: db)
             }
             guard let last = page.last else { break }
@@ -227,7 +228,7 @@ final class Pusher: Sendable {
         let inode = row.subjects.node
         if active.withLock({ $0[row.place] != nil }) { return nil }
         guard let (content, node) = try contentAndNode(of: inode) else {
-            try tree.database.writing { db throws(SQLiteError) in try JournalTable.delete(place: row.place, in: db) }
+            try tree.database.writing { db throws in try JournalTable.delete(place: row.place, in: db) }
             return nil
         }
         let commit = ActiveCommit(content: content, snapshot: content.takeSnapshot(asideFolder: asideFolder))
@@ -245,7 +246,7 @@ final class Pusher: Sendable {
     }
 
     private func contentAndNode(of inode: Inode) throws(Errno) -> (FileContent, LocalNode)? {
-        let node = try tree.database.reading { db throws(SQLiteError) in try NodeTable.find(inode, in: db) }
+        let node = try tree.database.reading { db throws in try NodeTable.find(inode, in: db) }
         guard let node, node.attributes.kind == .file else { return nil }
         return (try tree.contents.use(inode), node)
     }
@@ -269,7 +270,7 @@ final class Pusher: Sendable {
             do throws(UploadFailure) {
                 let body = Self.body(of: node, commit.snapshot, try uploader.upload(commit.content, commit.snapshot))
                 do throws(Errno) {
-                    try tree.database.writing { db throws(SQLiteError) in
+                    try tree.database.writing { db throws in
                         try JournalTable.setBody(body, at: row.place, in: db)
                     }
                 } catch {
@@ -294,7 +295,7 @@ final class Pusher: Sendable {
 
     /// Gives the rows their numbers and fixes what will be sent under them, before anything is sent.
     private func number(_ rows: [JournalTable.Row]) throws(Errno) -> Batch {
-        try tree.database.writing { db throws(SQLiteError) -> Batch in
+        try tree.database.writing { db throws -> Batch in
             var sequence = try MetaTable.integer(.sequence, in: db) ?? 0
             var numbered: [JournalTable.Row] = []
             for var row in rows {
@@ -331,9 +332,11 @@ final class Pusher: Sendable {
             throw .remote(.unreachable("the region answered \(answer.results.count) of \(batch.rows.count) operations"))
         }
         do throws(Errno) {
-            try settle(zip(batch.rows, batch.operations).enumerated().map { index, pair in
-                Settlement.Item(row: pair.0, operation: pair.1, outcome: answer.results[index].outcome)
-            })
+            try settle(
+                zip(batch.rows, batch.operations).enumerated().map { index, pair in
+                    Settlement.Item(row: pair.0, operation: pair.1, outcome: answer.results[index].outcome)
+                }
+            )
         } catch {
             throw .local(error)
         }
@@ -343,7 +346,7 @@ final class Pusher: Sendable {
     private func takeNewDevice() throws(PushFailure) {
         logger.warning("the region knows this device id from elsewhere; taking a new one")
         do throws(Errno) {
-            try tree.database.writing { db throws(SQLiteError) in
+            try tree.database.writing { db throws in
                 try MetaTable.set(.device, "\(DeviceID.random(at: tree.wallNow))", in: db)
                 try MetaTable.set(.sequence, 0, in: db)
                 try MetaTable.set(.acknowledged, 0, in: db)

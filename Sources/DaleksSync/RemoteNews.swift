@@ -25,7 +25,7 @@ final class RemoteNews: Sendable {
     /// Runs `merge` in a transaction, with the open files among `concerned` frozen.
     func apply(
         concerning concerned: [NodeID],
-        _ merge: (inout Merger, borrowing Connection) throws(SQLiteError) -> Void
+        _ merge: (inout Merger, borrowing Connection) throws -> Void
     ) throws(Errno) {
         let effects = try inTurn { () throws(Errno) in try applyInTurn(concerned, merge) }
         tell(effects)
@@ -45,9 +45,9 @@ final class RemoteNews: Sendable {
 
     private func applyInTurn(
         _ concerned: [NodeID],
-        _ merge: (inout Merger, borrowing Connection) throws(SQLiteError) -> Void
+        _ merge: (inout Merger, borrowing Connection) throws -> Void
     ) throws(Errno) -> [Merger.Effect] {
-        let inodes = try tree.database.reading { db throws(SQLiteError) -> [Inode] in
+        let inodes = try tree.database.reading { db throws -> [Inode] in
             var inodes: [Inode] = []
             for id in concerned {
                 if let node = try NodeTable.find(id, in: db) { inodes.append(node.inode) }
@@ -61,7 +61,7 @@ final class RemoteNews: Sendable {
             frozen[inode] = content
         }
         defer { for content in frozen.values { content.thaw { _ in } } }
-        let effects = try tree.database.writing { db throws(SQLiteError) -> [Merger.Effect] in
+        let effects = try tree.database.writing { db throws -> [Merger.Effect] in
             var merger = Merger()
             try merge(&merger, db)
             return merger.effects

@@ -1,3 +1,4 @@
+import DaleksCore
 import DaleksSystem
 
 /// How long to wait before asking an unreachable region again: doubling, with jitter, for ever.

@@ -1,7 +1,7 @@
 import DaleksAPI
 import DaleksCache
 import DaleksCore
-import DaleksCrypto
+import DaleksJSON
 import DaleksSQLite
 import DaleksSystem
 
@@ -41,7 +41,7 @@ struct Settlement {
         self.now = now
     }
 
-    mutating func settle(_ items: [Item], _ db: borrowing Connection) throws(SQLiteError) {
+    mutating func settle(_ items: [Item], _ db: borrowing Connection) throws {
         for (index, item) in items.enumerated() {
             guard let sequence = item.row.sequence else { continue }
             switch item.outcome {
@@ -50,7 +50,11 @@ struct Settlement {
             case .conflict(let conflict, let current): try resolve(item, conflict, current, db)
             case .denied(let code, let detail):
                 reports.append(
-                    Report(message: "the region refused a change", node: item.row.subjects.node, detail: "\(code): \(detail)")
+                    Report(
+                        message: "the region refused a change",
+                        node: item.row.subjects.node,
+                        detail: "\(code): \(detail)"
+                    )
                 )
                 try giveUp(item, db)
             case .incomplete, .waiting:
@@ -69,7 +73,7 @@ struct Settlement {
         _ revision: Revision,
         _ content: Revision?,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         try drop(item.row, db)
         guard var node = try NodeTable.find(item.row.subjects.node, in: db) else { return }
         node.revision = max(node.revision, revision)
@@ -85,7 +89,7 @@ struct Settlement {
         _ item: Item,
         _ commit: Mutation.Commit,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         // A commit of an earlier run: what was written since is not known, so everything goes up once more.
         guard let changed = changedSince[item.row.place] else { return }
         let spans = commit.spans.map(\.index).filter { !changed.contains($0) }
@@ -94,12 +98,12 @@ struct Settlement {
     }
 
     /// It ran, and an answer that we have lost said how: ask for the state.
-    private mutating func acceptKnown(_ item: Item, _ db: borrowing Connection) throws(SQLiteError) {
+    private mutating func acceptKnown(_ item: Item, _ db: borrowing Connection) throws {
         try drop(item.row, db)
         try markStale(item.row.subjects.node, db)
     }
 
-    private mutating func drop(_ row: JournalTable.Row, _ db: borrowing Connection) throws(SQLiteError) {
+    private mutating func drop(_ row: JournalTable.Row, _ db: borrowing Connection) throws {
         try JournalTable.delete(place: row.place, in: db)
         settledPlaces.append(row.place)
     }
@@ -108,7 +112,7 @@ struct Settlement {
         _ items: ArraySlice<Item>,
         firstSequence: Int64,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         for item in items {
             if case .incomplete = item.outcome {
                 // What was uploaded is not there any more: read and upload it again.
@@ -128,7 +132,7 @@ struct Settlement {
         _ conflict: OperationResult.Conflict,
         _ current: NodeRecord?,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         let subjects = item.row.subjects
         let concerned = [subjects.node, subjects.parent, subjects.otherParent].compactMap { $0 }
         if conflict == .missing, concerned.contains(where: remade.contains) {
@@ -156,7 +160,7 @@ struct Settlement {
     }
 
     /// Drops the operation and takes the region's state instead.
-    private mutating func giveUp(_ item: Item, _ db: borrowing Connection) throws(SQLiteError) {
+    private mutating func giveUp(_ item: Item, _ db: borrowing Connection) throws {
         try drop(item.row, db)
         let subjects = item.row.subjects
         for inode in [subjects.node, subjects.parent, subjects.otherParent, subjects.replaced] {
@@ -169,7 +173,7 @@ struct Settlement {
         _ item: Item,
         _ creation: Mutation.Creation,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         let inode = item.row.subjects.node
         guard let place = try EntryTable.places(of: inode, db).first else { return try giveUp(item, db) }
         let folder = try NodeTable.find(place.parent, in: db)
@@ -198,7 +202,7 @@ struct Settlement {
         _ item: Item,
         isDeletedThere: Bool,
         _ db: borrowing Connection
-    ) throws(SQLiteError) {
+    ) throws {
         let inode = item.row.subjects.node
         try drop(item.row, db)
         guard var node = try NodeTable.find(inode, in: db), let place = try EntryTable.places(of: inode, db).first,
@@ -237,17 +241,17 @@ struct Settlement {
         reports.append(Report(message: "kept both contents of a file", node: inode, detail: "\(name)"))
     }
 
-    private func markStale(_ inode: Inode, _ db: borrowing Connection) throws(SQLiteError) {
+    private func markStale(_ inode: Inode, _ db: borrowing Connection) throws {
         guard var node = try NodeTable.find(inode, in: db) else { return }
         node.isStale = true
         try NodeTable.update(node, in: db)
     }
 
-    private func freeName(like name: Name, in parent: Inode, _ db: borrowing Connection) throws(SQLiteError) -> Name {
+    private func freeName(like name: Name, in parent: Inode, _ db: borrowing Connection) throws -> Name {
         for attempt in 0..<1_000 {
             let candidate = ConflictName.make(from: name, suffix: conflictSuffix, attempt: attempt)
             if try EntryTable.find(candidate, in: parent, db) == nil { return candidate }
         }
-        throw SQLiteError.corrupt("a thousand conflict names of one file are taken", sql: "entries")
+        throw SQLiteError(.corrupt, "a thousand conflict names of one file are taken", sql: "entries")
     }
 }

@@ -80,7 +80,9 @@ struct Uploader: Sendable {
         }
         let outcome = Condition<(left: Int, failure: RemoteError?)>((missing.count, nil))
         for digest in missing {
-            guard let bytes = chunks[digest] else { throw .remote(.refused(code: "internal", detail: "unasked digest")) }
+            guard let bytes = chunks[digest] else {
+                throw .remote(.refused(code: "internal", detail: "unasked digest"))
+            }
             let remote = remote
             let job: @Sendable () -> Void = {
                 var failure: RemoteError?
