@@ -18,6 +18,8 @@ enum Shim {
         daleks_getrandom(buffer, UInt(count))
     }
 
+    static func openNameless(in folder: String) -> Int32 { daleks_open_nameless(folder) }
+
     static func nameThread(_ name: String) { daleks_name_thread(name) }
 
     static func dieWithParent(signal: Int32) -> Int32 { daleks_die_with_parent(signal) }

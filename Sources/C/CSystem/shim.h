@@ -21,6 +21,11 @@ static inline int daleks_renameat2(int from_directory, const char *from, int to_
     return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, flags);
 }
 
+// Under _GNU_SOURCE only.
+static inline int daleks_open_nameless(const char *folder) {
+    return open(folder, O_RDWR | O_CLOEXEC | 020000000 | O_DIRECTORY, 0600); /* O_TMPFILE */
+}
+
 static inline int daleks_gettid(void) { return (int)syscall(SYS_gettid); }
 
 static inline long daleks_getrandom(void *buffer, unsigned long count) { return getrandom(buffer, count, 0); }
