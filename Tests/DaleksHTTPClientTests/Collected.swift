@@ -1,6 +1,7 @@
 import DaleksHTTP
 import DaleksHTTPClient
 import DaleksSystem
+import Glibc
 
 /// What closures of an exchange saw, gathered from their threads.
 final class Collected: Sendable {
@@ -13,6 +14,8 @@ final class Collected: Sendable {
         state.withLock { $0.append(contentsOf: buffer) }
         state.broadcast()
     }
+
+    func clear() { state.withLock { $0 = [] } }
 
     func wait(forBytes count: Int, within timeout: Duration = .seconds(5)) -> Bool {
         state.wait(timeout: timeout) { $0.count >= count ? true : nil } ?? false
@@ -63,3 +66,5 @@ extension HTTPClient {
         return HTTPClient(configuration: configuration)
     }
 }
+
+func usleepMilliseconds(_ count: Int) { usleep(UInt32(count) * 1_000) }

@@ -153,6 +153,12 @@ final class RawConnection {
         _ = poll(&entry, 1, milliseconds)
     }
 
+    /// Reads nothing for so long.
+    func waitForSilence(milliseconds: Int) {
+        usleepMilliseconds(milliseconds)
+        close()
+    }
+
     private func read(count: Int) -> [UInt8]? {
         while buffered.count < count { guard receive() else { return nil } }
         defer { buffered.removeFirst(count) }
