@@ -68,8 +68,8 @@ let package = Package(
         target(
             "DaleksFiles",
             uses: [
-                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
-                "DaleksCompression",
+                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres",
+                "DaleksCrypto", "DaleksCompression",
             ] + ground + vocabulary
         ),
 
@@ -122,5 +122,11 @@ let package = Package(
         tests(of: "DaleksCrypto", uses: ["DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
+        tests(
+            of: "DaleksFiles",
+            uses: [
+                "daleks-files", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksCrypto",
+            ] + ground + vocabulary
+        ),
     ]
 )

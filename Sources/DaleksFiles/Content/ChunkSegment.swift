@@ -90,8 +90,5 @@ final class ChunkSegment: Sendable {
     }
 
     /// Gives the room of a record back to the file system. Where that cannot be done the room stays taken.
-    func punch(_ range: Range<Int64>) {
-        let keepSizeAndPunchHole: Int32 = 1 | 2
-        _ = fallocate(file.raw, keepSizeAndPunchHole, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound))
-    }
+    func punch(_ range: Range<Int64>) { try? file.punchHole(range) }
 }

@@ -176,10 +176,10 @@ final class ChangeFeed: Sendable {
     }
 
     static func emptyPage(_ cursor: Cursor) -> HTTPResponse {
-        .json(ChangesPage(changes: [], cursor: cursor.description))
+        .json(of: ChangesPage(changes: [], cursor: cursor.description))
     }
 
     static func response(_ page: TreeStore.FeedPage) -> HTTPResponse {
-        .json(ChangesPage(changes: page.changes, cursor: page.cursor.description))
+        .json(of: ChangesPage(changes: page.changes, cursor: page.cursor.description))
     }
 }

@@ -35,7 +35,7 @@ struct FilesRouter: Sendable {
         router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         router.on(.get, "/livez", runs: .event) { _, _ in .text("ok\n") }
         router.on(.get, "/readyz") { [store] _, _ throws(APIError) in
-            _ = try store.read { db in try db.exists("SELECT 1") }
+            try store.check()
             return .text("ok\n")
         }
         router.on(.get, "/metrics") { [metrics] _, _ in
@@ -47,13 +47,13 @@ struct FilesRouter: Sendable {
         let readers = callers(.read)
         router.onAuthenticated(.get, Routes.Files.tree, by: readers) { [store] _, asked throws(APIError) in
             let tree = try store.tree(of: asked.principal.user)
-            return .json(TreeRecord(root: tree.root, epoch: tree.epoch, cursor: tree.cursor.description))
+            return .json(of: TreeRecord(root: tree.root, epoch: tree.epoch, cursor: tree.cursor.description))
         }
         router.onAuthenticated(.get, Routes.Files.usage, by: readers) { [store] _, asked throws(APIError) in
-            .json(try store.usage(of: asked.principal.user))
+            .json(of: try store.usage(of: asked.principal.user))
         }
         router.onAuthenticated(.get, Routes.Files.nodePattern, by: readers) { [store] _, asked throws(APIError) in
-            .json(try store.node(try asked.parameters.identifier("id"), for: asked.principal.user))
+            .json(of: try store.node(try asked.parameters.identifier("id"), for: asked.principal.user))
         }
         router.onAuthenticated(.get, Routes.Files.childrenPattern, by: readers) {
             [store] request, asked throws(APIError) in
@@ -64,7 +64,7 @@ struct FilesRouter: Sendable {
                 limit: Int(min(try request.query.integer("limit", in: 1...Int64.max) ?? most, most)),
                 for: asked.principal.user
             )
-            return .json(page)
+            return .json(of: page)
         }
         router.onAuthenticated(
             .post,
@@ -72,7 +72,7 @@ struct FilesRouter: Sendable {
             by: callers(.write),
             body: .limited(to: Int64(Limits.Wire.batchBytesMax))
         ) { [mutations] request, asked throws(APIError) in
-            .json(try mutations.run(try request.body.bytes(max: Limits.Wire.batchBytesMax), of: asked.principal.user))
+            .json(of: try mutations.run(try request.body.bytes(max: Limits.Wire.batchBytesMax), of: asked.principal.user))
         }
     }
 
@@ -109,7 +109,7 @@ struct FilesRouter: Sendable {
                 at: try asked.parameters.integer("revision"),
                 for: asked.principal.user
             )
-            return .json(manifest)
+            return .json(of: manifest)
         }
         router.onAuthenticated(.get, Routes.Files.spanPattern, by: readers) { [content] _, asked throws(APIError) in
             let bytes = try content.read(

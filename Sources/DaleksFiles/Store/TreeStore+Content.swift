@@ -95,7 +95,7 @@ extension TreeStore {
     /// Enters a stored chunk. Returns when that survives a power cut.
     func index(_ digest: Digest, at location: ChunkLocation, of owner: UserID) throws(APIError) {
         let (tree, now) = (try tree(of: owner), time.wall)
-        try write { db in
+        _ = try write { db in
             try ChunkTable.insert(digest, at: location, in: tree.number, touched: now, db)
         }
     }

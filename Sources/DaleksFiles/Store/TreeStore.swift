@@ -48,6 +48,9 @@ final class TreeStore: Sendable {
         do { try database.flush() } catch { throw StorageFailure.apiError(error, logger) }
     }
 
+    /// Throws where the database does not answer.
+    func check() throws(APIError) { _ = try read { db in try db.exists("SELECT 1") } }
+
     // MARK: Trees
 
     /// The owner's tree, made at first use.

@@ -3,6 +3,7 @@ import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
+import DaleksSQLite
 import DaleksSystem
 
 /// The users service's public keys: fetched when a token names one that is not known, kept when a fetch fails, and kept

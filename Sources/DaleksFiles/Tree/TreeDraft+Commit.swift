@@ -95,7 +95,7 @@ extension TreeDraft {
         guard plan.pageCount > 0 else { return }
         let index = plan.pageCount - 1
         let known = plan.pages.lastIndex { $0.index == index }
-        let before = try known.map { plan.pages[$0].page } ?? page(old[index])
+        let before = if let known { plan.pages[known].page } else { try page(old[index]) }
         var page = before
         let spanCount = StoredManifest.spanCount(size: commit.size)
         let last = spanCount - 1
