@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 import DaleksCrypto
 import DaleksHTTP
@@ -44,14 +45,14 @@ final class KeySource: Sendable {
     private let retryInterval = Duration.seconds(1)
 
     init(
-        url: String,
+        usersURL: String,
         client: HTTPClient,
         store: TreeStore,
         time: TimeSource = .system,
         logger: Logger,
         measures: FilesMeasures
     ) {
-        self.url = url
+        url = usersURL + Routes.Users.keys
         self.client = client
         self.store = store
         self.time = time
