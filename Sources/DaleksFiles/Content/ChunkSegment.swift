@@ -11,6 +11,7 @@ final class ChunkSegment: Sendable {
         var writtenCount: UInt64 = 0
         var durableCount: UInt64 = 0
         var isSynchronizing = false
+        var count: UInt64 = 0
         /// For ever: what the kernel dropped when a barrier failed it does not report again.
         var failure: Errno?
     }
@@ -30,6 +31,8 @@ final class ChunkSegment: Sendable {
         self.number = number
         self.file = file
     }
+
+    var barrierCount: UInt64 { barrier.withLock { $0.count } }
 
     var hasFailed: Bool { barrier.withLock { $0.failure != nil } }
 
@@ -72,6 +75,7 @@ final class ChunkSegment: Sendable {
         do throws(Errno) { try file.synchronizeData() } catch { failure = error }
         barrier.withLock { barrier in
             barrier.isSynchronizing = false
+            barrier.count += 1
             if let failure { barrier.failure = failure } else { barrier.durableCount = max(barrier.durableCount, count) }
         }
         barrier.broadcast()

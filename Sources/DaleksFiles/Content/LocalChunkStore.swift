@@ -54,6 +54,9 @@ final class LocalChunkStore: ChunkStore {
         }
     }
 
+    /// How often the disk was asked since the active segment was opened.
+    var barrierCount: UInt64 { state.withLock { $0.active }?.barrierCount ?? 0 }
+
     func store(_ chunks: [ChunkContent]) throws(ChunkStoreError) -> [ChunkLocation] {
         guard !chunks.isEmpty else { return [] }
         var (bytes, locations) = Self.records(of: chunks)
