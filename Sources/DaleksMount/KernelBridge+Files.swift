@@ -12,7 +12,7 @@ extension KernelBridge {
         do throws(Obstacle) {
             let handle = try open(Inode(rawValue: inode), flags)
             // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
-            if !reply.opened(handle: handle, options: .keepsCache) { try files.close(handle) }
+            if !reply.opened(handle: handle, options: .keepsCache) { try? files.close(handle) }
         } catch {
             overcome(error, reply) { [self] reply in open(request, inode: inode, flags: flags, reply: reply) }
         }
@@ -61,7 +61,7 @@ extension KernelBridge {
             files.retain(node.inode)
             guard !reply.created(entry(node, since: epoch), handle: handle, options: .keepsCache) else { return }
             files.forget(node.inode, count: 1)
-            try files.close(handle)
+            try? files.close(handle)
         } catch {
             overcome(error, reply) { [self] reply in create(parent, name, mode, flags, reply) }
         }
@@ -125,9 +125,24 @@ extension KernelBridge {
             guard case .needs = error else { return overcome(error, reply) { _ in } }
             // The bytes are the request's own and go with this call, so a write that waits takes a copy.
             let copy = Array(bytes)
-            overcome(error, reply) { [self] reply in
-                copy.withUnsafeBytes { bytes in self.write(request, write, bytes: bytes, reply: reply) }
+            overcome(error, reply) { [self] reply in self.write(write, copy, reply) }
+        }
+    }
+
+    private func write(_ write: FUSEWrite, _ copy: [UInt8], _ reply: consuming WriteReply) {
+        let outcome: Result<Int, Obstacle> = copy.withUnsafeBytes { bytes in
+            do throws(Obstacle) {
+                return .success(
+                    try files.write(write.handle, bytes, at: write.offset, clearsSetID: write.clearsSetID)
+                )
+            } catch {
+                return .failure(error)
             }
+        }
+        switch outcome {
+        case .success(let count): reply.written(count)
+        case .failure(let obstacle):
+            overcome(obstacle, reply) { [self] reply in self.write(write, copy, reply) }
         }
     }
 
