@@ -46,7 +46,11 @@ let package = Package(
     ],
     targets: [
         // Programs wire.
-        program("daleksd", path: "daemon", uses: ["DaleksMount", "DaleksVFS", "DaleksSync", "DaleksClient"] + ground),
+        program(
+            "daleksd",
+            path: "daemon",
+            uses: ["DaleksMount", "DaleksSync", "DaleksClient", "DaleksHTTPClient", "DaleksHTTP", "DaleksAPI"] + ground
+        ),
         program("daleks", uses: ["DaleksCommands"] + ground),
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
