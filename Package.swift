@@ -54,7 +54,10 @@ let package = Package(
         // Product decides.
         target("DaleksMount", uses: ["DaleksVFS", "DaleksSync", "DaleksFUSE", "DaleksJSON"] + ground),
         target("DaleksVFS", uses: ["DaleksSync"] + ground),
-        target("DaleksSync", uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary),
+        target(
+            "DaleksSync",
+            uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary
+        ),
         target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
         target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),
         target(
@@ -107,6 +110,7 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: house
         ),
+        .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
         tests(of: "DaleksCore"),
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),

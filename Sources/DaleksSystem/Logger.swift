@@ -131,7 +131,8 @@ public struct Logger: Sendable {
         return isPlain ? value : quoted(value)
     }
 
-    /// A JSON string. Control characters are escaped, so that a name from outside cannot forge a line or drive a terminal.
+    /// A JSON string. Control characters are escaped, so that a name from outside cannot forge a line or drive a
+    /// terminal.
     private static func quoted(_ value: String) -> String {
         var text = "\""
         for scalar in value.unicodeScalars {
