@@ -30,7 +30,11 @@ struct MaskedSource {
         set { modes[modes.count - 1] = newValue }
     }
 
+    /// The bytes that mean something to some mode; all others belong to the line they stand in.
+    private static let markers = Set("/*\"#()\\\n".utf8)
+
     private mutating func step() {
+        if !Self.markers.contains(bytes[position]) { return takePlain() }
         if bytes[position] == UInt8(ascii: "\n") {
             if mode == .lineComment { modes.removeLast() }
             // A newline ends a literal that was left open: the rest of the file is not its.
@@ -44,6 +48,15 @@ struct MaskedSource {
         case .lineComment: takeComment(1)
         case .blockComment(let depth): stepComment(depth)
         }
+    }
+
+    private mutating func takePlain() {
+        switch mode {
+        case .code, .interpolation: codeLine.append(bytes[position])
+        case .string: break
+        case .lineComment, .blockComment: commentLine.append(bytes[position])
+        }
+        position += 1
     }
 
     private mutating func stepCode() {
