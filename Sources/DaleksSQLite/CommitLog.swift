@@ -155,7 +155,10 @@ final class CommitLog: Sendable {
         }
         var failure: SQLiteError?
         do throws(Errno) { try barrier() } catch {
-            failure = SQLiteError(.ioError, "the log could not be made durable (\(error)); the database must be reopened")
+            failure = SQLiteError(
+                .ioError,
+                "the log could not be made durable (\(error)); the database must be reopened"
+            )
         }
         let next = state.withLock { state -> Cohort? in
             state.barrierCount += 1
