@@ -52,8 +52,11 @@ let package = Package(
         program("daleks-files", uses: ["DaleksFiles"] + ground),
 
         // Product decides.
-        target("DaleksMount", uses: ["DaleksVFS", "DaleksSync", "DaleksFUSE", "DaleksJSON"] + ground),
-        target("DaleksVFS", uses: ["DaleksSync"] + ground),
+        target(
+            "DaleksMount",
+            uses: ["DaleksVFS", "DaleksSync", "DaleksCache", "DaleksFUSE", "DaleksAPI", "DaleksJSON"] + ground
+        ),
+        target("DaleksVFS", uses: ["DaleksSync", "DaleksCache", "DaleksAPI"] + ground),
         target("DaleksSync", uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary),
         target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
         target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),

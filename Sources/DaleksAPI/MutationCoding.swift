@@ -68,8 +68,11 @@ extension Mutation.Creation {
     init(_ json: JSONReader) throws(JSONError) {
         let kind = try json.kind("kind")
         let target = try json.optionalBytes("target")
-        guard (kind == .symlink) == (target != nil), target.map({ (1...Limits.pathBytesMax).contains($0.count) }) ?? true
-        else { throw json.refused("target", "a symlink has one of 1 to \(Limits.pathBytesMax) bytes, nothing else has") }
+        guard (kind == .symlink) == (target != nil),
+            target.map({ (1...Limits.pathBytesMax).contains($0.count) }) ?? true
+        else {
+            throw json.refused("target", "a symlink has one of 1 to \(Limits.pathBytesMax) bytes, nothing else has")
+        }
         self.init(
             parent: try json.identifier("parent"),
             name: try json.name(),
