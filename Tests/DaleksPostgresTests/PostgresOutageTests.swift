@@ -1,0 +1,138 @@
+import DaleksCore
+import DaleksPostgres
+import DaleksSystem
+import DaleksTestSupport
+import Testing
+
+/// Each test has a server of its own to mistreat.
+@Suite(.needsPostgres)
+struct PostgresOutageTests {
+    @Test func `a pool works again after the server was killed and restarted`() throws {
+        let server = try PostgresServer()
+        let pool = try makePool(url: server.url())
+        _ = try pool.query("CREATE TABLE counter AS SELECT 0::int8 AS value")
+        let bump = "UPDATE counter SET value = value + $1"
+        // Several connections, each with the statement prepared.
+        let before = onThreads(4) { _ in
+            try pool.withConnection { connection in
+                try connection.execute(bump, [1])
+                _ = try connection.query("SELECT pg_sleep(0.1)")
+            }
+        }
+        #expect(before.isEmpty)
+        #expect(pool.statistics.idleCount > 1)
+
+        try server.restart(.immediate)
+
+        let after = onThreads(8) { _ in
+            try pool.transaction { _ = try $0.execute(bump, [1]) }
+        }
+        #expect(after.isEmpty)
+        #expect(try pool.query("SELECT value FROM counter")[0].int64(0) == 12)
+    }
+
+    @Test func `while the server is down callers hear so at once, and no longer once it is up`() throws {
+        let server = try PostgresServer()
+        let pool = try makePool(url: server.url())
+        try server.stop(.fast)
+
+        let start = TimeSource.system.now
+        let error = postgresError { _ = try pool.transaction { try $0.query("SELECT 1") } }
+        #expect(error?.code == .cannotConnect)
+        #expect(secondsSince(start) < 1)
+        #expect(pool.statistics.openCount == 0)
+
+        try server.start()
+        #expect(try pool.query("SELECT 1")[0].int64(0) == 1)
+    }
+
+    @Test func `a connection lost in a transaction is not applied, and one lost by itself is unknown`() throws {
+        let server = try PostgresServer()
+        let pool = try makePool(url: server.url())
+        _ = try pool.query("CREATE TABLE thing (x int8)")
+        let kill = "SELECT pg_terminate_backend($1)"
+
+        let inside = postgresError {
+            try pool.transaction { connection in
+                try connection.execute("INSERT INTO thing VALUES (1)")
+                _ = try pool.query(kill, [.int4(connection.serverProcessID)])
+                try connection.execute("INSERT INTO thing VALUES (2)")
+            }
+        }
+        #expect(inside?.code == .connectionLost)
+        #expect(inside?.outcome == .notApplied)
+        #expect(try pool.query("SELECT * FROM thing").isEmpty)
+
+        // The connection breaks between the last statement and the COMMIT: nobody can know.
+        let atCommit = postgresError {
+            try pool.transaction { connection in
+                try connection.execute("INSERT INTO thing VALUES (3)")
+                _ = try pool.query(kill, [.int4(connection.serverProcessID)])
+            }
+        }
+        #expect(atCommit?.code == .connectionLost)
+        #expect(atCommit?.outcome == .unknown)
+        #expect(atCommit?.description.contains("whether it took effect is not known") == true)
+
+        let alone = postgresError {
+            try pool.withConnection { connection in
+                _ = try connection.query("SELECT pg_terminate_backend(pg_backend_pid())")
+            }
+        }
+        #expect(alone?.code == .connectionLost)
+        #expect(alone?.outcome == .unknown)
+        #expect(try pool.query("SELECT 1")[0].int64(0) == 1)
+    }
+
+    @Test func `a server that is there and silent costs no more than the deadline and the grace`() throws {
+        let server = try PostgresServer()
+        let pool = try makePool(url: server.url()) {
+            $0.connectTimeout = .milliseconds(300)
+            $0.healthCheckAfter = .seconds(60)
+        }
+        try server.freeze(true)
+        let start = TimeSource.system.now
+        let silent = postgresError { _ = try pool.query("SELECT 1", deadline: .milliseconds(100)) }
+        #expect(silent?.code == .timedOut)
+        #expect(silent?.outcome == .unknown)
+        #expect(secondsSince(start) < 3)
+
+        let again = TimeSource.system.now
+        #expect(postgresError { _ = try pool.query("SELECT 1") }?.code == .cannotConnect)
+        #expect(secondsSince(again) < 1)
+        try server.freeze(false)
+        #expect(try pool.query("SELECT 1")[0].int64(0) == 1)
+    }
+
+    @Test func `a listener hears, tells of what it may have missed after a restart, and hears again`() throws {
+        let server = try PostgresServer()
+        let pool = try makePool(url: server.url())
+        let heard = Collected<PostgresNotification>()
+        let subscription = try pool.listen("changes") { heard.append($0) }
+
+        try pool.transaction { connection in
+            try connection.notify("changes", "one")
+            try connection.notify("changes", "two")
+        }
+        #expect(heard.wait { $0 == [.payload("one"), .payload("two")] })
+
+        try server.restart(.immediate)
+        #expect(heard.wait { $0.last == .mayHaveMissed })
+        try pool.transaction { try $0.notify("changes", "three") }
+        #expect(heard.wait { $0.last == .payload("three") })
+        #expect(heard.all.count == 4)
+
+        subscription.cancel()
+        let other = Collected<PostgresNotification>()
+        let second = try pool.listen("other") { other.append($0) }
+        try pool.transaction { connection in
+            try connection.notify("changes", "four")
+            try connection.notify("other")
+        }
+        #expect(other.wait { $0 == [.payload("")] })
+        #expect(heard.all.count == 4)
+        second.cancel()
+        pool.close()
+        #expect(postgresError { _ = try pool.listen("late") { _ in } }?.code == .closed)
+    }
+}
