@@ -64,8 +64,9 @@ final class NotificationListener: Sendable {
         waker.wake()
         // Dropping the subscription on the way out ends what did not come about.
         let timeout = configuration.connectTimeout + configuration.waitTimeout
-        let outcome: Result<Void, PostgresError>? = state.wait(timeout: timeout) { state -> Result<Void, PostgresError>? in
-            if state.isClosed { return .failure(PostgresError(.closed, "the database pool is closed")) }
+        let outcome: Result<Void, PostgresError>? = state.wait(timeout: timeout) {
+            state -> Result<Void, PostgresError>? in
+            if state.isClosed { return .failure(Self.closed) }
             guard state.established.contains(channel) else { return nil }
             state.mark(channel, id)
             return .success(())
@@ -107,7 +108,7 @@ final class NotificationListener: Sendable {
         var delay = Limits.Postgres.reconnectDelayFirst
         while !isClosed {
             do throws(PostgresError) {
-                let session = try Session.open(url, configuration)
+                let session = try Session.open(url, configuration, until: nil)
                 try followChannels(session)
                 reportLosses()
                 delay = Limits.Postgres.reconnectDelayFirst
@@ -144,6 +145,7 @@ final class NotificationListener: Sendable {
         }
     }
 
+    private static let closed = PostgresError(.closed, "the database pool is closed")
     private static let broken = PostgresError(.connectionLost, "the listening connection broke")
 
     /// Makes the server listen for exactly those channels that have subscribers.

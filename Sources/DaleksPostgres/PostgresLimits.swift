@@ -55,7 +55,7 @@ extension Limits {
         /// The pause before a listener's first new connection, which doubles with each refusal.
         public static let reconnectDelayFirst = Duration.milliseconds(50)
 
-        /// A listener finds a server that came back no later than this.
-        public static let reconnectDelayMax = Duration.seconds(5)
+        /// A listener finds a server that came back no later than this; asking once a second costs nobody anything.
+        public static let reconnectDelayMax = Duration.seconds(1)
     }
 }

@@ -8,6 +8,7 @@ extension PostgresPool {
     /// The body runs again, from its beginning, when others got in its way: it must not leave traces outside the
     /// database. That holds also where it caught the error and threw another. `deadline` bounds all of it, waiting and
     /// attempts included; the commit alone is never cut short.
+    @discardableResult
     public func transaction<Result>(
         isolation: PostgresIsolation = .readCommitted,
         readOnly: Bool = false,
@@ -41,6 +42,7 @@ extension PostgresPool {
     }
 
     /// Lends a connection without a transaction: each statement commits by itself. Nothing is repeated.
+    @discardableResult
     public func withConnection<Result>(
         deadline: Duration? = nil,
         _ body: (borrowing PostgresConnection) throws -> Result

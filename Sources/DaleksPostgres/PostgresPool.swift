@@ -115,12 +115,12 @@ public final class PostgresPool: Sendable {
         let patience = min(started + configuration.waitTimeout, deadline ?? started + configuration.waitTimeout)
         switch try grant(until: patience) {
         case .closed: throw PostgresError(.closed, "the database pool is closed")
-        case .capacity: return try openSession()
+        case .capacity: return try openSession(until: deadline)
         case .session(let session):
             if isHealthy(session) { return session }
             // Its place is ours: nobody else counts on it.
             logger.debug("database connection was stale")
-            return try openSession()
+            return try openSession(until: deadline)
         }
     }
 
@@ -193,9 +193,9 @@ public final class PostgresPool: Sendable {
         waiter.grant.signal()
     }
 
-    private func openSession() throws(PostgresError) -> Session {
+    private func openSession(until deadline: Instant?) throws(PostgresError) -> Session {
         do throws(PostgresError) {
-            let session = try Session.open(url, configuration)
+            let session = try Session.open(url, configuration, until: deadline)
             logger.debug("database connection opened", ["database": url, "process": session.serverProcessID])
             return session
         } catch {

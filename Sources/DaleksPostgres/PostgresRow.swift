@@ -24,7 +24,8 @@ public struct PostgresRow: Sendable {
     public func double(_ column: Int) throws(PostgresError) -> Double {
         let (type, bytes) = try value(column)
         switch (type, bytes.count) {
-        case (PostgresType.float8, 8): return Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)))
+        case (PostgresType.float8, 8):
+            return Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)))
         case (PostgresType.float4, 4):
             return Double(Float(bitPattern: UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))))
         default: throw unexpected(column, "floating point")

@@ -97,7 +97,9 @@ extension PostgresValue {
         append(value, &bytes)
         // The length goes in front and is known only now.
         let length = UInt32(clamping: bytes.count - start - 4)
-        for position in 0..<4 { bytes[start + position] = UInt8(truncatingIfNeeded: length >> UInt32(24 - 8 * position)) }
+        for position in 0..<4 {
+            bytes[start + position] = UInt8(truncatingIfNeeded: length >> UInt32(24 - 8 * position))
+        }
     }
 }
 

@@ -40,14 +40,19 @@ final class Session: @unchecked Sendable {
     }
 
     /// Tries the URL's hosts in turn. A refused password ends it: the others would be told it as well.
-    static func open(_ url: PostgresURL, _ configuration: PostgresConfiguration) throws(PostgresError) -> Session {
+    static func open(
+        _ url: PostgresURL,
+        _ configuration: PostgresConfiguration,
+        until end: Instant?
+    ) throws(PostgresError) -> Session {
         var failure = PostgresError(.malformedURL, "the database's URL names no host")
         for endpoint in url.endpoints(defaults: defaults(configuration)) {
             do throws(PostgresError) {
-                let deadline = TimeSource.system.now + configuration.connectTimeout
+                let own = TimeSource.system.now + configuration.connectTimeout
+                let deadline = min(own, end ?? own)
                 let wire = try Wire.connect(endpoint, deadline: deadline)
                 let session = Session(wire: wire, statementTimeout: configuration.statementTimeout)
-                try session.prepare(configuration)
+                try session.prepare(configuration, until: deadline)
                 return session
             } catch {
                 failure = error
@@ -72,14 +77,18 @@ final class Session: @unchecked Sendable {
     }
 
     /// One round trip after connecting. The server's limits hold also where this process cannot act any more.
-    private func prepare(_ configuration: PostgresConfiguration) throws(PostgresError) {
+    private func prepare(
+        _ configuration: PostgresConfiguration,
+        until deadline: Instant
+    ) throws(PostgresError) {
         let idle = configuration.idleInTransactionTimeout.milliseconds
         _ = try exchange(
             [
                 .command("SET statement_timeout = \(configuration.statementTimeout.milliseconds)"),
                 .command("SET idle_in_transaction_session_timeout = \(idle)"),
             ],
-            sql: nil
+            sql: nil,
+            Patience(until: deadline, mayCancel: false)
         )
     }
 
@@ -204,7 +213,7 @@ final class Session: @unchecked Sendable {
 
     /// A statement without values that is not worth preparing.
     func command(_ sql: String) throws(PostgresError) {
-        _ = try exchange([.command(sql)], sql: sql)
+        _ = try exchange([.command(sql)], sql: sql, patience())
     }
 
     // MARK: - Transactions
@@ -232,7 +241,9 @@ final class Session: @unchecked Sendable {
                 answer = try wire.exchange([.command("COMMIT")], until: patience)[0]
             } catch {
                 transaction = .none
-                throw lost(error, sql: "COMMIT").with(outcome: .unknown)
+                // A transaction that idled for too long was rolled back before the COMMIT came.
+                let isUndone = error.sqlState == "25P03"
+                throw lost(error, sql: "COMMIT").with(outcome: isUndone ? .notApplied : .unknown)
             }
             transaction = .none
             if let error = answer.error(sql: "COMMIT") { throw error }
@@ -304,10 +315,14 @@ final class Session: @unchecked Sendable {
         return PostgresError(loss.code, loss.message, sqlState: loss.sqlState, sql: sql, outcome: outcome)
     }
 
-    private func exchange(_ steps: [Wire.Step], sql: String?) throws(PostgresError) -> [PostgresRows] {
+    private func exchange(
+        _ steps: [Wire.Step],
+        sql: String?,
+        _ patience: Patience
+    ) throws(PostgresError) -> [PostgresRows] {
         let answers: [PostgresRows]
         do throws(Wire.Loss) {
-            answers = try wire.exchange(steps, until: patience())
+            answers = try wire.exchange(steps, until: patience)
         } catch {
             throw lost(error, sql: sql)
         }

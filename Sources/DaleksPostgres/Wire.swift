@@ -70,7 +70,7 @@ final class Wire {
                 continue
             }
             if result.status == PGRES_PIPELINE_SYNC { break }
-            if result.isFatal { throw lost(Self.loss(result)) }
+            if let loss = Self.loss(ifEndedBy: result) { throw lost(loss) }
             if !collector.receive(result) { cancel(&patience) }
         }
         guard collector.answers.count == steps.count else { throw lost(.closed) }
@@ -85,9 +85,7 @@ final class Wire {
         try flush(&patience)
         var answer: PostgresRows?
         while let result = try nextResult(&patience) {
-            if result.isFatal { throw lost(Self.loss(result)) }
-            let isCopy = [PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(result.status)
-            if isCopy { throw lost(Loss(code: .other, message: "COPY is not for migrations")) }
+            if let loss = Self.loss(ifEndedBy: result) { throw lost(loss) }
             if answer?.sqlState == nil { answer = result }
         }
         return answer
@@ -177,6 +175,14 @@ final class Wire {
         let rows = PostgresRows(owning: result)
         if PQstatus(raw) == CONNECTION_BAD { throw lost(Self.loss(rows)) }
         return rows
+    }
+
+    /// Nil where the connection goes on. COPY leaves it in a state of its own, out of which only closing leads here.
+    private static func loss(ifEndedBy result: PostgresRows) -> Loss? {
+        if [PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(result.status) {
+            return Loss(code: .other, message: "COPY from or to the client is not supported")
+        }
+        return result.isFatal ? loss(result) : nil
     }
 
     private static func loss(_ rows: PostgresRows) -> Loss {

@@ -145,7 +145,8 @@ struct PostgresPoolTests {
 
     @Test func `with several hosts the first that answers is used`() throws {
         let server = try PostgresServer.shared()
-        let url = "postgres://daleks:\(PostgresServer.password.replacing(" ", with: "%20"))"
+        let url =
+            "postgres://daleks:\(PostgresServer.password.replacing(" ", with: "%20"))"
             + "@127.0.0.1:1,127.0.0.1:\(server.port)/postgres"
         #expect(try makePool(url: url).query("SELECT 1")[0].int64(0) == 1)
     }

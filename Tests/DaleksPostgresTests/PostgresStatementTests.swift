@@ -110,7 +110,11 @@ struct PostgresStatementTests {
     @Test func `errors name the condition and the constraint, carry the SQL and never a value`() throws {
         let pool = try makePool()
         _ = try pool.query(
-            "CREATE TABLE person (email text CONSTRAINT person_email UNIQUE, age int4 CHECK (age > 0), name varchar(5) NOT NULL)"
+            """
+            CREATE TABLE person (
+                email text CONSTRAINT person_email UNIQUE, age int4 CHECK (age > 0), name varchar(5) NOT NULL
+            )
+            """
         )
         let insert = "INSERT INTO person VALUES ($1, $2, $3)"
         _ = try pool.query(insert, ["secret@x", 1, "a"])
@@ -130,7 +134,8 @@ struct PostgresStatementTests {
         #expect(try refused(insert, ["y", -7, "secre"]).code == .checkViolation)
         #expect(try refused(insert, ["secret", 1, nil]).code == .notNullViolation)
         #expect(try refused(insert, ["secret\0", 1, "x"]).code == .invalidValue)
-        #expect(try refused("SELECT $1::text::int8", ["secret"]).message == "a text cannot be read as its column's type")
+        let cast = try refused("SELECT $1::text::int8", ["secret"])
+        #expect(cast.message == "a text cannot be read as its column's type")
         #expect(try refused("SELECT $1::text::json", ["{secret"]).code == .invalidValue)
         let raise = "DO $$ BEGIN RAISE EXCEPTION '%', 'sec' || 'ret'; END $$"
         #expect(try refused(raise, []).message == "the server refused the statement")
@@ -144,6 +149,14 @@ struct PostgresStatementTests {
         let large = PostgresValue.blob([UInt8](repeating: 0, count: Limits.Postgres.parameterBytesMax + 1))
         #expect(postgresError { _ = try pool.query("SELECT length($1)", [large]) }?.code == .tooLarge)
         #expect(postgresError { _ = try pool.query("SELECT 1 -- \0") }?.code == .tooLarge)
+        #expect(try pool.query("SELECT 1")[0].int64(0) == 1)
+    }
+
+    @Test func `COPY is refused and not waited for`() throws {
+        let pool = try makePool()
+        #expect(postgresError { _ = try pool.query("COPY (SELECT 1) TO STDOUT") } != nil)
+        let migration = Migration(1, "copy", "CREATE TABLE x (y int8); COPY x FROM STDIN")
+        #expect(postgresError { _ = try makePool(migrations: [migration]) } != nil)
         #expect(try pool.query("SELECT 1")[0].int64(0) == 1)
     }
 

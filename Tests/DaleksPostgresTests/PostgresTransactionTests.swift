@@ -2,6 +2,7 @@ import DaleksCore
 import DaleksPostgres
 import DaleksSystem
 import DaleksTestSupport
+import Glibc
 import Testing
 
 @Suite(.needsPostgres)
@@ -191,8 +192,43 @@ struct PostgresTransactionTests {
         #expect(error?.code == .timedOut)
         #expect(secondsSince(start) < 2)
         #expect(try value("a", pool) == 0)
-        let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()"
+        let running = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE query LIKE '%pg_sleep(20)%' AND state = 'active' AND datname = current_database()
+                AND pid <> pg_backend_pid()
+            """
         #expect(try pool.query(running)[0].int64(0) == 0)
+    }
+
+    @Test func `a transaction that idles too long is undone by the server, and says so`() throws {
+        let pool = try makePool { $0.idleInTransactionTimeout = .milliseconds(50) }
+        _ = try pool.query("CREATE TABLE thing (x int8)")
+        for isAsked in [true, false] {
+            let error = postgresError {
+                try pool.transaction { connection in
+                    try connection.execute("INSERT INTO thing VALUES (1)")
+                    usleep(250_000)
+                    if isAsked { _ = try connection.query("SELECT 1") }
+                }
+            }
+            #expect(error?.code == .connectionLost)
+            #expect(error?.outcome == .notApplied)
+        }
+        #expect(try pool.query("SELECT * FROM thing").isEmpty)
+    }
+
+    @Test func `a connection that is found dead before anything was done is replaced`() throws {
+        let pool = try makeCounters()
+        var attempts = 0
+        try pool.transaction { connection in
+            attempts += 1
+            if attempts == 1 {
+                _ = try pool.query("SELECT pg_terminate_backend($1)", [.int4(connection.serverProcessID)])
+            }
+            try connection.execute("UPDATE counter SET value = value + 1")
+        }
+        #expect(attempts == 2)
+        #expect(try value("a", pool) == 1)
     }
 
     @Test func `the server ends a statement that runs past the configured time`() throws {

@@ -33,7 +33,8 @@ struct PostgresTypesTests {
         let pool = try makePool()
         _ = try pool.query("CREATE TABLE blob (number int8, bytes bytea)")
 
-        let sent = (0..<200).map { _ in generator.bytes(count: Int(generator.next() % 3_000)) } + [[], [0], [0, 0xff, 0]]
+        let random = (0..<200).map { _ in generator.bytes(count: Int(generator.next() % 3_000)) }
+        let sent = random + [[], [0], [0, 0xff, 0]]
         for (number, bytes) in sent.enumerated() {
             _ = try pool.query("INSERT INTO blob VALUES ($1, $2)", [.integer(number), .blob(bytes)])
         }
