@@ -11,7 +11,7 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// A pool on a database of its own.
+/// A pool on tables of its own.
 func makePool(
     url: String? = nil,
     migrations: [Migration] = [],
@@ -20,7 +20,7 @@ func makePool(
 ) throws -> PostgresPool {
     var configuration = PostgresConfiguration(applicationName: "daleks-tests")
     configure(&configuration)
-    let url = try url ?? PostgresServer.shared().makeDatabase()
+    let url = try url ?? PostgresServer.shared().makeSchema()
     return try PostgresPool.open(url: url, configuration: configuration, migrations: migrations, logger: logger)
 }
 

@@ -31,7 +31,7 @@ struct PostgresMigrationTests {
     }
 
     @Test func `processes that start at once migrate once`() throws {
-        let url = try PostgresServer.shared().makeDatabase()
+        let url = try PostgresServer.shared().makeSchema()
         let slow = Migration(2, "slow", "CREATE TABLE slow (x int8); SELECT pg_sleep(0.2); INSERT INTO slow VALUES (1)")
         let errors = onThreads(6) { _ in
             let pool = try makePool(url: url, migrations: [Self.first, slow]) { $0.connectionCountMax = 1 }
@@ -44,7 +44,7 @@ struct PostgresMigrationTests {
     }
 
     @Test func `a migration that fails leaves nothing of itself, and all before it`() throws {
-        let url = try PostgresServer.shared().makeDatabase()
+        let url = try PostgresServer.shared().makeSchema()
         let broken = Migration(2, "broken", "CREATE TABLE half (x int8); SELECT 1 / 0;")
         let error = postgresError { _ = try makePool(url: url, migrations: [Self.first, broken]) }
         #expect(error?.sqlState == "22012")
@@ -62,7 +62,7 @@ struct PostgresMigrationTests {
     }
 
     @Test func `a database that is not ours, or newer, or edited, is refused and left alone`() throws {
-        let url = try PostgresServer.shared().makeDatabase()
+        let url = try PostgresServer.shared().makeSchema()
         _ = try makePool(url: url, migrations: [Self.first, Self.second])
 
         func refusal(_ migrations: [Migration], name: String = "daleks-tests") throws -> String {

@@ -5,14 +5,16 @@ import DaleksTestSupport
 import Glibc
 import Testing
 
-/// Each test has a server of its own to mistreat.
-@Suite(.needsPostgres)
+/// These share a server to mistreat, one after the other; each leaves it running.
+@Suite(.needsPostgres, .serialized)
 struct PostgresOutageTests {
+    private static let victim = Result { try PostgresServer(isEncrypted: true) }
+
     @Test func `a crash in the middle of work loses nothing that was confirmed and keeps nothing that was refused`()
         throws
     {
-        let server = try PostgresServer()
-        let pool = try makePool(url: server.url())
+        let server = try Self.victim.get()
+        let pool = try makePool(url: server.makeSchema())
         _ = try pool.query("CREATE TABLE work (id bytea PRIMARY KEY)")
         let outcomes = Collected<(id: NodeID, error: PostgresError?)>()
         let isOver = Gate()
@@ -50,8 +52,8 @@ struct PostgresOutageTests {
     }
 
     @Test func `while the server is down callers hear so at once, and no longer once it is up`() throws {
-        let server = try PostgresServer()
-        let pool = try makePool(url: server.url())
+        let server = try Self.victim.get()
+        let pool = try makePool(url: server.makeSchema())
         try server.stop(.fast)
 
         let start = TimeSource.system.now
@@ -65,8 +67,8 @@ struct PostgresOutageTests {
     }
 
     @Test func `a connection lost in a transaction is not applied, and one lost by itself is unknown`() throws {
-        let server = try PostgresServer()
-        let pool = try makePool(url: server.url())
+        let server = try Self.victim.get()
+        let pool = try makePool(url: server.makeSchema())
         _ = try pool.query("CREATE TABLE thing (x int8)")
         let kill = "SELECT pg_terminate_backend($1)"
 
@@ -103,8 +105,8 @@ struct PostgresOutageTests {
     }
 
     @Test func `a server that is there and silent costs no more than the deadline and the grace`() throws {
-        let server = try PostgresServer()
-        let pool = try makePool(url: server.url()) {
+        let server = try Self.victim.get()
+        let pool = try makePool(url: server.makeSchema()) {
             $0.connectTimeout = .milliseconds(300)
             $0.healthCheckAfter = .seconds(60)
         }
@@ -123,8 +125,8 @@ struct PostgresOutageTests {
     }
 
     @Test func `a listener hears, tells of what it may have missed after a restart, and hears again`() throws {
-        let server = try PostgresServer()
-        let pool = try makePool(url: server.url())
+        let server = try Self.victim.get()
+        let pool = try makePool(url: server.makeSchema())
         let heard = Collected<PostgresNotification>()
         let subscription = try pool.listen("changes") { heard.append($0) }
 
@@ -152,5 +154,36 @@ struct PostgresOutageTests {
         second.cancel()
         pool.close()
         #expect(postgresError { _ = try pool.listen("late") { _ in } }?.code == .closed)
+    }
+
+    @Test func `verify-full takes the server it knows and refuses every other`() throws {
+        let server = try Self.victim.get()
+        func url(_ host: String, _ file: String) -> String {
+            server.networkURL(host: host, query: "sslmode=verify-full&sslrootcert=\(file)")
+        }
+
+        let pool = try makePool(url: url("localhost", server.authorityFile))
+        let sql = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        let row = try pool.query(sql)[0]
+        #expect(try row.bool(0))
+        #expect(try row.text(1).hasPrefix("TLSv1."))
+        // The listener goes the same way.
+        let heard = Collected<PostgresNotification>()
+        let subscription = try pool.listen("tls") { heard.append($0) }
+        try pool.transaction { try $0.notify("tls", "hello") }
+        #expect(heard.wait { $0 == [.payload("hello")] })
+        subscription.cancel()
+        // And so does what a deadline cancels.
+        let late = postgresError { _ = try pool.query("SELECT pg_sleep(9)", deadline: .milliseconds(50)) }
+        #expect(late?.code == .timedOut)
+
+        let stranger = postgresError { _ = try makePool(url: url("localhost", server.strangerFile)) }
+        #expect(stranger?.code == .cannotConnect)
+        #expect(stranger?.message.contains("certificate verify failed") == true)
+        let otherName = postgresError { _ = try makePool(url: url("127.0.0.1", server.authorityFile)) }
+        #expect(otherName?.code == .cannotConnect)
+        #expect(otherName?.message.contains("does not match host name \"127.0.0.1\"") == true)
+        let noFile = postgresError { _ = try makePool(url: url("localhost", "/nowhere.pem")) }
+        #expect(noFile?.code == .cannotConnect)
     }
 }

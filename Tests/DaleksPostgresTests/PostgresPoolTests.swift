@@ -67,7 +67,7 @@ struct PostgresPoolTests {
     }
 
     @Test func `a closed pool lends nothing, also to those who wait, and leaves no connection`() throws {
-        let url = try PostgresServer.shared().makeDatabase()
+        let url = try PostgresServer.shared().makeSchema()
         let pool = try makePool(url: url) { $0.connectionCountMax = 1 }
         let failures = Collected<PostgresError.Code>()
         let waiter = try pool.withConnection { _ in
@@ -110,11 +110,11 @@ struct PostgresPoolTests {
 
     @Test func `the server knows us by the application's name, or by the URL's`() throws {
         let sql = "SELECT current_setting('application_name'), current_setting('client_encoding')"
-        let url = try PostgresServer.shared().makeDatabase()
+        let url = try PostgresServer.shared().makeSchema()
         let row = try makePool(url: url).query(sql)[0]
         #expect(try row.text(0) == "daleks-tests")
         #expect(try row.text(1) == "UTF8")
-        let named = try makePool(url: "\(url)?application_name=other").query(sql)[0]
+        let named = try makePool(url: "\(url)&application_name=other").query(sql)[0]
         #expect(try named.text(0) == "other")
     }
 
@@ -149,5 +149,12 @@ struct PostgresPoolTests {
             "postgres://daleks:\(PostgresServer.password.replacing(" ", with: "%20"))"
             + "@127.0.0.1:1,127.0.0.1:\(server.port)/postgres"
         #expect(try makePool(url: url).query("SELECT 1")[0].int64(0) == 1)
+    }
+
+    @Test func `a server without TLS is refused where TLS is asked for`() throws {
+        let url = try PostgresServer.shared().networkURL(query: "sslmode=require")
+        let error = postgresError { _ = try makePool(url: url) }
+        #expect(error?.code == .cannotConnect)
+        #expect(error?.message.contains("server does not support SSL") == true)
     }
 }

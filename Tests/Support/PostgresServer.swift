@@ -75,6 +75,14 @@ public final class PostgresServer: Sendable {
         try command("start")
     }
 
+    /// A new empty schema of a database that others use too, as a URL over the socket: tables of one's own within
+    /// milliseconds, where a whole database costs a third of a second of writing.
+    public func makeSchema() throws(Failure) -> String {
+        let name = "test_\(Hex.encode(Random.bytes(count: 6)))"
+        try command("schema", name)
+        return "\(url())?options=-csearch_path%3D\(name)"
+    }
+
     /// A new empty database, as a URL over the socket.
     public func makeDatabase() throws(Failure) -> String {
         let name = "test_\(Hex.encode(Random.bytes(count: 6)))"
@@ -169,6 +177,7 @@ extension PostgresServer {
             thaw) kill -CONT $(all) ;;
             pid) echo "$pid" ;;
             log) cat "$folder/log" ;;
+            schema) "$bin/psql" -qh "$folder" -p "$port" -U \(user) -c "CREATE SCHEMA $2" postgres 2>&1 ;;
             database) "$bin/createdb" -h "$folder" -p "$port" -U \(user) "$2" 2>&1 ;;
             *) echo "no such command"; return 1 ;;
             esac
