@@ -2,6 +2,7 @@ import DaleksCore
 import DaleksPostgres
 import DaleksSystem
 import DaleksTestSupport
+import Glibc
 import Testing
 
 extension Trait where Self == ConditionTrait {
@@ -64,3 +65,9 @@ final class Collected<Element: Sendable>: Sendable {
 }
 
 func secondsSince(_ start: Instant) -> Double { (TimeSource.system.now - start).inSeconds }
+
+/// Looks again and again, ten seconds at most; what did not come about fails at the caller's own expectation.
+func waitUntil(_ isSo: () -> Bool) {
+    let deadline = TimeSource.system.now + .seconds(10)
+    while !isSo(), TimeSource.system.now < deadline { usleep(2_000) }
+}

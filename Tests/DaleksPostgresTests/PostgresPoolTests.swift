@@ -58,7 +58,7 @@ struct PostgresPoolTests {
                 let thread = Thread(name: "waiter") {
                     _ = try? pool.withConnection { _ in order.append(index) }
                 }
-                while pool.statistics.waitingCount <= index {}
+                waitUntil { pool.statistics.waitingCount > index }
                 return thread
             }
         }
@@ -74,7 +74,7 @@ struct PostgresPoolTests {
             let waiter = Thread(name: "waiter") {
                 if let error = postgresError({ _ = try pool.query("SELECT 1") }) { failures.append(error.code) }
             }
-            while pool.statistics.waitingCount == 0 {}
+            waitUntil { pool.statistics.waitingCount > 0 }
             pool.close()
             waiter.join()
             return waiter

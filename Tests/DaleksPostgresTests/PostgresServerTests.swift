@@ -23,9 +23,8 @@ struct PostgresServerTests {
         // What the kernel does to a process that is killed: its descriptors close.
         server = nil
 
-        let deadline = TimeSource.system.now + .seconds(10)
         func isThere() -> Bool { kill(process, 0) == 0 || access(folder, F_OK) == 0 }
-        while isThere(), TimeSource.system.now < deadline { usleep(20_000) }
+        waitUntil { !isThere() }
         #expect(!isThere())
     }
 }

@@ -51,9 +51,10 @@ struct WatchingShell: ~Copyable, Sendable {
 
     /// Sends one line and returns what the script answered before its `ok`.
     mutating func ask(_ command: String) throws(PostgresServer.Failure) -> String {
-        do throws(Errno) {
-            try commands.writeAll(Array("\(command)\n".utf8))
-        } catch {
+        let line = Array("\(command)\n".utf8)
+        // Not `write`: were the shell gone, that would end this process by a signal.
+        let sent = line.withUnsafeBytes { send(commands.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        guard sent == line.count else {
             throw PostgresServer.Failure(description: "the shell of PostgreSQL is gone")
         }
         var lines: [String] = []
