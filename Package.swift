@@ -46,14 +46,21 @@ let package = Package(
     ],
     targets: [
         // Programs wire.
-        program("daleksd", path: "daemon", uses: ["DaleksMount", "DaleksVFS", "DaleksSync", "DaleksClient"] + ground),
+        program(
+            "daleksd",
+            path: "daemon",
+            uses: ["DaleksMount", "DaleksSync", "DaleksClient", "DaleksHTTPClient", "DaleksHTTP", "DaleksAPI"] + ground
+        ),
         program("daleks", uses: ["DaleksCommands"] + ground),
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
 
         // Product decides.
-        target("DaleksMount", uses: ["DaleksVFS", "DaleksSync", "DaleksFUSE", "DaleksJSON"] + ground),
-        target("DaleksVFS", uses: ["DaleksSync"] + ground),
+        target(
+            "DaleksMount",
+            uses: ["DaleksVFS", "DaleksSync", "DaleksCache", "DaleksFUSE", "DaleksAPI", "DaleksJSON"] + ground
+        ),
+        target("DaleksVFS", uses: ["DaleksSync", "DaleksCache", "DaleksAPI"] + ground),
         target("DaleksSync", uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary),
         target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
         target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),
