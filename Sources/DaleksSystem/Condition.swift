@@ -63,6 +63,17 @@ public final class Condition<State>: @unchecked Sendable {
         }
     }
 
+    /// Waits until `isReady`, then runs `body` under the same lock.
+    public func waitThrowing<Result, Failure: Error>(
+        until isReady: (State) -> Bool,
+        _ body: (inout State) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while !isReady(state) { pthread_cond_wait(condition, mutex) }
+        return try body(&state)
+    }
+
     public func signal() { pthread_cond_signal(condition) }
     public func broadcast() { pthread_cond_broadcast(condition) }
 

@@ -7,7 +7,10 @@ public enum Random {
         [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             var done = 0
             while done < count {
-                let result = Shim.getrandom(UnsafeMutableRawPointer(buffer.baseAddress.unsafelyUnwrapped + done), count - done)
+                let result = Shim.getrandom(
+                    UnsafeMutableRawPointer(buffer.baseAddress.unsafelyUnwrapped + done),
+                    count - done
+                )
                 // getrandom without flags fails only when interrupted once the pool is ready.
                 precondition(result > 0 || errno == EINTR, "the kernel's random generator failed")
                 done += max(0, result)
