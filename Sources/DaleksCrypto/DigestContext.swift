@@ -35,7 +35,7 @@ struct DigestContext: ~Copyable {
     consuming func finalizeSHA256() -> Digest {
         withUnsafeTemporaryAllocation(byteCount: Digest.byteCount, alignment: 8) { buffer in
             finalize(into: buffer)
-            guard let digest = Digest(bytes: UnsafeRawBufferPointer(buffer)) else {
+            guard let digest = Digest(rawBytes: UnsafeRawBufferPointer(buffer)) else {
                 preconditionFailure("SHA-256 has 32 bytes")
             }
             return digest
