@@ -127,7 +127,7 @@ let package = Package(
         tests(of: "DaleksPostgres", uses: ground),
         tests(of: "DaleksHTTPClient", uses: ["DaleksHTTP"] + ground),
         tests(of: "DaleksHTTPServer", uses: ground + vocabulary),
-        tests(of: "DaleksCrypto", uses: ["DaleksJSON"] + ground),
+        tests(of: "DaleksCrypto", uses: ["COpenSSL", "DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
     ]
