@@ -55,9 +55,4 @@ final class EventPoll: Sendable {
             _ = try? wakeUp.read(into: bytes)
         }
     }
-
-    /// A waiting connection of a listening socket, nonblocking; -1 and errno where there is none.
-    static func accept(_ listening: Int32, _ address: UnsafeMutableRawPointer?, _ count: inout UInt32) -> Int32 {
-        daleks_accept(listening, address, &count)
-    }
 }

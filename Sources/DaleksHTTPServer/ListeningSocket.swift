@@ -23,8 +23,7 @@ final class ListeningSocket: Sendable {
 
     private static func open(_ address: IPAddress, _ port: UInt16) throws(Errno) -> FileDescriptor {
         let family = address.isVersion4 ? AF_INET : AF_INET6
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let socket = FileDescriptor(owning: try checking { Glibc.socket(family, type, 0) })
+        let socket = FileDescriptor(owning: try checking { SocketCalls.stream(family: family) })
         // Without it a restart would have to wait until the last connections are forgotten.
         var yes: Int32 = 1
         try checking { setsockopt(socket.raw, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size)) }
@@ -78,7 +77,7 @@ final class ListeningSocket: Sendable {
     /// One waiting connection; nil where there is none now.
     func accept() throws(Errno) -> (descriptor: Int32, peer: PeerAddress)? {
         var peer = PeerAddress()
-        let descriptor = peer.fill { address, count in EventPoll.accept(socket.raw, address, &count.pointee) }
+        let descriptor = peer.fill { address, count in SocketCalls.accept(socket.raw, address, &count.pointee) }
         if descriptor >= 0 { return (descriptor, peer) }
         switch Errno.last {
         // A connection that ended while it waited is no failure of ours.

@@ -162,3 +162,7 @@ static inline int daleks_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NON
 static inline int daleks_accept(int fd, void *address, unsigned *address_bytes) {
     return accept4(fd, (struct sockaddr *)address, (socklen_t *)address_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+static inline int daleks_stream_socket(int family) {
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
