@@ -55,6 +55,9 @@ let package = Package(
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
 
+        // Measured against others by the scripts in bench.
+        program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
+
         // Product decides.
         target(
             "DaleksMount",
