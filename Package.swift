@@ -69,7 +69,7 @@ let package = Package(
             uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary
         ),
         target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
-        target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),
+        target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPClient"] + ground + vocabulary),
         target(
             "DaleksUsers",
             uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto"]
