@@ -50,6 +50,7 @@ let package = Package(
         program("daleks", uses: ["DaleksCommands"] + ground),
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
+        program("bench-fuse", path: "bench/fuse-swift", uses: ["DaleksFUSE"] + ground),
 
         // Product decides.
         target("DaleksMount", uses: ["DaleksVFS", "DaleksSync", "DaleksFUSE", "DaleksJSON"] + ground),
@@ -111,7 +112,8 @@ let package = Package(
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
         tests(of: "DaleksSystem", uses: ["DaleksCore"]),
-        tests(of: "DaleksFUSE", uses: ground),
+        // The bench's server is the daemon that dies, and that others run.
+        tests(of: "DaleksFUSE", uses: ["bench-fuse"] + ground),
         tests(of: "DaleksSQLite", uses: ground),
         tests(of: "DaleksPostgres", uses: ground),
         tests(of: "DaleksHTTPClient", uses: ["DaleksHTTP"] + ground),
