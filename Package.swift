@@ -54,6 +54,7 @@ let package = Package(
         program("daleks", uses: ["DaleksCommands"] + ground),
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
+        program("bench-fuse", path: "bench/fuse-swift", uses: ["DaleksFUSE"] + ground),
 
         // Measured against others by the scripts in bench.
         program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
@@ -125,7 +126,8 @@ let package = Package(
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
         tests(of: "DaleksSystem", uses: ["DaleksCore"]),
-        tests(of: "DaleksFUSE", uses: ground),
+        // The bench's server is the daemon that dies, and that others run.
+        tests(of: "DaleksFUSE", uses: ["bench-fuse"] + ground),
         tests(of: "DaleksSQLite", uses: ground),
         tests(of: "DaleksPostgres", uses: ground),
         tests(of: "DaleksHTTPClient", uses: ["DaleksHTTP"] + ground),
