@@ -46,15 +46,28 @@ let package = Package(
     ],
     targets: [
         // Programs wire.
-        program("daleksd", path: "daemon", uses: ["DaleksMount", "DaleksVFS", "DaleksSync", "DaleksClient"] + ground),
+        program(
+            "daleksd",
+            path: "daemon",
+            uses: ["DaleksMount", "DaleksSync", "DaleksClient", "DaleksHTTPClient", "DaleksHTTP", "DaleksAPI"] + ground
+        ),
         program("daleks", uses: ["DaleksCommands"] + ground),
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
 
+        // Measured against others by the scripts in bench.
+        program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
+
         // Product decides.
-        target("DaleksMount", uses: ["DaleksVFS", "DaleksSync", "DaleksFUSE", "DaleksJSON"] + ground),
-        target("DaleksVFS", uses: ["DaleksSync"] + ground),
-        target("DaleksSync", uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary),
+        target(
+            "DaleksMount",
+            uses: ["DaleksVFS", "DaleksSync", "DaleksCache", "DaleksFUSE", "DaleksAPI", "DaleksJSON"] + ground
+        ),
+        target("DaleksVFS", uses: ["DaleksSync", "DaleksCache", "DaleksAPI"] + ground),
+        target(
+            "DaleksSync",
+            uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary
+        ),
         target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
         target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),
         target(
@@ -107,6 +120,7 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: house
         ),
+        .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
         tests(of: "DaleksCore"),
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
