@@ -55,13 +55,19 @@ let package = Package(
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
 
+        // Measured against others by the scripts in bench.
+        program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
+
         // Product decides.
         target(
             "DaleksMount",
             uses: ["DaleksVFS", "DaleksSync", "DaleksCache", "DaleksFUSE", "DaleksAPI", "DaleksJSON"] + ground
         ),
         target("DaleksVFS", uses: ["DaleksSync", "DaleksCache", "DaleksAPI"] + ground),
-        target("DaleksSync", uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary),
+        target(
+            "DaleksSync",
+            uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary
+        ),
         target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
         target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),
         target(
@@ -114,6 +120,7 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: house
         ),
+        .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
         tests(of: "DaleksCore"),
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
@@ -123,7 +130,7 @@ let package = Package(
         tests(of: "DaleksPostgres", uses: ground),
         tests(of: "DaleksHTTPClient", uses: ["DaleksHTTP"] + ground),
         tests(of: "DaleksHTTPServer", uses: ground + vocabulary),
-        tests(of: "DaleksCrypto", uses: ["DaleksJSON"] + ground),
+        tests(of: "DaleksCrypto", uses: ["COpenSSL", "DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
     ]

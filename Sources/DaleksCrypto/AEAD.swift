@@ -15,7 +15,11 @@ public enum AEAD {
     /// What `open` needs again: the key, and `context`, which is not stored but bound to the message (whose it is).
     public static func seal(_ message: [UInt8], key: [UInt8], context: [UInt8] = []) -> [UInt8] {
         precondition(message.count <= Limits.Crypto.sealedBytesMax, "larger things are sealed in pieces")
-        return seal(message, key: key, context: context, nonce: Random.bytes(count: nonceBytes))
+        let nonce = Random.bytes(count: nonceBytes)
+        let cipher = CipherContext(key: key, nonce: nonce, encrypts: true)
+        cipher.bind(context)
+        let ciphertext = cipher.transform(message)
+        return nonce + ciphertext + cipher.finishedTag(byteCount: tagBytes)
     }
 
     /// Throws `notAuthentic` for anything that `seal` did not make with this key and context.
@@ -32,14 +36,6 @@ public enum AEAD {
         let message = cipher.transform(Array(sealed[nonceBytes..<(sealed.count - tagBytes)]))
         guard cipher.finish(expecting: Array(sealed[(sealed.count - tagBytes)...])) else { throw .notAuthentic }
         return message
-    }
-
-    /// With a nonce of the caller's, for test vectors only.
-    static func seal(_ message: [UInt8], key: [UInt8], context: [UInt8], nonce: [UInt8]) -> [UInt8] {
-        let cipher = CipherContext(key: key, nonce: nonce, encrypts: true)
-        cipher.bind(context)
-        let ciphertext = cipher.transform(message)
-        return nonce + ciphertext + cipher.finishedTag(byteCount: tagBytes)
     }
 }
 

@@ -4,6 +4,9 @@ public struct Connection: ~Copyable {
 
     init(_ handle: Handle) { self.handle = handle }
 
+    // Empty, and needed: without it the optimizer of Swift 6.3.1 crashes where it inlines the making of this value.
+    deinit {}
+
     /// Runs a statement that gives no rows; the count of changed rows.
     @discardableResult
     public borrowing func execute(_ sql: SQL, _ bindings: [Value] = []) throws(SQLiteError) -> Int {
@@ -71,6 +74,7 @@ public struct Connection: ~Copyable {
 
     /// A part that can fail alone: when the closure throws, what it did is undone and the transaction goes on, unless
     /// SQLite had to roll all of it back (a full disk, an interruption); then the next statement says so.
+    @discardableResult
     public borrowing func savepoint<Result>(_ body: (borrowing Connection) throws -> Result) throws -> Result {
         let handle = handle
         return try handle.savepoint { try body(Connection(handle)) }

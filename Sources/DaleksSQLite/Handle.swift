@@ -6,7 +6,8 @@ import DaleksSystem
 ///
 /// ## Concurrency
 /// One thread at a time: whoever has the writer's turn, or took the handle out of the pool, or is the checkpoint
-/// thread. SQLite is opened without mutexes of its own. Only `interrupt` may come from any thread, while the handle lives.
+/// thread. SQLite is opened without mutexes of its own. Only `interrupt` may come from any thread, while the handle is
+/// open.
 final class Handle: @unchecked Sendable {
     /// What the closure that has this handle may do.
     enum Scope {

@@ -25,6 +25,8 @@ struct Opening {
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
         let writer = try Handle(path: path, flags: flags, configuration: configuration)
         try writer.configure(configuration)
+        // For its backups, which are files.
+        try writer.script("PRAGMA application_id = \(configuration.applicationID)")
         try migrate(writer)
         let turn = WriterTurn(timeout: configuration.busyTimeout)
         return Parts(writer: writer, turn: turn, log: CommitLog(inMemory: ()), readers: nil, checkpointer: nil)
@@ -47,7 +49,7 @@ struct Opening {
     private func identify(_ writer: Handle) throws {
         let file = DatabaseFile(path: path, applicationID: configuration.applicationID)
         try file.examine(writer)
-        try writer.configure(configuration)
+        try describingDamage { try writer.configure(configuration) }
         guard try describingDamage({ try file.confirm(writer) }) == .new else { return }
         try writer.transaction(.writing) {
             // Another process may have signed it since.

@@ -8,6 +8,9 @@ public import DaleksCore
 public struct Row: ~Copyable {
     let statement: PreparedStatement
 
+    // Empty, and needed: without it the optimizer of Swift 6.3.1 crashes where it inlines the making of this value.
+    deinit {}
+
     public var columnCount: Int { Int(sqlite3_column_count(statement.raw)) }
 
     public borrowing func isNull(_ column: Int) -> Bool {

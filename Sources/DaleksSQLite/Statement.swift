@@ -8,6 +8,9 @@ public struct Statement: ~Copyable {
     let prepared: PreparedStatement
     let handle: Handle
 
+    // Empty, and needed: without it the optimizer of Swift 6.3.1 crashes where it inlines the making of this value.
+    deinit {}
+
     /// Runs on to the next row; false at the end.
     public borrowing func step() throws(SQLiteError) -> Bool { try prepared.step(on: handle) }
 

@@ -40,7 +40,8 @@ public final class Condition<State>: @unchecked Sendable {
         return try body(&state)
     }
 
-    /// Waits until `body` returns a value; it is asked at once and after each wake-up. Nil when `timeout` passed.
+    /// Waits until `body` returns a value; it is asked at once and after each wake-up. Nil when `timeout` passed, which
+    /// is counted while the machine is awake.
     ///
     /// `whileWaiting` is told +1 before this thread sleeps and -1 after, under the lock.
     public func wait<Result>(
@@ -54,12 +55,9 @@ public final class Condition<State>: @unchecked Sendable {
         while true {
             if let result = body(&state) { return result }
             whileWaiting(&state, 1)
-            defer { whileWaiting(&state, -1) }
-            guard var deadline else {
-                pthread_cond_wait(condition, mutex)
-                continue
-            }
-            if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { return body(&state) }
+            let isTimeOver = sleep(until: deadline)
+            whileWaiting(&state, -1)
+            if isTimeOver { return body(&state) }
         }
     }
 
@@ -72,6 +70,15 @@ public final class Condition<State>: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while !isReady(state) { pthread_cond_wait(condition, mutex) }
         return try body(&state)
+    }
+
+    /// Gives the mutex back while asleep. True when the deadline ended it.
+    private func sleep(until deadline: timespec?) -> Bool {
+        guard var deadline else {
+            pthread_cond_wait(condition, mutex)
+            return false
+        }
+        return pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT
     }
 
     public func signal() { pthread_cond_signal(condition) }

@@ -81,8 +81,8 @@ public enum Files {
         }
     }
 
-    /// Removes a file, or a folder with all that is in it. Links are removed, not followed; what is missing already is no
-    /// failure. Each level keeps a descriptor open, so it is for the shallow trees that state and tests have.
+    /// Removes a file, or a folder with all that is in it. Links are removed, not followed; what is missing already is
+    /// no failure. Each level keeps a descriptor open, so it is for the shallow trees that state and tests have.
     public static func removeTree(_ path: String) throws(Errno) {
         try removeTree(Array(path.utf8CString), in: FileDescriptor.currentDirectory)
     }

@@ -29,12 +29,12 @@ public final class S3StandIn: Sendable {
                 script.stop()
                 return .failure(ChildProcess.Failure(description: "Tests/venv did not finish"))
             }
+            // The reason or, whatever was said before, the folder comes last.
+            script.waitForOutput()
             guard exitCode == 0 else {
                 let reason = script.lines.last ?? "it said nothing"
                 return .failure(ChildProcess.Failure(description: "Tests/venv failed: \(reason)"))
             }
-            // Whatever was said before, the folder is said last.
-            script.waitForOutput()
             guard let folder = script.lines.last, folder.hasPrefix("/") else {
                 return .failure(ChildProcess.Failure(description: "Tests/venv named no folder"))
             }

@@ -9,8 +9,8 @@ extension Limits {
     }
 }
 
-/// A file of `key = value` lines. `[section]` puts `section-` in front of the keys below it, `#` starts a comment, and a
-/// value may be quoted as in TOML.
+/// A file of `key = value` lines. `[section]` puts `section-` in front of the keys below it, `#` starts a comment, and
+/// a value may be quoted as in TOML.
 struct SettingsFile {
     struct Line {
         let key: String
@@ -79,7 +79,7 @@ struct SettingsFile {
             throw failure(number, "a line reads key = value")
         }
         let text = Self.trimmed(line[line.index(after: equals)...].unicodeScalars)
-        guard let value = Self.value(text) else { throw failure(number, "the value of \(key) has a quote left open") }
+        guard let value = Self.value(text) else { throw failure(number, "the value of \(key) is quoted wrongly") }
         return Line(key: section + key, value: value, number: number)
     }
 
