@@ -2,15 +2,6 @@ import DaleksCore
 import DaleksPostgres
 import DaleksSystem
 import DaleksTestSupport
-import Glibc
-import Testing
-
-extension Trait where Self == ConditionTrait {
-    /// Skipped, and saying so, where there is no PostgreSQL.
-    static var needsPostgres: Self {
-        .enabled(if: PostgresServer.isInstalled, Comment(rawValue: PostgresServer.whenMissing))
-    }
-}
 
 /// A pool on tables of its own.
 func makePool(
@@ -65,9 +56,3 @@ final class Collected<Element: Sendable>: Sendable {
 }
 
 func secondsSince(_ start: Instant) -> Double { (TimeSource.system.now - start).inSeconds }
-
-/// Looks again and again, ten seconds at most; what did not come about fails at the caller's own expectation.
-func waitUntil(_ isSo: () -> Bool) {
-    let deadline = TimeSource.system.now + .seconds(10)
-    while !isSo(), TimeSource.system.now < deadline { usleep(2_000) }
-}

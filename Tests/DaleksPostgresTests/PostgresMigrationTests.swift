@@ -4,7 +4,7 @@ import DaleksSystem
 import DaleksTestSupport
 import Testing
 
-@Suite(.needsPostgres)
+@Suite(.needs(.postgres))
 struct PostgresMigrationTests {
     private static let first = Migration(
         1,

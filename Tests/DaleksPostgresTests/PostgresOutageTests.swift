@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 /// These share a server to mistreat, one after the other; each leaves it running.
-@Suite(.needsPostgres, .serialized)
+@Suite(.needs(.postgres), .serialized)
 struct PostgresOutageTests {
     private static let victim = Result { try PostgresServer(isEncrypted: true) }
 

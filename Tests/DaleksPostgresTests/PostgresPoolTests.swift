@@ -4,7 +4,7 @@ import DaleksSystem
 import DaleksTestSupport
 import Testing
 
-@Suite(.needsPostgres)
+@Suite(.needs(.postgres))
 struct PostgresPoolTests {
     @Test func `a pool that is used up says so after its deadline, and serves again afterwards`() throws {
         let pool = try makePool {
@@ -58,7 +58,7 @@ struct PostgresPoolTests {
                 let thread = Thread(name: "waiter") {
                     _ = try? pool.withConnection { _ in order.append(index) }
                 }
-                waitUntil { pool.statistics.waitingCount > index }
+                _ = eventually { pool.statistics.waitingCount > index }
                 return thread
             }
         }
@@ -74,7 +74,7 @@ struct PostgresPoolTests {
             let waiter = Thread(name: "waiter") {
                 if let error = postgresError({ _ = try pool.query("SELECT 1") }) { failures.append(error.code) }
             }
-            waitUntil { pool.statistics.waitingCount > 0 }
+            _ = eventually { pool.statistics.waitingCount > 0 }
             pool.close()
             waiter.join()
             return waiter

@@ -4,7 +4,7 @@ import DaleksSystem
 import DaleksTestSupport
 import Testing
 
-@Suite(.needsPostgres)
+@Suite(.needs(.postgres))
 struct PostgresStatementTests {
     private static let prepared = "SELECT count(*) FROM pg_prepared_statements"
 

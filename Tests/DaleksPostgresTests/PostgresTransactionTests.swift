@@ -5,7 +5,7 @@ import DaleksTestSupport
 import Glibc
 import Testing
 
-@Suite(.needsPostgres)
+@Suite(.needs(.postgres))
 struct PostgresTransactionTests {
     private struct Refusal: Error {}
 

@@ -4,7 +4,7 @@ import DaleksSystem
 import DaleksTestSupport
 import Testing
 
-@Suite(.needsPostgres)
+@Suite(.needs(.postgres))
 struct PostgresTypesTests {
     @Test func `scalars come back as they were sent`() throws {
         let pool = try makePool()
@@ -28,8 +28,7 @@ struct PostgresTypesTests {
     }
 
     @Test func `random bytes of every length come back as they were sent`() throws {
-        let seed = Random.word()
-        var generator = SeededBytes(seed: seed)
+        var generator = SeededGenerator(for: "PostgreSQL bytes")
         let pool = try makePool()
         _ = try pool.query("CREATE TABLE blob (number int8, bytes bytea)")
 
@@ -40,9 +39,9 @@ struct PostgresTypesTests {
         }
 
         let received = try pool.query("SELECT bytes FROM blob ORDER BY number").map { try $0.blob(0) }
-        #expect(received == sent, "seed \(seed)")
+        #expect(received == sent)
         let together = try pool.query("SELECT array_agg(bytes ORDER BY number) FROM blob")[0].blobs(0)
-        #expect(together == sent, "seed \(seed)")
+        #expect(together == sent)
     }
 
     @Test func `NULL comes back as nil, from every type`() throws {
@@ -127,21 +126,4 @@ struct PostgresTypesTests {
         #expect(postgresError { _ = try rows[0].blob(1) }?.message == "column 1 is text; bytea was expected")
         #expect(postgresError { _ = try rows[0].int64(2) } != nil)
     }
-}
-
-/// A generator that a seed replays (SplitMix64).
-struct SeededBytes {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
-    }
-
-    mutating func bytes(count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
 }

@@ -21,9 +21,6 @@ public final class PostgresServer: Sendable {
         case immediate = "QUIT"
     }
 
-    /// What a test that needs PostgreSQL says when it is skipped.
-    public static let whenMissing = "PostgreSQL is not installed (apt install postgresql)"
-
     /// Debian keeps each version's programs in a folder of its own; the newest is taken.
     private static let programs: String? = {
         let versions = (15...30).reversed().map { "/usr/lib/postgresql/\($0)/bin" }
@@ -31,6 +28,8 @@ public final class PostgresServer: Sendable {
     }()
 
     public static var isInstalled: Bool { programs != nil }
+
+    fileprivate static let whenMissing = "PostgreSQL is not installed (apt install postgresql)"
 
     private static let sharedServer = Result<PostgresServer, Failure> { () throws(Failure) in try PostgresServer() }
 
@@ -208,21 +207,8 @@ extension PostgresServer {
         return folder
     }
 
-    /// Free a moment ago. Between the asking and the start another could take it, which has not been seen to happen.
     private static func freePort() throws(Failure) -> Int {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(socket, address, length) == 0 && getsockname(socket, address, &length) == 0
-            }
-        }
-        guard isBound else { throw Failure(description: "no free port for PostgreSQL") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        do { return Int(try LoopbackSocket.freePort()) } catch { throw Failure(description: "no free port: \(error)") }
     }
 
     private static func write(_ text: String, to path: String) throws(Failure) {
@@ -233,4 +219,9 @@ extension PostgresServer {
             throw Failure(description: "\(path) cannot be written: \(error)")
         }
     }
+}
+
+extension Requirement {
+    /// PostgreSQL 15 or newer where Debian keeps it.
+    public static let postgres = Requirement(PostgresServer.whenMissing) { PostgresServer.isInstalled }
 }
