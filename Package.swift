@@ -79,8 +79,8 @@ let package = Package(
         target(
             "DaleksFiles",
             uses: [
-                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
-                "DaleksCompression",
+                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres",
+                "DaleksCrypto", "DaleksCompression",
             ] + ground + vocabulary
         ),
 
@@ -135,5 +135,11 @@ let package = Package(
         tests(of: "DaleksCrypto", uses: ["COpenSSL", "DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
+        tests(
+            of: "DaleksFiles",
+            uses: [
+                "daleks-files", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksCrypto",
+            ] + ground + vocabulary
+        ),
     ]
 )

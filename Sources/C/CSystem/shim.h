@@ -99,3 +99,8 @@ static inline int daleks_start(const struct daleks_child *child) {
     syscall(SYS_rt_sigprocmask, 2, &before, 0, sizeof before);
     return id < 0 ? -error : id;
 }
+
+// Declared under _GNU_SOURCE only. 1 | 2: keep the size, punch a hole.
+static inline int daleks_punch_hole(int descriptor, long offset, long count) {
+    return (int)syscall(SYS_fallocate, descriptor, 1 | 2, offset, count);
+}
