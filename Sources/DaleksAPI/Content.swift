@@ -100,3 +100,20 @@ public struct DigestList: Hashable, Sendable, JSONEncodable, JSONDecodable {
         digests = try JSONReader(json).digests("digests")
     }
 }
+
+/// The answer to which chunks are missing.
+public struct MissingAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var missing: [Digest]
+
+    public init(_ missing: [Digest]) { self.missing = missing }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("missing", missing)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        missing = try JSONReader(json).digests("missing")
+    }
+}

@@ -31,8 +31,8 @@ public struct CivilTime: Equatable, Sendable {
         year = yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0)
     }
 
-    /// Seconds since 1970 of a civil date, nil where there is no such date. Second 60, a leap second, is the first of the
-    /// next minute.
+    /// Seconds since 1970 of a civil date, nil where there is no such date. Second 60, a leap second, is the first of
+    /// the next minute.
     public static func seconds(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) -> Int64? {
         guard (0...9_999).contains(year), (1...12).contains(month), (1...31).contains(day), (0...23).contains(hour),
             (0...59).contains(minute), (0...60).contains(second)

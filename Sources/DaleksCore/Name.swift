@@ -27,8 +27,8 @@ public struct Name: Hashable, Sendable {
 }
 
 extension Name: CustomStringConvertible {
-    /// For people: control characters and what is not UTF-8 are escaped, so that a name cannot drive a terminal; and what
-    /// looks like such an escape, so that no two names look the same.
+    /// For people: control characters and what is not UTF-8 are escaped, so that a name cannot drive a terminal; and
+    /// what looks like such an escape, so that no two names look the same.
     public var description: String {
         if let text, !text.contains("\\x"), !text.unicodeScalars.contains(where: Self.isControl) { return text }
         return bytes.reduce(into: "") { shown, byte in

@@ -1,4 +1,5 @@
 import COpenSSL
+import DaleksCore
 
 /// One running hash of the library.
 struct DigestContext: ~Copyable {
@@ -19,8 +20,25 @@ struct DigestContext: ~Copyable {
 
     consuming func finalize(byteCount: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-            precondition(EVP_DigestFinal_ex(raw, buffer.baseAddress, nil) == 1, "a hash could not be finished")
+            finalize(into: UnsafeMutableRawBufferPointer(buffer))
             count = byteCount
+        }
+    }
+
+    /// Fills the buffer, which must have room for the whole hash. Only once.
+    private borrowing func finalize(into buffer: UnsafeMutableRawBufferPointer) {
+        let start = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        precondition(EVP_DigestFinal_ex(raw, start, nil) == 1, "a hash could not be finished")
+    }
+
+    /// Without an array in between.
+    consuming func finalizeSHA256() -> Digest {
+        withUnsafeTemporaryAllocation(byteCount: Digest.byteCount, alignment: 8) { buffer in
+            finalize(into: buffer)
+            guard let digest = Digest(rawBytes: UnsafeRawBufferPointer(buffer)) else {
+                preconditionFailure("SHA-256 has 32 bytes")
+            }
+            return digest
         }
     }
 }

@@ -74,7 +74,7 @@ extension JWT.Claims {
         guard ExactName(self.issuer) == ExactName(issuer) else { throw .wrongIssuer }
         guard audiences.contains(where: { ExactName($0) == ExactName(audience) }) else { throw .wrongAudience }
         guard now - leeway < expiresAt else { throw .expired }
-        guard (notBefore ?? issuedAt) <= now + leeway else { throw .notYetValid }
+        guard notBefore.map({ $0 <= now + leeway }) ?? true else { throw .notYetValid }
         guard issuedAt <= now + leeway else { throw .issuedInTheFuture }
     }
 

@@ -16,12 +16,7 @@ public struct SHA256: ~Copyable, @unchecked Sendable {
 
     public mutating func update(_ bytes: RawSpan) { bytes.withUnsafeBytes { context.update($0) } }
 
-    public consuming func finalize() -> Digest {
-        guard let digest = Digest(bytes: context.finalize(byteCount: Digest.byteCount)) else {
-            preconditionFailure("SHA-256 has 32 bytes")
-        }
-        return digest
-    }
+    public consuming func finalize() -> Digest { context.finalizeSHA256() }
 
     public static func digest(of bytes: UnsafeRawBufferPointer) -> Digest {
         var hash = SHA256()

@@ -43,7 +43,7 @@ public final class VerificationKey: Sendable {
         case .p256(let x, let y):
             native = try Self.key(type: "EC") { builder in
                 // The uncompressed form of a point begins with 4.
-                OSSL_PARAM_BLD_push_utf8_string(builder.raw, daleks_param_group(), "prime256v1", 0) == 1
+                builder.pushText("prime256v1", as: daleks_param_group())
                     && builder.push([4] + x + y, as: daleks_param_public())
             }
         case .rsa(let modulus, let exponent):
@@ -82,36 +82,5 @@ public final class VerificationKey: Sendable {
             throw .malformed("the public key does not pass its checks")
         }
         return key
-    }
-}
-
-/// Named numbers for the library, together with the big numbers that it only borrows until they are used.
-private final class KeyParameters {
-    let raw: OpaquePointer
-    private var borrowedNumbers: [OpaquePointer] = []
-    private var borrowedBytes: [UnsafeMutableBufferPointer<UInt8>] = []
-
-    init() throws(CryptoError) {
-        guard let raw = OSSL_PARAM_BLD_new() else { throw LibraryErrors.failure("reading a public key") }
-        self.raw = raw
-    }
-
-    deinit {
-        OSSL_PARAM_BLD_free(raw)
-        borrowedNumbers.forEach { BN_free($0) }
-        borrowedBytes.forEach { $0.deallocate() }
-    }
-
-    func push(_ bytes: [UInt8], as name: UnsafePointer<CChar>) -> Bool {
-        let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
-        _ = copy.initialize(from: bytes)
-        borrowedBytes.append(copy)
-        return OSSL_PARAM_BLD_push_octet_string(raw, name, copy.baseAddress, copy.count) == 1
-    }
-
-    func pushNumber(_ bytes: [UInt8], as name: UnsafePointer<CChar>) -> Bool {
-        guard let number = BN_bin2bn(bytes, Int32(bytes.count), nil) else { return false }
-        borrowedNumbers.append(number)
-        return OSSL_PARAM_BLD_push_BN(raw, name, number) == 1
     }
 }

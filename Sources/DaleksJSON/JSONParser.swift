@@ -7,6 +7,8 @@ struct JSONParser {
     let bytes: UnsafeRawBufferPointer
     var position = 0
     private var depthLeft: Int
+    /// How many members the last object had: in a list of alike objects the next one has as many.
+    private var membersExpected = 8
 
     init(_ bytes: UnsafeRawBufferPointer, depthMax: Int) {
         self.bytes = bytes
@@ -73,7 +75,7 @@ struct JSONParser {
         try enter()
         var members: [JSONObject.Member] = []
         if !take(UInt8(ascii: "}")) {
-            members.reserveCapacity(8)
+            members.reserveCapacity(membersExpected)
             repeat {
                 members.append(try member())
             } while try another(
@@ -82,6 +84,7 @@ struct JSONParser {
             )
         }
         depthLeft += 1
+        membersExpected = min(members.count, 64)
         guard let object = JSONObject(parsed: members) else {
             throw JSONError(message: "the object names a member twice", offset: start)
         }

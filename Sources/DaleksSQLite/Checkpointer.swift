@@ -5,8 +5,8 @@ import DaleksSystem
 /// Copies the log into the database on a thread of its own, so that no transaction waits for a checkpoint.
 ///
 /// Most of the work needs nobody's turn: the bulk is copied while others write (PASSIVE) and the database synchronised.
-/// What was written meanwhile is a small rest; it is copied in the writer's turn, since only when nobody appends can the
-/// log be copied whole and begin again at its start. Without that it would grow for as long as somebody writes.
+/// What was written meanwhile is a small rest; it is copied in the writer's turn, since only when nobody appends can
+/// the log be copied whole and begin again at its start. Without that it would grow for as long as somebody writes.
 ///
 /// ## Concurrency
 /// `state` is guarded by itself. `handle` is used by the checkpoint thread only.
@@ -134,8 +134,8 @@ final class Checkpointer: Sendable {
         }
     }
 
-    /// The rest, in the writer's turn. The log then begins again with the next commit; only a log that grew long is also
-    /// cut back on disk.
+    /// The rest, in the writer's turn. The log then begins again with the next commit; only a log that grew long is
+    /// also cut back on disk.
     private func finish(isForced: Bool) throws(SQLiteError) {
         try turn.take()
         defer { turn.release() }

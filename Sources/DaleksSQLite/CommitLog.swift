@@ -19,26 +19,66 @@ import Glibc
 /// and on `-shm`), so closing our descriptor drops none. The log's entry in its folder is made durable at opening.
 ///
 /// ## Concurrency
-/// `state` is guarded by itself. The barrier runs with no lock held; `isSynchronizing` says that a thread is at it.
+/// `state` is guarded by itself. The barrier runs with no lock held; `isSynchronizing` says that a thread is at it. A
+/// thread that finds it set joins the next cohort; when the barrier ends, one of that cohort makes the next one.
 final class CommitLog: Sendable {
     private struct State {
         var committedCount: UInt64 = 0
         var durableCount: UInt64 = 0
-        var isSynchronizing = false
         var barrierCount: UInt64 = 0
+        /// A barrier is under way, or its leader has been named.
+        var isSynchronizing = false
+        /// Those who came too late for the barrier under way, and share the next one.
+        var next: Cohort?
         /// Once set, for ever: what the kernel dropped when a barrier failed it does not report again, so a later
         /// barrier that succeeds proves nothing. The file must be opened again, which reads what really is there.
         var failure: SQLiteError?
     }
 
+    /// Threads that share one barrier. They sleep apart from those of other barriers, so that each is woken once.
+    private final class Cohort: Sendable {
+        enum Phase {
+            case waiting
+            /// One of those who wait is to make the barrier.
+            case needsLeader
+            case led
+            case done
+        }
+        private let phase = Condition(Phase.waiting)
+
+        /// True where this thread is to make the barrier, false once it was made.
+        func waitIsLeading() -> Bool {
+            let isLeading = phase.wait { phase -> Bool? in
+                switch phase {
+                case .waiting, .led: return nil
+                case .done: return false
+                case .needsLeader:
+                    phase = .led
+                    return true
+                }
+            }
+            return isLeading ?? false
+        }
+
+        func nameLeader() {
+            phase.withLock { $0 = .needsLeader }
+            phase.signal()
+        }
+
+        func finish() {
+            phase.withLock { $0 = .done }
+            phase.broadcast()
+        }
+    }
+
     private enum Turn {
         case done
         case failed(SQLiteError)
-        /// This thread makes the barrier, for the commits counted.
-        case lead(UInt64)
+        case lead(Cohort?)
+        case follow(Cohort)
     }
 
-    private let state = Condition(State())
+    private let state = Lock(State())
     /// Nil in memory, where nothing outlives the process and every commit counts as durable.
     private let file: FileDescriptor?
 
@@ -72,33 +112,47 @@ final class CommitLog: Sendable {
     /// A checkpoint copied the whole log while nobody could write: everything up to `position` is in the database.
     func recordCheckpoint(upTo position: LogPosition) {
         state.withLock { $0.durableCount = max($0.durableCount, position.commitCount) }
-        state.broadcast()
     }
 
     /// Some other barrier (SQLite's own, in a checkpoint) failed.
     func recordFailure(_ error: SQLiteError) {
         state.withLock { if $0.failure == nil { $0.failure = error } }
-        state.broadcast()
     }
 
     /// Returns when the commit at `position` and all before it are durable.
     func flush(upTo position: LogPosition) throws(SQLiteError) {
-        let turn = state.wait { state -> Turn? in
-            precondition(position.commitCount <= state.committedCount, "a position of another database")
-            if state.durableCount >= position.commitCount { return .done }
-            if let failure = state.failure { return .failed(failure) }
-            if state.isSynchronizing { return nil }
-            state.isSynchronizing = true
-            return .lead(state.committedCount)
-        }
-        switch turn {
-        case .lead(let count): try synchronize(upTo: count)
-        case .failed(let error): throw error
-        case .done, nil: return
+        while true {
+            switch turn(for: position) {
+            case .done: return
+            case .failed(let error): throw error
+            case .lead(let cohort): synchronize(with: cohort)
+            case .follow(let cohort): if cohort.waitIsLeading() { synchronize(with: cohort) }
+            }
         }
     }
 
-    private func synchronize(upTo count: UInt64) throws(SQLiteError) {
+    private func turn(for position: LogPosition) -> Turn {
+        state.withLock { state in
+            precondition(position.commitCount <= state.committedCount, "a position of another database")
+            if state.durableCount >= position.commitCount { return .done }
+            if let failure = state.failure { return .failed(failure) }
+            guard state.isSynchronizing else {
+                state.isSynchronizing = true
+                return .lead(nil)
+            }
+            let cohort = state.next ?? Cohort()
+            state.next = cohort
+            return .follow(cohort)
+        }
+    }
+
+    /// Makes the barrier for every commit so far, tells those who waited for it, and names the next leader.
+    private func synchronize(with cohort: Cohort?) {
+        let count = state.withLock { state in
+            // Whoever asks from now on may have committed after the barrier began.
+            if let cohort, state.next === cohort { state.next = nil }
+            return state.committedCount
+        }
         var failure: SQLiteError?
         do throws(Errno) { try barrier() } catch {
             failure = SQLiteError(
@@ -106,17 +160,19 @@ final class CommitLog: Sendable {
                 "the log could not be made durable (\(error)); the database must be reopened"
             )
         }
-        state.withLock { state in
-            state.isSynchronizing = false
+        let next = state.withLock { state -> Cohort? in
             state.barrierCount += 1
             if let failure {
-                state.failure = failure
+                if state.failure == nil { state.failure = failure }
             } else {
                 state.durableCount = max(state.durableCount, count)
             }
+            state.isSynchronizing = state.next != nil
+            return state.next
         }
-        state.broadcast()
-        if let failure { throw failure }
+        // The disk first: those who are done can be a moment later.
+        next?.nameLeader()
+        cohort?.finish()
     }
 
     private func barrier() throws(Errno) {

@@ -6,8 +6,9 @@ public import DaleksSystem
 ///
 /// ## Concurrency
 /// Any thread may call anything; every call may block, so none belongs on a thread that must not wait. Order of what is
-/// held: the writer's turn, then a reader, then the inner locks (log, checkpointer), which are held for arithmetic only.
-/// A `read` inside a `write` is allowed and sees the state before that write; a `write` inside a `write` is a mistake.
+/// held: the writer's turn, then a reader, then the inner locks (log, checkpointer), held for arithmetic only.
+/// A `read` inside a `write` is allowed and sees the state before that write (not in memory, where both share one
+/// connection); a `read` inside a `read` takes a second reader; a `write` inside a `write` is a mistake.
 public final class Database: Sendable {
     public let path: String
     private let writer: Handle
@@ -70,8 +71,8 @@ public final class Database: Sendable {
         return try writer.transaction(.reading) { try body(Connection(writer)) }
     }
 
-    /// Runs the closure in a transaction. What it throws rolls everything back; when it returns, everything is committed
-    /// and survives what `durability` says.
+    /// Runs the closure in a transaction. What it throws rolls everything back; when it returns, everything is
+    /// committed and survives what `durability` says.
     ///
     /// An `.ioError` from `.full` whose message speaks of the log means: committed and seen by readers, but a power cut
     /// may take it back. The database then refuses all further writes, since nothing can be promised any more.
@@ -111,8 +112,8 @@ public final class Database: Sendable {
         return (result, log.recordCommit())
     }
 
-    /// The last commit. A caller that asks right after its own commit may be told of a later one, which is as good: what
-    /// is durable includes all before it.
+    /// The last commit. A caller that asks right after its own commit may be told of a later one, which is as good:
+    /// what is durable includes all before it.
     public var position: LogPosition { log.committed }
 
     /// True when a power cut would not take back the commit at this position, nor any before it.
@@ -127,7 +128,7 @@ public final class Database: Sendable {
     /// Copies the log into the database now, on the checkpoint thread, and waits for that. It also happens by itself.
     public func checkpoint() throws(SQLiteError) { try checkpointer?.run() }
 
-    /// Ends whatever statement runs in any connection now: it throws `.interrupted`, and its transaction is rolled back.
+    /// Ends whatever statement runs in any connection now: it throws `.interrupted`, its transaction is rolled back.
     public func interrupt() {
         isClosed.withLock { isClosed in
             guard !isClosed else { return }

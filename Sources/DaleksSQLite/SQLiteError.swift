@@ -1,7 +1,7 @@
 /// What went wrong in a database, where, and in which statement.
 ///
-/// The values bound to a statement are never in it: they are names of files and people. Messages that SQLite makes while
-/// a statement runs may quote a value and are replaced by its constant sentences.
+/// The values bound to a statement are never in it: they are names of files and people. Messages that SQLite makes
+/// while a statement runs may quote a value and are replaced by its constant sentences.
 public struct SQLiteError: Error, Sendable, Equatable {
     /// What a caller can act on.
     public enum Code: Sendable, Hashable {

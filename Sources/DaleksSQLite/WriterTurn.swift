@@ -14,6 +14,8 @@ final class WriterTurn: Sendable {
         var owner: pthread_t?
         var waitingCount = 0
         var overtakenCount = 0
+        /// A waiting thread was woken and has not looked yet. Waking another meanwhile would only make both look.
+        var isWaking = false
         var isClosed = false
     }
 
@@ -27,6 +29,7 @@ final class WriterTurn: Sendable {
         var isFirstTry = true
         let isTaken = state.wait(timeout: timeout) { state -> Bool? in
             precondition(state.owner != thread, "a write inside a write of the same database")
+            if !isFirstTry { state.isWaking = false }
             defer { isFirstTry = false }
             if state.isClosed { return false }
             guard state.owner == nil else { return nil }
@@ -46,11 +49,13 @@ final class WriterTurn: Sendable {
     }
 
     func release() {
-        let isAwaited = state.withLock { state in
+        let wakes = state.withLock { state in
             state.owner = nil
-            return state.waitingCount > 0
+            guard state.waitingCount > 0, !state.isWaking else { return false }
+            state.isWaking = true
+            return true
         }
-        if isAwaited { state.signal() }
+        if wakes { state.signal() }
     }
 
     /// Waits for the present owner and lets nobody in after it. False when that was done before.
@@ -58,6 +63,7 @@ final class WriterTurn: Sendable {
         let thread = pthread_self()
         let isFirst = state.wait { state -> Bool? in
             precondition(state.owner != thread, "closing a database inside a write")
+            state.isWaking = false
             if state.isClosed { return false }
             guard state.owner == nil else { return nil }
             state.isClosed = true

@@ -70,6 +70,15 @@ public final class FileContent: Sendable {
 
     public var live: (size: Int64, modified: Timestamp) { state.withLock { ($0.size, $0.modified) } }
 
+    /// Throws what a read there would lack.
+    public func requireReadable(at offset: Int64, count: Int) throws(Obstacle) {
+        guard offset >= 0 else { throw .errno(.invalid) }
+        try state.withLock { state throws(Obstacle) in
+            let end = offset + min(Int64(count), max(0, state.size - offset))
+            if end > offset { try Self.requirePresent(offset..<end, inode, state) }
+        }
+    }
+
     /// Fills as much of the buffer as the file has from `offset` on.
     public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Obstacle) -> Int {
         let count = try enter { state throws(Obstacle) -> Int in

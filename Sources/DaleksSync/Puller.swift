@@ -12,6 +12,8 @@ final class Puller: Sendable {
     private struct State {
         var isStopping = false
         var isConnected = false
+        var usage: UsageRecord?
+        var usageAskedAt: Instant?
     }
 
     private let tree: LocalTree
@@ -19,18 +21,23 @@ final class Puller: Sendable {
     private let fetcher: Fetcher
     private let remote: any Remote
     private let logger: Logger
+    private let time: TimeSource
     private let state = Condition(State())
 
-    init(tree: LocalTree, news: RemoteNews, fetcher: Fetcher, remote: any Remote, logger: Logger) {
+    init(tree: LocalTree, news: RemoteNews, fetcher: Fetcher, remote: any Remote, time: TimeSource, logger: Logger) {
         self.tree = tree
         self.news = news
         self.fetcher = fetcher
         self.remote = remote
+        self.time = time
         self.logger = logger
     }
 
     /// Whether the last question was answered: then what is here is as new as the region.
     var isConnected: Bool { state.withLock { $0.isConnected } }
+
+    /// How full the account was lately.
+    var usage: UsageRecord? { state.withLock { $0.usage } }
 
     func stop() {
         state.withLock { $0.isStopping = true }
@@ -41,6 +48,7 @@ final class Puller: Sendable {
         var retry = Retry()
         while !state.withLock({ $0.isStopping }) {
             do throws(PullFailure) {
+                askUsage()
                 try pull()
                 retry.reset()
                 state.withLock { $0.isConnected = true }
@@ -50,6 +58,20 @@ final class Puller: Sendable {
                 _ = state.wait(timeout: retry.next()) { $0.isStopping ? true : nil }
             }
         }
+    }
+
+    /// How often the region is asked how full the account is; `df` shows what it said last and never waits.
+    private static let usagePeriod: Duration = .seconds(30)
+
+    private func askUsage() {
+        let now = time.now
+        let isDue = state.withLock { state in
+            if let asked = state.usageAskedAt, now - asked < Self.usagePeriod { return false }
+            state.usageAskedAt = now
+            return true
+        }
+        guard isDue, let usage = try? remote.usage() else { return }
+        state.withLock { $0.usage = usage }
     }
 
     private enum PullFailure: Error {

@@ -14,11 +14,15 @@ final class RemoteNews: Sendable {
     private let logger: Logger
     private let turn = Condition(false)
     private let observer = Lock<(any TreeObserver)?>(nil)
+    private let epochs = Lock<UInt64>(0)
 
     init(tree: LocalTree, logger: Logger) {
         self.tree = tree
         self.logger = logger
     }
+
+    /// Rises whenever something from outside changed what is shown.
+    var epoch: UInt64 { epochs.withLock { $0 } }
 
     func observe(_ observer: any TreeObserver) { self.observer.withLock { $0 = observer } }
 
@@ -28,6 +32,8 @@ final class RemoteNews: Sendable {
         _ merge: (inout Merger, borrowing Connection) throws -> Void
     ) throws(Errno) {
         let effects = try inTurn { () throws(Errno) in try applyInTurn(concerned, merge) }
+        // Before anybody is told: an answer that began before this and is sent after must not be believed for long.
+        if !effects.isEmpty { epochs.withLock { $0 += 1 } }
         tell(effects)
     }
 

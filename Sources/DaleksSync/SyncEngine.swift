@@ -78,7 +78,7 @@ public final class SyncEngine: Sendable {
             hostName: configuration.hostName,
             logger: logger
         )
-        puller = Puller(tree: tree, news: news, fetcher: fetcher, remote: remote, logger: logger)
+        puller = Puller(tree: tree, news: news, fetcher: fetcher, remote: remote, time: time, logger: logger)
         let pusher = pusher
         wake.withLock { $0 = { pusher.wake() } }
         do throws(Errno) { try tree.recover() } catch { throw .unusable("the cache could not be recovered: \(error)") }
@@ -198,6 +198,15 @@ public final class SyncEngine: Sendable {
 
     // MARK: Asking
 
+    /// Rises whenever something from outside changed what is shown.
+    public var epoch: UInt64 { news.epoch }
+
+    /// Whether what is here is as new as the region: then the kernel may believe it for long.
+    public var isConnected: Bool { puller.isConnected }
+
+    /// How full the account was when the region was last asked; nil before the first answer.
+    public var usage: UsageRecord? { puller.usage }
+
     /// Gets what a request lacked, then calls back on another thread; nil is success.
     public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {
         fetcher.fetch(need, completion)
@@ -225,7 +234,4 @@ public final class SyncEngine: Sendable {
             isLoggedOut: failure == .loggedOut
         )
     }
-
-    /// How full the account is, asked from the region at most as often as the caller asks.
-    public func usage() -> UsageRecord? { try? remote.usage() }
 }

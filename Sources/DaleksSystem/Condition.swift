@@ -61,15 +61,6 @@ public final class Condition<State>: @unchecked Sendable {
         }
     }
 
-    /// Gives the mutex back while asleep. True when the deadline ended it.
-    private func sleep(until deadline: timespec?) -> Bool {
-        guard var deadline else {
-            pthread_cond_wait(condition, mutex)
-            return false
-        }
-        return pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT
-    }
-
     /// Waits until `isReady`, then runs `body` under the same lock.
     public func waitThrowing<Result, Failure: Error>(
         until isReady: (State) -> Bool,
@@ -79,6 +70,15 @@ public final class Condition<State>: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while !isReady(state) { pthread_cond_wait(condition, mutex) }
         return try body(&state)
+    }
+
+    /// Gives the mutex back while asleep. True when the deadline ended it.
+    private func sleep(until deadline: timespec?) -> Bool {
+        guard var deadline else {
+            pthread_cond_wait(condition, mutex)
+            return false
+        }
+        return pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT
     }
 
     public func signal() { pthread_cond_signal(condition) }

@@ -81,8 +81,8 @@ public enum Files {
         }
     }
 
-    /// Removes a file, or a folder with all that is in it. Links are removed, not followed; what is missing already is no
-    /// failure. Each level keeps a descriptor open, so it is for the shallow trees that state and tests have.
+    /// Removes a file, or a folder with all that is in it. Links are removed, not followed; what is missing already is
+    /// no failure. Each level keeps a descriptor open, so it is for the shallow trees that state and tests have.
     public static func removeTree(_ path: String) throws(Errno) {
         try removeTree(Array(path.utf8CString), in: FileDescriptor.currentDirectory)
     }
@@ -136,6 +136,14 @@ public enum Files {
     /// The entries of a folder survive a power cut when this returns.
     public static func synchronizeDirectory(_ path: String) throws(Errno) {
         try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY).synchronize()
+    }
+
+    /// An extended attribute of what stands at the path itself, also where that is a link.
+    public static func attribute(_ name: String, of path: String, bytesMax: Int) throws(Errno) -> [UInt8] {
+        var value = [UInt8](repeating: 0, count: bytesMax)
+        let count = value.withUnsafeMutableBytes { Shim.getAttribute(path, name, $0.baseAddress, $0.count) }
+        guard count >= 0 else { throw .last }
+        return Array(value[..<count])
     }
 
     public static func isDirectory(_ path: String) -> Bool {

@@ -98,7 +98,8 @@ public final class WorkerPool: Sendable {
     /// Jobs that no thread has taken yet.
     public var waitingCount: Int { queue.withLock { $0.waitingCount } }
 
-    /// Takes no new jobs, finishes those it has, and returns when every thread is gone. Not from one of its own threads.
+    /// Takes no new jobs, finishes those it has, and returns when every thread is gone. Not from one of its own
+    /// threads.
     public func close() {
         let threads = queue.withLock { queue in
             queue.isClosing = true

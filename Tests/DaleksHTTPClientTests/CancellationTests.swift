@@ -221,7 +221,7 @@ struct CancellationTests {
             client.start(ClientRequest(.get, url, sink: sink, retry: .idempotent(maxAttempts: 9))) { results.add($0) }
         }
         let waiting = Task { try? await client.response(to: ClientRequest(.get, silent.url)) }
-        while silent.counts.running < 4 { try await Task.sleep(for: .milliseconds(1)) }
+        while silent.counts.runningMax < 4 { try await Task.sleep(for: .milliseconds(1)) }
 
         client.shutdown()
 

@@ -148,7 +148,7 @@ final class RawConnection {
     }
 
     /// Returns when the client closed, or after the time.
-    func waitForEnd(milliseconds: Int32 = 5_000) {
+    func waitForEnd(milliseconds: Int32 = 20_000) {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         _ = poll(&entry, 1, milliseconds)
     }

@@ -270,11 +270,11 @@ struct StreamingTests {
     }
 
     private func temporaryFile(_ bytes: [UInt8]) throws -> FileSource {
-        let descriptor = try FileDescriptor.open("/tmp", O_RDWR | Int32(unnamedFile), mode: 0o600)
+        let descriptor = try FileDescriptor.open("/tmp", O_RDWR | unnamedFile, mode: 0o600)
         try descriptor.writeAll(bytes)
         return FileSource(descriptor)
     }
 }
 
 /// `O_TMPFILE`, which this C library's module hides: a file without a name.
-private let unnamedFile = 0o20_200_000
+let unnamedFile: Int32 = 0o20_200_000

@@ -1,4 +1,5 @@
 import DaleksJSON
+import DaleksTestSupport
 import Testing
 
 /// What RFC 8259 says is a text, and what it says is none.
@@ -168,9 +169,7 @@ struct JSONGrammarTests {
 
     @Test
     func `numbers round to the nearest double as the C library does`() throws {
-        let seed = UInt64.random(in: .min ... .max)
-        print("seed \(seed)")
-        var generator = SplitMix(seed: seed)
+        var generator = SeededGenerator(for: "doubles")
         for _ in 0..<20_000 {
             let digits = String(generator.next() >> UInt64(generator.next() % 60))
             let point = Int(generator.next() % UInt64(digits.utf8.count))

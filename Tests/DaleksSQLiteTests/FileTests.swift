@@ -106,7 +106,9 @@ import Testing
         let database = try Fixture.open(scratch["a.db"])
         #expect(try !database.verify().isEmpty)
         #expect(try !database.verify(thorough: true).isEmpty)
-        let outcome = code { try database.read { db in try db.forEach("SELECT value FROM items") { _ = try $0.blob(0) } } }
+        let outcome = code {
+            try database.read { db in try db.forEach("SELECT value FROM items") { _ = try $0.blob(0) } }
+        }
         #expect(outcome == .corrupt)
     }
 

@@ -3,8 +3,16 @@ import DaleksSystem
 import Testing
 
 @Suite struct MigrationTests {
-    private static let first = Migration(1, "items", "CREATE TABLE items (key INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT")
-    private static let second = Migration(2, "notes", "CREATE TABLE notes (text TEXT) STRICT; INSERT INTO notes VALUES ('a;b')")
+    private static let first = Migration(
+        1,
+        "items",
+        "CREATE TABLE items (key INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT"
+    )
+    private static let second = Migration(
+        2,
+        "notes",
+        "CREATE TABLE notes (text TEXT) STRICT; INSERT INTO notes VALUES ('a;b')"
+    )
 
     private func openAndClose(_ path: String, _ migrations: [Migration]) throws {
         try Fixture.open(path, migrations: migrations).close()
@@ -85,7 +93,9 @@ import Testing
         let orphan = Migration(3, "orphan", "DELETE FROM parents")
         #expect(code { try openAndClose(scratch["a.db"], [tables, rebuild, orphan]) } == .migration(.failed))
         let database = try Fixture.open(scratch["a.db"], migrations: [tables, rebuild])
-        #expect(code { try database.write { db in _ = try db.execute("DELETE FROM parents") } } == .constraint(.foreignKey))
+        #expect(
+            code { try database.write { db in _ = try db.execute("DELETE FROM parents") } } == .constraint(.foreignKey)
+        )
     }
 
     @Test func `several that open a new database at once make it once`() throws {

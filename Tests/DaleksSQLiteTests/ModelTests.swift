@@ -56,7 +56,11 @@ import Testing
     /// Transfers keep a sum; readers never see it broken.
     @Test func `many threads move amounts and every snapshot adds up`() throws {
         let scratch = Scratch()
-        let accounts = Migration(1, "accounts", "CREATE TABLE accounts (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL) STRICT")
+        let accounts = Migration(
+            1,
+            "accounts",
+            "CREATE TABLE accounts (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL) STRICT"
+        )
         let database = try Fixture.open(scratch["a.db"], migrations: [accounts], checkpointBytes: 1 << 20)
         try database.write { db in
             for id in 0..<20 { try db.execute("INSERT INTO accounts VALUES (?1, 100)", [.integer(id)]) }

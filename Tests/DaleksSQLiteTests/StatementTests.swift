@@ -29,7 +29,10 @@ import Testing
         try database.write { db in
             try db.execute(
                 "INSERT INTO facts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                [.id(id), .null, .name(name), .digest(digest), .time(time), .integer(Int64.min), .real(0.1), .text(text), 1]
+                [
+                    .id(id), .null, .name(name), .digest(digest), .time(time), .integer(Int64.min), .real(0.1),
+                    .text(text), 1,
+                ]
             )
         }
 
@@ -68,7 +71,9 @@ import Testing
                     statement.reset()
                     try statement.bind(index, at: 1)
                     #expect(try statement.step())
-                    #expect(try statement.identifier(0) == id && statement.digest(1) == digest && statement.text(2) == "")
+                    #expect(
+                        try statement.identifier(0) == id && statement.digest(1) == digest && statement.text(2) == ""
+                    )
                     #expect(try !statement.step())
                 }
             }

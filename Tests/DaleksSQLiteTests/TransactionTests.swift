@@ -157,6 +157,15 @@ import Testing
         }
     }
 
+    @Test func `a reader that none is left for is told busy`() throws {
+        let scratch = Scratch()
+        let database = try Fixture.open(scratch["a.db"], busyTimeout: .milliseconds(30), readerCount: 1)
+        try database.read { _ in
+            #expect(code { _ = try database.count() } == .busy)
+        }
+        #expect(try database.count() == 0)
+    }
+
     @Test func `a thread that writes without pause does not keep another waiting`() throws {
         let scratch = Scratch()
         let database = try Fixture.open(scratch["a.db"])

@@ -11,18 +11,26 @@ static inline int daleks_sqlite_set_option(sqlite3 *database, int option, int is
 }
 
 // SQLITE_TRANSIENT: SQLite copies the bytes before it returns.
-static inline int daleks_sqlite_bind_blob_copied(sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count) {
+static inline int daleks_sqlite_bind_blob_copied(
+    sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count
+) {
     return sqlite3_bind_blob64(statement, position, bytes, count, SQLITE_TRANSIENT);
 }
-static inline int daleks_sqlite_bind_text_copied(sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count) {
+static inline int daleks_sqlite_bind_text_copied(
+    sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count
+) {
     return sqlite3_bind_text64(statement, position, (const char *)bytes, count, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 // SQLITE_STATIC: the bytes stay where they are until the binding is replaced.
-static inline int daleks_sqlite_bind_blob_kept(sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count) {
+static inline int daleks_sqlite_bind_blob_kept(
+    sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count
+) {
     return sqlite3_bind_blob64(statement, position, bytes, count, SQLITE_STATIC);
 }
-static inline int daleks_sqlite_bind_text_kept(sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count) {
+static inline int daleks_sqlite_bind_text_kept(
+    sqlite3_stmt *statement, int position, const void *bytes, unsigned long long count
+) {
     return sqlite3_bind_text64(statement, position, (const char *)bytes, count, SQLITE_STATIC, SQLITE_UTF8);
 }
 

@@ -26,6 +26,15 @@ static inline int daleks_open_nameless(const char *folder) {
     return open(folder, O_RDWR | O_CLOEXEC | 020000000 | O_DIRECTORY, 0600); /* O_TMPFILE */
 }
 
+#include <sys/socket.h>
+// accept4, which the headers declare only under _GNU_SOURCE.
+static inline int daleks_accept(int listener) { return (int)syscall(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC); }
+
+#include <sys/xattr.h>
+static inline long daleks_lgetxattr(const char *path, const char *name, void *value, unsigned long size) {
+    return lgetxattr(path, name, value, size);
+}
+
 static inline int daleks_gettid(void) { return (int)syscall(SYS_gettid); }
 
 static inline long daleks_getrandom(void *buffer, unsigned long count) { return getrandom(buffer, count, 0); }

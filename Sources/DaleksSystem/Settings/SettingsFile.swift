@@ -9,8 +9,8 @@ extension Limits {
     }
 }
 
-/// A file of `key = value` lines. `[section]` puts `section-` in front of the keys below it, `#` starts a comment, and a
-/// value may be quoted as in TOML.
+/// A file of `key = value` lines. `[section]` puts `section-` in front of the keys below it, `#` starts a comment, and
+/// a value may be quoted as in TOML.
 struct SettingsFile {
     struct Line {
         let key: String
