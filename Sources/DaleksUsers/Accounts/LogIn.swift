@@ -35,12 +35,17 @@ struct LogIn: Sendable {
         let attempt = try check(request, origin)
         let place = try hasher.admit()
         try count(attempt)
-        try place.run { turn in
-            do throws(APIError) {
-                answer(.success(try finish(attempt, turn)))
-            } catch {
-                answer(.failure(error))
+        do throws(APIError) {
+            try place.run { turn in
+                do throws(APIError) {
+                    answer(.success(try finish(attempt, turn)))
+                } catch {
+                    answer(.failure(error))
+                }
             }
+        } catch {
+            try forgive(attempt)
+            throw error
         }
     }
 
@@ -80,9 +85,20 @@ struct LogIn: Sendable {
         throw .rateLimited("too many attempts; wait before the next", retryAfterSeconds: seconds)
     }
 
+    /// Nothing was tried after all: that is nobody's failure.
+    private func forgive(_ attempt: Attempt) throws(APIError) {
+        try store.write(.normal) { db in try AttemptTable.forgive(AttemptSubject(attempt.email), db) }
+    }
+
     private func finish(_ attempt: Attempt, _ turn: PasswordHasher.Turn) throws(APIError) -> SessionAnswer {
         let account = try store.read { db in try AccountTable.load(email: attempt.email, db) }
-        let isRight = try turn.verify(attempt.password, against: account?.passwordHash)
+        let isRight: Bool
+        do throws(APIError) {
+            isRight = try turn.verify(attempt.password, against: account?.passwordHash)
+        } catch {
+            try forgive(attempt)
+            throw error
+        }
         guard isRight, let account else { throw try refuse(attempt, account) }
         let newHash = turn.isOutdated(account.passwordHash) ? try turn.hash(attempt.password) : nil
         let now = time.wall

@@ -33,7 +33,8 @@ struct Parts {
             issuer: issuer,
             rule: settings.refreshRule,
             measures: measures,
-            time: time
+            time: time,
+            logger: logger
         )
         registration = Registration(store: store, hasher: hasher, measures: measures, time: time)
         logIn = LogIn(

@@ -2,10 +2,13 @@ import DaleksCore
 import DaleksSystem
 import Glibc
 
-/// The folder that one process has for itself while this lives.
+/// The folder that one process has for itself while this lives, or until it is released.
+///
+/// ## Concurrency
+/// `lock` is guarded by itself.
 final class StateFolder: Sendable {
     let path: String
-    private let lock: LockFile
+    private let lock: Lock<LockFile?>
 
     var databasePath: String { "\(path)/users.db" }
     var keysPath: String { "\(path)/keys" }
@@ -19,7 +22,7 @@ final class StateFolder: Sendable {
             throw UsersServiceError("the state folder \(path) cannot be used: \(error); choose another with --state")
         }
         do throws(LockFile.Failure) {
-            lock = try LockFile("\(path)/lock")
+            lock = Lock(try LockFile("\(path)/lock"))
         } catch {
             switch error {
             case .held(let process):
@@ -34,6 +37,8 @@ final class StateFolder: Sendable {
             }
         }
     }
+
+    func release() { lock.withLock { $0 = nil } }
 
     /// A folder that others may enter is closed to them where it is empty or ours, and refused where it holds other
     /// things: whoever named it by mistake does not find it changed.

@@ -80,6 +80,7 @@ public final class UsersService: Sendable {
         upkeep.stop()
         hasher.close()
         store.close()
+        state.release()
     }
 
     private static func openStore(_ state: StateFolder, _ logger: Logger) throws(UsersServiceError) -> UsersStore {

@@ -12,6 +12,7 @@ struct Sessions: Sendable {
     let rule: RefreshRule
     let measures: UsersMeasures
     let time: TimeSource
+    let logger: Logger
 
     /// What a client asks with a refresh token.
     struct RefreshRequest: Sendable {
@@ -130,6 +131,10 @@ struct Sessions: Sendable {
                 db
             )
             measures.refreshesReused.increment()
+            logger.warning(
+                "a refresh token came twice; its session was ended",
+                ["session": session.id, "account": session.account, "client": request.origin.client]
+            )
             return .refused(Self.ended)
         case .rotate, .repeated:
             // What is wrong with the rest of the request must not cost the token.

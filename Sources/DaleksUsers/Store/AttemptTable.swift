@@ -37,6 +37,14 @@ enum AttemptTable {
         try db.execute("DELETE FROM attempts WHERE subject = ?1", [.blob(subject.bytes)])
     }
 
+    /// One that was counted and then not made.
+    static func forgive(_ subject: AttemptSubject, _ db: borrowing Connection) throws {
+        try db.execute(
+            "UPDATE attempts SET failures = max(0, failures - 1), blocked = last WHERE subject = ?1",
+            [.blob(subject.bytes)]
+        )
+    }
+
     /// The count of those that went.
     static func prune(before: Timestamp, limit: Int, _ db: borrowing Connection) throws -> Int {
         try db.execute(
