@@ -67,6 +67,17 @@ public final class Condition<State>: @unchecked Sendable {
         }
     }
 
+    /// Waits until `isReady`, then runs `body` under the same lock.
+    public func waitThrowing<Result, Failure: Error>(
+        until isReady: (State) -> Bool,
+        _ body: (inout State) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while !isReady(state) { pthread_cond_wait(condition, mutex) }
+        return try body(&state)
+    }
+
     /// Gives the mutex back while asleep. True when the deadline ended it.
     private func sleep(until deadline: timespec?) -> Bool {
         guard var deadline else {

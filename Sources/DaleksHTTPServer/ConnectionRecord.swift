@@ -1,0 +1,58 @@
+import DaleksSystem
+import Synchronization
+
+/// What we know of one connection from `accept` until its socket is closed.
+///
+/// ## Concurrency
+/// The event thread of the connection writes the moments, the watching thread reads them; both are single words.
+/// `current` has its own lock and is never held while anything else is done.
+final class ConnectionRecord: Sendable {
+    static let never = Int64.max
+
+    let descriptor: Int32
+    /// Tells this connection from earlier ones that had the same descriptor.
+    let generation: UInt32
+    let client: ClientAddress
+    /// The peer's word about its client counts.
+    let isTrustedProxy: Bool
+    /// What a handshake on this connection shows.
+    let certificates: TLSCertificates?
+
+    /// When the client must have sent what it is sending; then its connection is shut.
+    private let deadline: Atomic<Int64>
+    /// When the current exchange wants to be looked at: it is parked, or a feed.
+    private let lookAt = Atomic<Int64>(ConnectionRecord.never)
+    private let current = Lock<Exchange?>(nil)
+
+    init(
+        descriptor: Int32,
+        generation: UInt32,
+        client: ClientAddress,
+        isTrustedProxy: Bool,
+        certificates: TLSCertificates?,
+        deadline: Int64
+    ) {
+        self.certificates = certificates
+        self.descriptor = descriptor
+        self.generation = generation
+        self.client = client
+        self.isTrustedProxy = isTrustedProxy
+        self.deadline = Atomic(deadline)
+    }
+
+    var exchange: Exchange? { current.withLock { $0 } }
+
+    func begin(_ exchange: Exchange) { current.withLock { $0 = exchange } }
+
+    func end() {
+        setLookAt(Self.never)
+        current.withLock { $0 = nil }
+    }
+
+    var currentLookAt: Int64 { lookAt.load(ordering: .relaxed) }
+    var currentDeadline: Int64 { deadline.load(ordering: .relaxed) }
+
+    func setLookAt(_ nanoseconds: Int64) { lookAt.store(nanoseconds, ordering: .relaxed) }
+
+    func setDeadline(_ nanoseconds: Int64) { deadline.store(nanoseconds, ordering: .relaxed) }
+}

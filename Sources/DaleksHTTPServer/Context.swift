@@ -1,0 +1,34 @@
+public import DaleksHTTP
+
+/// What the router knows about a request: what stood in its path.
+public struct Context: Sendable {
+    public let parameters: PathParameters
+    /// The pattern that matched, such as `/v1/nodes/:id`.
+    public let pattern: String
+}
+
+/// The same, and who asks. Only an `Authenticator` makes one: a handler that takes it cannot be reached by a request that
+/// was not checked.
+public struct Authenticated<Principal: Sendable>: Sendable {
+    public let principal: Principal
+    public let parameters: PathParameters
+    public let pattern: String
+
+    fileprivate init(principal: Principal, context: Context) {
+        self.principal = principal
+        parameters = context.parameters
+        pattern = context.pattern
+    }
+}
+
+/// The check that turns a request into somebody, or throws 401 or 403.
+public struct Authenticator<Principal: Sendable>: Sendable {
+    private let check: @Sendable (HTTPRequest) throws(APIError) -> Principal
+
+    /// `check` runs on the thread of the route behind it: for an event route it must not block.
+    public init(_ check: @escaping @Sendable (HTTPRequest) throws(APIError) -> Principal) { self.check = check }
+
+    func authenticate(_ request: HTTPRequest, _ context: Context) throws(APIError) -> Authenticated<Principal> {
+        Authenticated(principal: try check(request), context: context)
+    }
+}
