@@ -27,7 +27,9 @@ private final class Authority: Sendable {
     }
 
     deinit {
-        for name in ["ca.key", "ca.pem", "good.key", "good.pem", "other.key", "other.pem"] { unlink(folder + "/" + name) }
+        for name in ["ca.key", "ca.pem", "good.key", "good.pem", "other.key", "other.pem"] {
+            unlink(folder + "/" + name)
+        }
         rmdir(folder)
     }
 
@@ -138,7 +140,9 @@ struct TLSTests {
         let server = try RawServer { _, connection in connection.respond(200) }
         let client = HTTPClient.forTests()
 
-        let failure = client.failure(of: ClientRequest(.get, "https://127.0.0.1:\(server.port)/", deadline: .seconds(2)))
+        let failure = client.failure(
+            of: ClientRequest(.get, "https://127.0.0.1:\(server.port)/", deadline: .seconds(2))
+        )
 
         #expect(isRefused(failure) || failure == .timedOut)
     }
