@@ -63,11 +63,9 @@ private final class Authority: Sendable {
 
 /// Real TLS, against `openssl s_server`.
 struct TLSTests {
-    private static let authority = Result { try Authority() }
-
     private let authority: Authority
 
-    init() throws { authority = try Self.authority.get() }
+    init() throws { authority = try Authority() }
 
     private func isRefused(_ failure: HTTPClientError?) -> Bool {
         if case .tls = failure { true } else { false }
