@@ -214,8 +214,7 @@ public final class ChildProcess: Sendable {
         var id: pid_t = 0
         let result = posix_spawn(&id, "/bin/sh", &actions, &attributes, &arguments, &variables)
         if result != 0 {
-            let command = words.joined(separator: " ")
-            throw Failure(description: "cannot start \(command): \(Errno(rawValue: result))")
+            throw Failure(description: "cannot start \(words.joined(separator: " ")): \(Errno(rawValue: result))")
         }
         return id
     }
