@@ -96,9 +96,13 @@ struct PostgresPoolTests {
 
     @Test func `connections that are old or long idle are closed`() throws {
         let pool = try makePool { $0.idleLifetime = .milliseconds(50) }
-        _ = onThreads(4) { _ in _ = try pool.query("SELECT pg_sleep(0.1)") }
-        let before = pool.statistics.openCount
-        #expect(before > 1)
+        let held = Collected<Int>()
+        _ = onThreads(4) { _ in
+            try pool.withConnection { _ in
+                held.append(1)
+                #expect(held.wait { $0.count == 4 })
+            }
+        }
         _ = try pool.query("SELECT pg_sleep(0.1)")
         #expect(pool.statistics.openCount == 1)
 
