@@ -161,4 +161,16 @@ struct PostgresPoolTests {
         #expect(error?.code == .cannotConnect)
         #expect(error?.message.contains("server does not support SSL") == true)
     }
+
+    @Test func `whoever begins to listen is not told of losses`() throws {
+        for _ in 0..<25 {
+            let pool = try makePool()
+            let heard = Collected<PostgresNotification>()
+            let subscription = try pool.listen("quiet") { heard.append($0) }
+            try pool.transaction { try $0.notify("quiet", "x") }
+            #expect(heard.wait { $0.last == .payload("x") })
+            #expect(heard.all == [.payload("x")])
+            subscription.cancel()
+        }
+    }
 }
