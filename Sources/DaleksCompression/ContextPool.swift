@@ -1,4 +1,3 @@
-import CZstd
 import DaleksCore
 import DaleksSystem
 
@@ -24,32 +23,4 @@ final class ContextPool<Context: AnyObject & Sendable>: Sendable {
         }
         return try body(context)
     }
-}
-
-/// ## Concurrency
-/// Used by one thread at a time.
-// Unchecked: the pool gives a context to one taker at a time, with a lock between two takers.
-final class CompressionContext: @unchecked Sendable {
-    let raw: OpaquePointer
-
-    init() {
-        guard let raw = ZSTD_createCCtx() else { preconditionFailure("no memory for compression") }
-        self.raw = raw
-    }
-
-    deinit { ZSTD_freeCCtx(raw) }
-}
-
-/// ## Concurrency
-/// Used by one thread at a time.
-// Unchecked: the pool gives a context to one taker at a time, with a lock between two takers.
-final class DecompressionContext: @unchecked Sendable {
-    let raw: OpaquePointer
-
-    init() {
-        guard let raw = ZSTD_createDCtx() else { preconditionFailure("no memory for decompression") }
-        self.raw = raw
-    }
-
-    deinit { ZSTD_freeDCtx(raw) }
 }

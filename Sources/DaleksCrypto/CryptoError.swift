@@ -1,5 +1,3 @@
-import COpenSSL
-
 /// Why something cryptographic could not be done. It never holds keys or what they protect.
 public enum CryptoError: Error, Equatable, Sendable {
     /// The bytes are not what they should be: what was read, and what is wrong with it.
@@ -20,20 +18,5 @@ extension CryptoError: CustomStringConvertible {
         case .notAuthentic: "not authentic: made under another key, or changed since"
         case .failed(let operation, let reason): "\(operation) failed: \(reason)"
         }
-    }
-}
-
-/// The library's queue of errors belongs to the thread, and other users of the library (TLS) read it too: whoever meets
-/// an error empties it.
-enum LibraryErrors {
-    static func clear() { ERR_clear_error() }
-
-    static func failure(_ operation: String) -> CryptoError {
-        let code = ERR_peek_last_error()
-        ERR_clear_error()
-        guard code != 0, let reason = ERR_reason_error_string(code) else {
-            return .failed(operation: operation, reason: "no reason given")
-        }
-        return .failed(operation: operation, reason: String(cString: reason))
     }
 }

@@ -20,8 +20,8 @@ public struct FUSECapabilities: OptionSet, Sendable, Hashable {
     public static let maxPages = FUSECapabilities(rawValue: 1 << 22)
     public static let cacheSymlinks = FUSECapabilities(rawValue: 1 << 23)
     public static let explicitInvalidate = FUSECapabilities(rawValue: 1 << 25)
-    /// Clearing setuid and setgid on write, truncate and chown is ours; in return the kernel asks no
-    /// `security.capability` before each write.
+    /// Clearing setuid and setgid on write, truncate and chown is ours; in return the kernel asks for
+    /// `security.capability` once after it has learnt attributes anew, and not before each write.
     public static let handleKillPrivileges = FUSECapabilities(rawValue: 1 << 28)
     public static let extendedInit = FUSECapabilities(rawValue: 1 << 30)
     /// An entry can be told to expire without being dropped.

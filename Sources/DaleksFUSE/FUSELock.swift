@@ -1,3 +1,4 @@
+import CFuse
 import Glibc
 
 /// A byte-range lock as fcntl has them.

@@ -40,8 +40,8 @@ extension FUSESession {
         try notify(FUSE_NOTIFY_INVAL_ENTRY, message, name: name)
     }
 
-    /// The name is gone: watchers hear of a deletion. `.noEntry` too where it leads to another inode than `child`,
-    /// `.notEmpty` for a folder in which the kernel knows names.
+    /// The name is gone: watchers hear of a deletion. Where it leads to another inode than `child` it is only
+    /// invalidated, and `.noEntry` thrown; `.notEmpty` for a folder in which the kernel knows names.
     public func deleteEntry(parent: UInt64, child: UInt64, name: [UInt8]) throws(Errno) {
         let message = fuse_notify_delete_out(parent: parent, child: child, namelen: UInt32(name.count), padding: 0)
         try notify(FUSE_NOTIFY_DELETE, message, name: name)

@@ -228,10 +228,10 @@ public final class FUSESession: Sendable {
         else { return false }
         let answer = body.assumingMemoryBound(to: fuse_init_out.self)
         let offered = offeredFlags.load(ordering: .relaxed)
-        if options.handlesKillPrivileges, offered & daleks_fuse_handle_killpriv_v2 != 0 {
-            // Bit 28 is in the lower half, although the kernel counts it among the later flags.
-            answer.pointee.flags |= UInt32(daleks_fuse_handle_killpriv_v2)
-        }
+        // Both are in the lower half of the flags. libfuse 3.14 has a wish for the first, and forgets to send it.
+        var grants: FUSECapabilities = [.parallelDirectoryOperations]
+        if options.handlesKillPrivileges { grants.insert(.handleKillPrivileges) }
+        answer.pointee.flags |= UInt32(truncatingIfNeeded: grants.rawValue & offered)
         let granted = UInt64(answer.pointee.flags) | UInt64(answer.pointee.flags2) << 32
         let agreed = FUSEConnection(
             protocolMajor: answer.pointee.major,

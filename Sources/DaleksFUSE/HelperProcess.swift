@@ -39,6 +39,8 @@ struct HelperProcess: ~Copyable {
         }
         process = child
         complaints = pipe.first
+        // While we have its end too, its complaints would not end with it.
+        try? pipe.second.close()
     }
 
     /// Its exit status (-1 where a signal ended it) and what it wrote to standard error, in one line.

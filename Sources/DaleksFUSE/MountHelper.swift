@@ -15,9 +15,9 @@ enum MountHelper {
             environment: "_FUSE_COMMFD=\(HelperProcess.extraDescriptor)",
             extra: socket.second.raw
         )
-        // Without our copy of its end, the socket ends with the helper.
-        let ours = socket.first
-        let received = daleks_fuse_receive_descriptor(ours.raw)
+        // While we have its end too, the socket would not end with the helper.
+        try? socket.second.close()
+        let received = daleks_fuse_receive_descriptor(socket.first.raw)
         let (status, complaint) = child.wait()
         if received >= 0 {
             let connection = FileDescriptor(owning: received)

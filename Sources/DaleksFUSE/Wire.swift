@@ -4,7 +4,7 @@ import Glibc
 
 /// The three calls by which libfuse reaches the kernel, ours so that we can say what libfuse 3.14 has no words for.
 ///
-/// - The answer to INIT also grants HANDLE_KILLPRIV_V2.
+/// - The answer to INIT also grants HANDLE_KILLPRIV_V2 and PARALLEL_DIROPS.
 /// - The kernel's "this writer may not keep setuid" in OPEN, CREATE and WRITE, which libfuse drops, moves into a bit of
 ///   the open flags, which it passes on.
 /// - Errors that only mean the end of the connection are told to libfuse as such, which prints all others.

@@ -1,5 +1,4 @@
 import DaleksCore
-import Glibc
 
 /// The members of a JSON object in the order they came, each name once.
 ///

@@ -7,14 +7,13 @@ import DaleksSystem
 /// ## Concurrency
 /// One thread at a time: whoever has the writer's turn, or took the handle out of the pool, or is the checkpoint
 /// thread. SQLite is opened without mutexes of its own. Only `interrupt` may come from any thread, while the handle is
-/// open.
+/// open. Unchecked for that reason: every field but `raw` is touched only by the one thread that has the handle.
 final class Handle: @unchecked Sendable {
     /// What the closure that has this handle may do.
     enum Scope {
         case none, reading, writing
     }
 
-    // Unchecked: every field but `raw` is touched only by the one thread that has the handle, as said above.
     let raw: OpaquePointer
     private var statements = StatementCache()
     private(set) var scope = Scope.none

@@ -138,6 +138,14 @@ public enum Files {
         try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY).synchronize()
     }
 
+    /// An extended attribute of what stands at the path itself, also where that is a link.
+    public static func attribute(_ name: String, of path: String, bytesMax: Int) throws(Errno) -> [UInt8] {
+        var value = [UInt8](repeating: 0, count: bytesMax)
+        let count = value.withUnsafeMutableBytes { Shim.getAttribute(path, name, $0.baseAddress, $0.count) }
+        guard count >= 0 else { throw .last }
+        return Array(value[..<count])
+    }
+
     public static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -22,6 +22,10 @@ enum Shim {
 
     static func accept(_ listener: Int32) -> Int32 { daleks_accept(listener) }
 
+    static func getAttribute(_ path: String, _ name: String, _ value: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+        daleks_lgetxattr(path, name, value, UInt(count))
+    }
+
     static func nameThread(_ name: String) { daleks_name_thread(name) }
 
     static func dieWithParent(signal: Int32) -> Int32 { daleks_die_with_parent(signal) }

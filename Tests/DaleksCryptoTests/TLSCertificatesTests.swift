@@ -40,9 +40,17 @@ struct TLSCertificatesTests {
     }
 
     private func read(_ text: String) -> OpaquePointer? {
-        let bio = BIO_new_mem_buf(text, Int32(text.utf8.count))
-        defer { BIO_free(bio) }
-        return PEM_read_bio_X509(bio, nil, nil, nil)
+        withMemory(of: text) { PEM_read_bio_X509($0, nil, nil, nil) }
+    }
+
+    /// The library borrows the text for as long as the closure runs.
+    private func withMemory<Result>(of text: String, _ body: (OpaquePointer?) -> Result) -> Result {
+        var text = text
+        return text.withUTF8 { bytes in
+            let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count))
+            defer { BIO_free(bio) }
+            return body(bio)
+        }
     }
 
     @Test
@@ -73,9 +81,7 @@ struct TLSCertificatesTests {
 
         let certificate = try #require(read(made.identity.certificatePEM))
         defer { X509_free(certificate) }
-        let bio = BIO_new_mem_buf(made.identity.keyPEM, Int32(made.identity.keyPEM.utf8.count))
-        defer { BIO_free(bio) }
-        let key = try #require(PEM_read_bio_PrivateKey(bio, nil, nil, nil))
+        let key = try #require(withMemory(of: made.identity.keyPEM) { PEM_read_bio_PrivateKey($0, nil, nil, nil) })
         defer { EVP_PKEY_free(key) }
 
         #expect(X509_check_private_key(certificate, key) == 1)

@@ -49,7 +49,7 @@ final class RawClient {
             var done = 0
             while done < buffer.count {
                 let count = Glibc.send(
-                    socket.raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL.rawValue))
+                    socket.raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL))
                 if count <= 0 { break }
                 done += count
             }

@@ -12,10 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-// Flags that linux/fuse.h spells as shifted constants of a type that Swift does not import.
-static const unsigned long long daleks_fuse_handle_killpriv_v2 = 1ULL << 28;
+// The upper half of the flags is valid; a bit that has no sign in the kernel's own spelling.
 static const unsigned long long daleks_fuse_init_ext = 1ULL << 30;
-static const unsigned long long daleks_fuse_has_expire_only = 1ULL << 35;
 
 // O_DIRECT is defined under _GNU_SOURCE only, which the importer does not set for this module.
 static const int daleks_o_direct = __O_DIRECT;

@@ -30,6 +30,11 @@ static inline int daleks_open_nameless(const char *folder) {
 // accept4, which the headers declare only under _GNU_SOURCE.
 static inline int daleks_accept(int listener) { return (int)syscall(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC); }
 
+#include <sys/xattr.h>
+static inline long daleks_lgetxattr(const char *path, const char *name, void *value, unsigned long size) {
+    return lgetxattr(path, name, value, size);
+}
+
 static inline int daleks_gettid(void) { return (int)syscall(SYS_gettid); }
 
 static inline long daleks_getrandom(void *buffer, unsigned long count) { return getrandom(buffer, count, 0); }
@@ -93,4 +98,9 @@ static inline int daleks_start(const struct daleks_child *child) {
     int error = errno;
     syscall(SYS_rt_sigprocmask, 2, &before, 0, sizeof before);
     return id < 0 ? -error : id;
+}
+
+// Declared under _GNU_SOURCE only. 1 | 2: keep the size, punch a hole.
+static inline int daleks_punch_hole(int descriptor, long offset, long count) {
+    return (int)syscall(SYS_fallocate, descriptor, 1 | 2, offset, count);
 }
