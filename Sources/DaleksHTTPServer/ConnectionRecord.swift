@@ -22,6 +22,7 @@ final class ConnectionRecord: Sendable {
     private let deadline: Atomic<Int64>
     /// When the current exchange wants to be looked at: it is parked, or a feed.
     private let lookAt = Atomic<Int64>(ConnectionRecord.never)
+    private let peerClosed = Atomic<Bool>(false)
     private let current = Lock<Exchange?>(nil)
 
     init(
@@ -39,6 +40,11 @@ final class ConnectionRecord: Sendable {
         self.isTrustedProxy = isTrustedProxy
         self.deadline = Atomic(deadline)
     }
+
+    /// The client closed its sending side: nothing new will come.
+    var isPeerClosed: Bool { peerClosed.load(ordering: .sequentiallyConsistent) }
+
+    func markPeerClosed() { peerClosed.store(true, ordering: .sequentiallyConsistent) }
 
     var exchange: Exchange? { current.withLock { $0 } }
 

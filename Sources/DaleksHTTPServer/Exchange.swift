@@ -309,17 +309,16 @@ final class Exchange: Sendable {
 
     /// The last byte was sent, or the connection is lost.
     func finished() {
-        let (parked, pipe, output, wasWatched) = state.withLock { state in
+        let (parked, pipe, output) = state.withLock { state in
             state.isFinished = true
             state.response = nil
-            let result = (state.parked, state.pipe, state.output, state.isParked || state.isFeed)
+            let result = (state.parked, state.pipe, state.output)
             state.pipe = nil
             state.output = nil
             return result
         }
         record.end()
-        record.setDeadline(core.now + core.keepAliveNanoseconds)
-        if wasWatched { core.watcher.unwatch(record) }
+        record.setDeadline(core.idleDeadline(of: record))
         parked?.clientWentAway()
         pipe?.fail(.malformed("the client went away in the middle of the body"))
         output?.close()
@@ -385,9 +384,9 @@ final class Exchange: Sendable {
             parked.clientWentAway()
         } else {
             record.setLookAt(core.now + core.configuration.grants.parkedTimeout.nanoseconds)
-            core.watcher.watch(record)
         }
         start(parked)
+        if record.isPeerClosed { clientWentAway() }
     }
 
     private func complete(_ response: HTTPResponse) {
@@ -488,8 +487,8 @@ final class Exchange: Sendable {
     func feed(_ start: (EventSink) -> Void) -> OutputPipe {
         let output = output(isFeed: true)
         watchFeed(now: core.now)
-        core.watcher.watch(record)
         start(EventSink(output))
+        if record.isPeerClosed { clientWentAway() }
         return output
     }
 

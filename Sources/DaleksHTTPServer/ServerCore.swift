@@ -19,7 +19,7 @@ final class ServerCore: Sendable {
     let certificates: TLSCertificates?
     /// Somebody wants to know how long requests take; otherwise no clock is read.
     let measuresRequests: Bool
-    let keepAliveNanoseconds: Int64
+    private let keepAliveNanoseconds: Int64
     private let headerNanoseconds: Int64
     private let workers: WorkerPool
     private let daemon = Lock<Daemon?>(nil)
@@ -94,6 +94,7 @@ final class ServerCore: Sendable {
             return
         }
         SocketOptions.prepare(descriptor)
+        watcher.watch(record)
         let isAdded = daemon.withLock { daemon in
             guard let daemon else { return false }
             return peer.withBytes { daleks_mhd_add_connection(daemon.raw, descriptor, $0, $1) } != 0
@@ -112,9 +113,20 @@ final class ServerCore: Sendable {
 
     func exchangeEnded() { active.wrappingSubtract(1, ordering: .relaxed) }
 
-    func clientWentAway(descriptor: Int32, _ generation: UInt32) {
+    /// How long a client that closed its sending side has until what it sent is read. Its last bytes lie in the kernel
+    /// already, so this is a matter of our pace, not of the network's.
+    private static let lastBytesNanoseconds: Int64 = 500_000_000
+
+    func peerClosed(_ descriptor: Int32, _ generation: UInt32, now: Int64) {
         guard let record = table.record(descriptor), record.generation == generation else { return }
+        record.markPeerClosed()
         record.exchange?.clientWentAway()
+        if record.currentDeadline != ConnectionRecord.never { record.setDeadline(now + Self.lastBytesNanoseconds) }
+    }
+
+    /// When a connection without a request is to be shut.
+    func idleDeadline(of record: ConnectionRecord) -> Int64 {
+        now + (record.isPeerClosed ? Self.lastBytesNanoseconds : keepAliveNanoseconds)
     }
 
     func sweep(now: Int64) {

@@ -36,6 +36,9 @@ final class RawClient {
         if result != 0 { throw Errno.last }
     }
 
+    /// Received and not read yet.
+    var unread: [UInt8] { buffer }
+
     func setTimeout(milliseconds: Int) {
         var time = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
         setsockopt(socket.raw, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
