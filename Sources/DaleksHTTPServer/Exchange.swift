@@ -318,7 +318,7 @@ final class Exchange: Sendable {
             return result
         }
         record.end()
-        record.setDeadline(core.idleDeadline(of: record))
+        record.arm(now: core.now, core.keepAliveNanoseconds)
         parked?.clientWentAway()
         pipe?.fail(.malformed("the client went away in the middle of the body"))
         output?.close()
@@ -343,7 +343,7 @@ final class Exchange: Sendable {
     // MARK: Deadlines of the body
 
     private func armUploadDeadline() {
-        record.setDeadline(core.now + core.configuration.grants.uploadGrace.nanoseconds)
+        record.arm(now: core.now, core.configuration.grants.uploadGrace.nanoseconds)
     }
 
     /// Bytes buy time: who keeps to the minimum rate never meets the deadline, who sends faster saves up no more than the
@@ -351,9 +351,10 @@ final class Exchange: Sendable {
     private func creditUpload(_ count: Int) {
         let grants = core.configuration.grants
         let current = record.currentDeadline
-        let latest = core.now + grants.uploadGrace.nanoseconds
+        let now = core.now
+        guard current != ConnectionRecord.never else { return armUploadDeadline() }
         let bought = Int64(count) * 1_000_000_000 / max(1, grants.uploadRateMin)
-        record.setDeadline(current == ConnectionRecord.never ? latest : min(latest, current + bought))
+        record.arm(now: now, min(grants.uploadGrace.nanoseconds, current - now + bought))
     }
 
     // MARK: On any thread

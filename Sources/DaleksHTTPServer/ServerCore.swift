@@ -19,7 +19,7 @@ final class ServerCore: Sendable {
     let certificates: TLSCertificates?
     /// Somebody wants to know how long requests take; otherwise no clock is read.
     let measuresRequests: Bool
-    private let keepAliveNanoseconds: Int64
+    let keepAliveNanoseconds: Int64
     private let headerNanoseconds: Int64
     private let workers: WorkerPool
     private let daemon = Lock<Daemon?>(nil)
@@ -105,7 +105,7 @@ final class ServerCore: Sendable {
 
     func begin(_ record: ConnectionRecord, target: UnsafePointer<CChar>?) -> Exchange {
         let exchange = Exchange(self, record, target: target.flatMap { RawTarget($0) })
-        record.setDeadline(now + headerNanoseconds)
+        record.arm(now: now, headerNanoseconds)
         record.begin(exchange)
         active.wrappingAdd(1, ordering: .relaxed)
         return exchange
@@ -113,20 +113,11 @@ final class ServerCore: Sendable {
 
     func exchangeEnded() { active.wrappingSubtract(1, ordering: .relaxed) }
 
-    /// How long a client that closed its sending side has until what it sent is read. Its last bytes lie in the kernel
-    /// already, so this is a matter of our pace, not of the network's.
-    private static let lastBytesNanoseconds: Int64 = 500_000_000
-
     func peerClosed(_ descriptor: Int32, _ generation: UInt32, now: Int64) {
         guard let record = table.record(descriptor), record.generation == generation else { return }
         record.markPeerClosed()
         record.exchange?.clientWentAway()
-        if record.currentDeadline != ConnectionRecord.never { record.setDeadline(now + Self.lastBytesNanoseconds) }
-    }
-
-    /// When a connection without a request is to be shut.
-    func idleDeadline(of record: ConnectionRecord) -> Int64 {
-        now + (record.isPeerClosed ? Self.lastBytesNanoseconds : keepAliveNanoseconds)
+        if record.currentDeadline != ConnectionRecord.never { record.arm(now: now, ConnectionRecord.lastBytesNanoseconds) }
     }
 
     func sweep(now: Int64) {
