@@ -49,7 +49,8 @@ final class ServerCore: Sendable {
             certificates = try TLSCertificates(files, handshakeMax: grants.headerTimeout)
         }
         self.certificates = certificates
-        table = ConnectionTable(perClientMax: grants.connectionsPerClientMax, certificates: certificates)
+        table = ConnectionTable(
+            threads: max(1, configuration.eventThreads), perClientMax: grants.connectionsPerClientMax, certificates: certificates)
         watcher = try Watcher()
         // Work on an answer that was begun is never refused: beyond what may wait, each connection may have one such job.
         workers = WorkerPool(
@@ -83,7 +84,8 @@ final class ServerCore: Sendable {
 
     var hasRoom: Bool { table.count < configuration.grants.connectionsMax }
 
-    func admit(_ descriptor: Int32, _ peer: PeerAddress, now: Int64) {
+    func admit(_ accepted: Int32, _ peer: PeerAddress, now: Int64) {
+        let descriptor = balanced(accepted)
         let client = peer.client
         let isTrusted = configuration.trustedProxies.contains { $0.contains(client.address) }
         let record = table.admit(
@@ -101,6 +103,21 @@ final class ServerCore: Sendable {
         }
         // The daemon closed the socket where it did not take it.
         if !isAdded { table.remove(record) }
+    }
+
+    /// The same socket under a number that spreads connections evenly over the event threads, where one is found soon.
+    private func balanced(_ descriptor: Int32) -> Int32 {
+        var best = descriptor
+        var others: [Int32] = []
+        for _ in 0..<configuration.eventThreads where table.isUnbalanced(by: best) {
+            let next = SocketCalls.duplicate(best)
+            guard next >= 0 else { break }
+            others.append(best)
+            best = next
+        }
+        // Closed only now, so that no try gets a number that was tried.
+        for other in others { _ = FileDescriptor(owning: other) }
+        return best
     }
 
     func begin(_ record: ConnectionRecord, target: UnsafePointer<CChar>?) -> Exchange {

@@ -6,6 +6,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -166,3 +167,5 @@ static inline int daleks_accept(int fd, void *address, unsigned *address_bytes) 
 static inline int daleks_stream_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
+
+static inline int daleks_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
