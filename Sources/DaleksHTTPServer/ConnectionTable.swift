@@ -4,8 +4,8 @@ import Glibc
 /// All connections by descriptor, and how many each client has.
 ///
 /// ## Concurrency
-/// `state` guards everything. A record leaves the table before its descriptor is closed, so a descriptor found under the
-/// lock is open, and still that connection's.
+/// `state` guards everything. A record leaves the table before its descriptor is closed, so a descriptor found under
+/// the lock is open, and still that connection's.
 final class ConnectionTable: Sendable {
     private struct State {
         var records: [Int32: ConnectionRecord] = [:]
@@ -65,8 +65,8 @@ final class ConnectionTable: Sendable {
     /// To be called before the descriptor is closed.
     func remove(_ record: ConnectionRecord) { state.withLock { remove(record, from: &$0) } }
 
-    /// libmicrohttpd gives a connection to the event thread that its descriptor's number names. Whether another thread has
-    /// so much less to do that the descriptor should get another number.
+    /// libmicrohttpd gives a connection to the event thread that its descriptor's number names. Whether another thread
+    /// has so much less to do that the descriptor should get another number.
     func isUnbalanced(by descriptor: Int32) -> Bool {
         state.withLock { state in
             let least = state.countByThread.min() ?? 0

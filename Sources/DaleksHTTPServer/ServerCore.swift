@@ -7,8 +7,8 @@ import Synchronization
 /// What all connections of one server share.
 ///
 /// ## Concurrency
-/// Everything is immutable but the counters and marks, which are single words, and the daemon's handle, which `start` sets
-/// before any connection exists and `stop` clears after the last thread that adds connections is gone.
+/// Everything is immutable but the counters and marks, which are single words, and the daemon's handle, which `start`
+/// sets before any connection exists and `stop` clears after the last thread that adds connections is gone.
 final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let router: Router
@@ -50,9 +50,13 @@ final class ServerCore: Sendable {
         }
         self.certificates = certificates
         table = ConnectionTable(
-            threads: max(1, configuration.eventThreads), perClientMax: grants.connectionsPerClientMax, certificates: certificates)
+            threads: max(1, configuration.eventThreads),
+            perClientMax: grants.connectionsPerClientMax,
+            certificates: certificates
+        )
         watcher = try Watcher()
-        // Work on an answer that was begun is never refused: beyond what may wait, each connection may have one such job.
+        // Work on an answer that was begun is never refused: beyond what may wait, each connection may have one such
+        // job.
         workers = WorkerPool(
             name: "http-work",
             threadCountMax: configuration.workers,
@@ -89,7 +93,11 @@ final class ServerCore: Sendable {
         let client = peer.client
         let isTrusted = configuration.trustedProxies.contains { $0.contains(client.address) }
         let record = table.admit(
-            descriptor, client, isTrustedProxy: isTrusted, deadline: now + headerNanoseconds)
+            descriptor,
+            client,
+            isTrustedProxy: isTrusted,
+            deadline: now + headerNanoseconds
+        )
         guard let record else {
             _ = FileDescriptor(owning: descriptor)
             logger.debug("a client has as many connections as it may", ["client": client])
@@ -134,7 +142,9 @@ final class ServerCore: Sendable {
         guard let record = table.record(descriptor), record.generation == generation else { return }
         record.markPeerClosed()
         record.exchange?.clientWentAway()
-        if record.currentDeadline != ConnectionRecord.never { record.arm(now: now, ConnectionRecord.lastBytesNanoseconds) }
+        if record.currentDeadline != ConnectionRecord.never {
+            record.arm(now: now, ConnectionRecord.lastBytesNanoseconds)
+        }
     }
 
     func sweep(now: Int64) {

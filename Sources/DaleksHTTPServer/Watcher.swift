@@ -2,8 +2,8 @@ import DaleksCore
 import DaleksSystem
 import Synchronization
 
-/// The one thread beside the event threads: it accepts, notices when clients close their sending side, and once in a while
-/// looks at the clock for everybody.
+/// The one thread beside the event threads: it accepts, notices when clients close their sending side, and once in a
+/// while looks at the clock for everybody.
 ///
 /// It has to notice, since the event threads do not look at suspended connections, and overlook an end that arrived
 /// together with the last bytes before it.

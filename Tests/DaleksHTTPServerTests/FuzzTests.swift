@@ -36,11 +36,22 @@ private struct RequestMaker {
 
     private mutating func one() -> [UInt8] {
         let end = chance(12) ? pick(["\n", "\r", "\r\r\n", "\n\r", ""]) : "\r\n"
-        var bytes = Array(pick(["GET", "GET", "GET", "PUT", "PUT", "POST", "HEAD", "DELETE", "OPTIONS", "BREW", "get", "G@T", "", "CONNECT"]).utf8)
+        var bytes = Array(
+            pick([
+                "GET", "GET", "GET", "PUT", "PUT", "POST", "HEAD", "DELETE", "OPTIONS", "BREW", "get", "G@T", "",
+                "CONNECT",
+            ]).utf8
+        )
         bytes += Array((chance(15) ? pick(["  ", "\t", ""]) : " ").utf8)
         bytes += target()
-        bytes += Array((chance(2) ? " HTTP/1.1" : pick([" HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.0", " HTTP/2.0", " HTTP/0.9", " HTTP/1.9",
-            " http/1.1", "", " HTTP/1.1 ", " HTTP/11"])).utf8)
+        bytes += Array(
+            (chance(2)
+                ? " HTTP/1.1"
+                : pick([
+                    " HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/1.0", " HTTP/2.0", " HTTP/0.9", " HTTP/1.9",
+                    " http/1.1", "", " HTTP/1.1 ", " HTTP/11",
+                ])).utf8
+        )
         bytes += Array(end.utf8)
         if !chance(8) { bytes += Array("Host: a\(end)".utf8) }
         for _ in 0..<number(below: 5) { bytes += field() + Array(end.utf8) }
@@ -49,15 +60,21 @@ private struct RequestMaker {
     }
 
     private mutating func target() -> [UInt8] {
-        if chance(2) { return Array(pick(["/event", "/file", "/echo", "/ignores", "/rest/a/b?c=d", "/file?%20"]).utf8) }
+        if chance(2) {
+            return Array(pick(["/event", "/file", "/echo", "/ignores", "/rest/a/b?c=d", "/file?%20"]).utf8)
+        }
         var bytes: [UInt8] = chance(10) ? [] : [UInt8(ascii: "/")]
         for _ in 0..<number(below: 5) {
             if chance(8) {
                 bytes += noise(1 + number(below: 6))
             } else {
-                bytes += Array(pick(["event", "file", "echo", "rest", "..", ".", "%2e%2e", "%2E", "%00", "%ff", "%c3%28", "%2f",
-                    "%", "%zz", "é", "\u{0}", "http://", "*", "#", "?q=%", "?a=b&a=c", "?\u{0}", " ", "\\", ";x",
-                    String(repeating: "a", count: 300), String(repeating: "../", count: 50)]).utf8)
+                bytes += Array(
+                    pick([
+                        "event", "file", "echo", "rest", "..", ".", "%2e%2e", "%2E", "%00", "%ff", "%c3%28", "%2f",
+                        "%", "%zz", "é", "\u{0}", "http://", "*", "#", "?q=%", "?a=b&a=c", "?\u{0}", " ", "\\", ";x",
+                        String(repeating: "a", count: 300), String(repeating: "../", count: 50),
+                    ]).utf8
+                )
             }
             if chance(2) { bytes.append(UInt8(ascii: "/")) }
         }
@@ -69,13 +86,23 @@ private struct RequestMaker {
         if chance(20) { return noise(1 + number(below: 40)) }
         if chance(80) { return Array("X: ".utf8) + [UInt8](repeating: 97, count: number(below: 20_000)) }
         let isOdd = chance(12)
-        let name = isOdd ? pick(["", "X Y", "Content-Length ", " X", "X\u{0}Y", "é", "Host"]) : pick(["Range", "If-Range", "If-None-Match", "If-Match", "If-Modified-Since", "Content-Length",
-            "Transfer-Encoding", "Expect", "Connection", "Cookie", "X-Forwarded-For", "Accept"])
-        let value = pick(["bytes=0-1", "bytes=-1", "bytes=5-1", "bytes=0-0,1-1,2-2", "bytes=99999999999999999999-", "bytes=",
-            "bytes=0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-", "\"x\"", "W/\"x\"", "*", "\"", "5", "0", "-1", "+5",
-            "18446744073709551616", "9223372036854775807", "5, 5", "0x5", "chunked", "gzip, chunked", "chunked, chunked",
-            "identity", "100-continue", "close", "keep-alive, upgrade", "a=b; c=\"d", "Sun, 06 Nov 1994 08:49:37 GMT", "\u{0}", "é",
-            "", "a\tb", "a\u{1}b", "127.0.0.1, ::1, x", String(repeating: ",", count: 100)])
+        let name =
+            isOdd
+            ? pick(["", "X Y", "Content-Length ", " X", "X\u{0}Y", "é", "Host"])
+            : pick([
+                "Range", "If-Range", "If-None-Match", "If-Match", "If-Modified-Since", "Content-Length",
+                "Transfer-Encoding", "Expect", "Connection", "Cookie", "X-Forwarded-For", "Accept",
+            ])
+        let value = pick([
+            "bytes=0-1", "bytes=-1", "bytes=5-1", "bytes=0-0,1-1,2-2", "bytes=99999999999999999999-", "bytes=",
+            "bytes=0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-,0-", "\"x\"", "W/\"x\"", "*", "\"", "5", "0",
+            "-1", "+5",
+            "18446744073709551616", "9223372036854775807", "5, 5", "0x5", "chunked", "gzip, chunked",
+            "chunked, chunked",
+            "identity", "100-continue", "close", "keep-alive, upgrade", "a=b; c=\"d", "Sun, 06 Nov 1994 08:49:37 GMT",
+            "\u{0}", "é",
+            "", "a\tb", "a\u{1}b", "127.0.0.1, ::1, x", String(repeating: ",", count: 100),
+        ])
         let colon = chance(10) ? pick([":", " : ", "", ":\t"]) : ": "
         return Array((name + colon + value + (chance(20) ? "\r\n folded: more" : "")).utf8)
     }
@@ -85,7 +112,8 @@ private struct RequestMaker {
         case 0: return Array(end.utf8)
         case 1: return Array("Content-Length: 5\(end)\(end)hello".utf8)
         case 2: return Array("Content-Length: 5\(end)\(end)hel".utf8)
-        case 3: return Array("Content-Length: 100\(end)Expect: 100-continue\(end)\(end)".utf8) + noise(number(below: 100))
+        case 3:
+            return Array("Content-Length: 100\(end)Expect: 100-continue\(end)\(end)".utf8) + noise(number(below: 100))
         case 4: return Array("Transfer-Encoding: chunked\(end)\(end)".utf8) + chunks()
         default: return Array("\(end)".utf8) + (chance(4) ? noise(number(below: 50)) : [])
         }
@@ -95,9 +123,13 @@ private struct RequestMaker {
         var bytes: [UInt8] = []
         for _ in 0..<number(below: 5) {
             let size = number(below: 50)
-            let text = chance(6)
-                ? pick(["zz", "-1", "", "ffffffffffffffffff", "7fffffffffffffff", "0x5", " 5", "5 "]) : String(size, radix: 16)
-            bytes += Array((text + (chance(4) ? ";ext=\"\u{1}\"" : "") + pick(["\r\n", "\r\n", "\r\n", "\n", "\r"])).utf8)
+            let text =
+                chance(6)
+                ? pick(["zz", "-1", "", "ffffffffffffffffff", "7fffffffffffffff", "0x5", " 5", "5 "])
+                : String(size, radix: 16)
+            bytes += Array(
+                (text + (chance(4) ? ";ext=\"\u{1}\"" : "") + pick(["\r\n", "\r\n", "\r\n", "\n", "\r"])).utf8
+            )
             bytes += noise(size)
             bytes += Array(pick(["\r\n", "\r\n", "\r\n", "\n", "", "x"]).utf8)
         }
@@ -112,7 +144,8 @@ private struct RequestMaker {
             case 1: bytes.insert(contentsOf: noise(1 + number(below: 3)), at: position)
             case 2: bytes.removeSubrange(position..<min(bytes.count, position + 1 + number(below: 8)))
             case 3: bytes[position] = 0
-            default: bytes.insert(contentsOf: bytes[position..<min(bytes.count, position + number(below: 30))], at: position)
+            default:
+                bytes.insert(contentsOf: bytes[position..<min(bytes.count, position + number(below: 30))], at: position)
             }
         }
     }
@@ -174,8 +207,12 @@ private struct RequestMaker {
             for answer in answers { statuses[answer, default: 0] += 1 }
             if answers.isEmpty { statuses[0, default: 0] += 1 }
         }
-        if let bad = answers.first(where: { $0 >= 500 && $0 != 501 && $0 != 505 }) { return "case \(index): status \(bad)" }
-        return hasEnded ? nil : "case \(index): no end, answers \(answers): \(String(decoding: request.prefix(600), as: UTF8.self).debugDescription)"
+        if let bad = answers.first(where: { $0 >= 500 && $0 != 501 && $0 != 505 }) {
+            return "case \(index): status \(bad)"
+        }
+        return hasEnded
+            ? nil
+            : "case \(index): no end, answers \(answers): \(String(decoding: request.prefix(600), as: UTF8.self).debugDescription)"
     }
 }
 

@@ -18,7 +18,8 @@ final class RawClient {
 
     init(port: UInt16, receiveBufferBytes: Int32? = nil) throws(Errno) {
         socket = FileDescriptor(
-            owning: try checking { Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) })
+            owning: try checking { Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
+        )
         if var size = receiveBufferBytes {
             setsockopt(socket.raw, SOL_SOCKET, SO_RCVBUF, &size, 4)
         }
@@ -52,7 +53,11 @@ final class RawClient {
             var done = 0
             while done < buffer.count {
                 let count = Glibc.send(
-                    socket.raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL))
+                    socket.raw,
+                    buffer.baseAddress! + done,
+                    buffer.count - done,
+                    Int32(MSG_NOSIGNAL)
+                )
                 if count <= 0 { break }
                 done += count
             }
@@ -117,7 +122,9 @@ final class RawClient {
         for line in lines.dropFirst() {
             guard let colon = line.firstIndex(of: ":") else { return nil }
             fields.append(
-                String(line[..<colon]), String(line[line.index(after: colon)...].drop { $0 == " " }))
+                String(line[..<colon]),
+                String(line[line.index(after: colon)...].drop { $0 == " " })
+            )
         }
         return (status, fields)
     }

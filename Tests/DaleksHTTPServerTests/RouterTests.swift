@@ -5,7 +5,12 @@ import DaleksSystem
 import Testing
 
 @Suite struct RouterTests {
-    private func text(_ router: Router, _ method: HTTPMethod, _ target: String, _ fields: HTTPFields = [:]) throws
+    private func text(
+        _ router: Router,
+        _ method: HTTPMethod,
+        _ target: String,
+        _ fields: HTTPFields = [:]
+    ) throws
         -> (status: Int, text: String, fields: HTTPFields)
     {
         let response = router.respond(to: try HTTPRequest(method, target, fields: fields))

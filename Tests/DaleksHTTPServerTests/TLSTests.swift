@@ -39,9 +39,11 @@ private func output(_ program: String, _ arguments: [String], input: String = ""
         _ = try output(
             "openssl",
             [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                "-subj",
                 "/CN=\(name)", "-keyout", "\(folder.path)/key", "-out", "\(folder.path)/chain",
-            ])
+            ]
+        )
     }
 
     private func ask(_ port: UInt16, _ options: [String] = []) throws -> String {

@@ -1,7 +1,7 @@
 #pragma once
-// libmicrohttpd with faces that Swift can call: its start and its questions are variadic. The two Swift files that import
-// this module do not import Glibc, since types of the C library reached through two modules are ambiguous; what they need
-// of it has a face here.
+// libmicrohttpd with faces that Swift can call: its start and its questions are variadic. The Swift files that import
+// this module do not import Glibc, since types of the C library reached through two modules are ambiguous; what they
+// need of it has a face here.
 #include <microhttpd.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/abstract.h>
