@@ -46,20 +46,31 @@ let package = Package(
     ],
     targets: [
         // Programs wire.
-        program("daleksd", path: "daemon", uses: ["DaleksMount", "DaleksVFS", "DaleksSync", "DaleksClient"] + ground),
+        program(
+            "daleksd",
+            path: "daemon",
+            uses: ["DaleksMount", "DaleksSync", "DaleksClient", "DaleksHTTPClient", "DaleksHTTP", "DaleksAPI"] + ground
+        ),
         program("daleks", uses: ["DaleksCommands"] + ground),
         program("daleks-users", uses: ["DaleksUsers"] + ground),
         program("daleks-files", uses: ["DaleksFiles"] + ground),
+        program("bench-fuse", path: "bench/fuse-swift", uses: ["DaleksFUSE"] + ground),
 
         // Measured against others by the scripts in bench.
         program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
 
         // Product decides.
-        target("DaleksMount", uses: ["DaleksVFS", "DaleksSync", "DaleksFUSE", "DaleksJSON"] + ground),
-        target("DaleksVFS", uses: ["DaleksSync"] + ground),
-        target("DaleksSync", uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary),
+        target(
+            "DaleksMount",
+            uses: ["DaleksVFS", "DaleksSync", "DaleksCache", "DaleksFUSE", "DaleksAPI", "DaleksJSON"] + ground
+        ),
+        target("DaleksVFS", uses: ["DaleksSync", "DaleksCache", "DaleksAPI"] + ground),
+        target(
+            "DaleksSync",
+            uses: ["DaleksCache", "DaleksAPI", "DaleksCrypto", "DaleksCompression"] + ground + vocabulary
+        ),
         target("DaleksCache", uses: ["DaleksSQLite", "DaleksCrypto"] + ground),
-        target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient"] + ground + vocabulary),
+        target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPClient"] + ground + vocabulary),
         target(
             "DaleksUsers",
             uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto"]
@@ -68,8 +79,8 @@ let package = Package(
         target(
             "DaleksFiles",
             uses: [
-                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
-                "DaleksCompression",
+                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres",
+                "DaleksCrypto", "DaleksCompression",
             ] + ground + vocabulary
         ),
 
@@ -110,17 +121,29 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: house
         ),
+        .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
         tests(of: "DaleksCore"),
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
         tests(of: "DaleksSystem", uses: ["DaleksCore"]),
-        tests(of: "DaleksFUSE", uses: ground),
+        // The bench's server is the daemon that dies, and that others run.
+        tests(of: "DaleksFUSE", uses: ["bench-fuse"] + ground),
         tests(of: "DaleksSQLite", uses: ground),
         tests(of: "DaleksPostgres", uses: ground),
         tests(of: "DaleksHTTPClient", uses: ["DaleksHTTP"] + ground),
         tests(of: "DaleksHTTPServer", uses: ground + vocabulary),
-        tests(of: "DaleksCrypto", uses: ["DaleksJSON"] + ground),
+        tests(of: "DaleksCrypto", uses: ["COpenSSL", "DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
+        tests(
+            of: "DaleksSync",
+            uses: ["DaleksFiles", "DaleksCache", "DaleksSQLite", "DaleksAPI"] + ground + vocabulary
+        ),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
+        tests(
+            of: "DaleksFiles",
+            uses: [
+                "daleks-files", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksCrypto",
+            ] + ground + vocabulary
+        ),
     ]
 )

@@ -27,11 +27,10 @@ public struct Name: Hashable, Sendable {
 }
 
 extension Name: CustomStringConvertible {
-    /// For people: control characters and what is not UTF-8 are escaped, so that a name cannot drive a terminal.
+    /// For people: control characters and what is not UTF-8 are escaped, so that a name cannot drive a terminal; and
+    /// what looks like such an escape, so that no two names look the same.
     public var description: String {
-        if let text, !text.unicodeScalars.contains(where: { $0.value < 32 || (127..<160).contains($0.value) }) {
-            return text
-        }
+        if let text, !text.contains("\\x"), !text.unicodeScalars.contains(where: Self.isControl) { return text }
         return bytes.reduce(into: "") { shown, byte in
             if (32..<127).contains(byte), byte != UInt8(ascii: "\\") {
                 shown.unicodeScalars.append(Unicode.Scalar(byte))
@@ -39,6 +38,12 @@ extension Name: CustomStringConvertible {
                 shown += "\\x" + Hex.encode([byte])
             }
         }
+    }
+}
+
+extension Name {
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 32 || (127..<160).contains(scalar.value)
     }
 }
 

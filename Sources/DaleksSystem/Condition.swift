@@ -40,13 +40,20 @@ public final class Condition<State>: @unchecked Sendable {
         return try body(&state)
     }
 
-    /// Waits until `body` returns a value; it is asked at once and after each wake-up. Nil when `timeout` passed.
-    ///
-    /// `whileWaiting` is told +1 before this thread sleeps and -1 after, under the lock.
+    /// Waits until `body` returns a value; it is asked at once and after each wake-up. Nil when `timeout` passed, which
+    /// is counted while the machine is awake.
+    public func wait<Result>(timeout: Duration? = nil, until body: (inout State) -> Result?) -> Result? {
+        // No default argument: its closure is allocated for each call, and leaks in a loop that never ends.
+        wait(timeout: timeout, until: body, whileWaiting: Self.ignore)
+    }
+
+    private static func ignore(_ state: inout State, _ change: Int) {}
+
+    /// The same; `whileWaiting` is told +1 before this thread sleeps and -1 after, under the lock.
     public func wait<Result>(
         timeout: Duration? = nil,
         until body: (inout State) -> Result?,
-        whileWaiting: (inout State, Int) -> Void = { _, _ in }
+        whileWaiting: (inout State, Int) -> Void
     ) -> Result? {
         let deadline = timeout.map(Self.deadline)
         pthread_mutex_lock(mutex)
@@ -54,13 +61,30 @@ public final class Condition<State>: @unchecked Sendable {
         while true {
             if let result = body(&state) { return result }
             whileWaiting(&state, 1)
-            defer { whileWaiting(&state, -1) }
-            guard var deadline else {
-                pthread_cond_wait(condition, mutex)
-                continue
-            }
-            if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { return body(&state) }
+            let isTimeOver = sleep(until: deadline)
+            whileWaiting(&state, -1)
+            if isTimeOver { return body(&state) }
         }
+    }
+
+    /// Waits until `isReady`, then runs `body` under the same lock.
+    public func waitThrowing<Result, Failure: Error>(
+        until isReady: (State) -> Bool,
+        _ body: (inout State) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while !isReady(state) { pthread_cond_wait(condition, mutex) }
+        return try body(&state)
+    }
+
+    /// Gives the mutex back while asleep. True when the deadline ended it.
+    private func sleep(until deadline: timespec?) -> Bool {
+        guard var deadline else {
+            pthread_cond_wait(condition, mutex)
+            return false
+        }
+        return pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT
     }
 
     public func signal() { pthread_cond_signal(condition) }

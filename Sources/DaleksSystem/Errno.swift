@@ -44,6 +44,7 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable {
     public static let overflow = Errno(rawValue: EOVERFLOW)
     public static let notSupported = Errno(rawValue: EOPNOTSUPP)
     public static let addressInUse = Errno(rawValue: EADDRINUSE)
+    public static let connectionRefused = Errno(rawValue: ECONNREFUSED)
     public static let notConnected = Errno(rawValue: ENOTCONN)
     public static let timedOut = Errno(rawValue: ETIMEDOUT)
     public static let stale = Errno(rawValue: ESTALE)

@@ -1,5 +1,12 @@
-import DaleksCore
+public import DaleksCore
 import Glibc
+
+extension Limits {
+    public enum Log {
+        /// Of one fact in a line. What comes from outside may be of any size, and lines up to a page are written whole.
+        public static let valueBytesMax = 4_096
+    }
+}
 
 /// Where a program's events go: text for people on a terminal, one JSON object a line otherwise.
 ///
@@ -67,7 +74,7 @@ public struct Logger: Sendable {
             style: style,
             time: time,
             sink: sink,
-            context: context + metadata.map { ("\($0.key)", $0.value.description) }
+            context: context + Self.facts(metadata)
         )
     }
 
@@ -89,11 +96,21 @@ public struct Logger: Sendable {
 
     private func log(_ level: Level, _ message: StaticString, _ metadata: () -> Metadata) {
         guard level >= self.level else { return }
-        let facts = context + metadata().map { ("\($0.key)", $0.value.description) }
+        let facts = context + Self.facts(metadata())
         switch style {
         case .text: sink(textLine(level, "\(message)", facts))
         case .json: sink(jsonLine(level, "\(message)", facts))
         }
+    }
+
+    private static func facts(_ metadata: Metadata) -> [(key: String, value: String)] {
+        metadata.map { ("\($0.key)", bounded($0.value.description)) }
+    }
+
+    private static func bounded(_ value: String) -> String {
+        let excess = value.utf8.count - Limits.Log.valueBytesMax
+        if excess <= 0 { return value }
+        return String(decoding: value.utf8.prefix(Limits.Log.valueBytesMax), as: UTF8.self) + "… \(excess) more bytes"
     }
 
     private func textLine(_ level: Level, _ message: String, _ facts: [(key: String, value: String)]) -> String {
@@ -114,7 +131,8 @@ public struct Logger: Sendable {
         return isPlain ? value : quoted(value)
     }
 
-    /// A JSON string. Control characters are escaped, so that a name from outside cannot forge a line or drive a terminal.
+    /// A JSON string. Control characters are escaped, so that a name from outside cannot forge a line or drive a
+    /// terminal.
     private static func quoted(_ value: String) -> String {
         var text = "\""
         for scalar in value.unicodeScalars {

@@ -5,9 +5,11 @@ import Glibc
 public enum Random {
     public static func bytes(count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            let raw = UnsafeMutableRawBufferPointer(buffer)
             var done = 0
             while done < count {
-                let result = Shim.getrandom(UnsafeMutableRawPointer(buffer.baseAddress.unsafelyUnwrapped + done), count - done)
+                let rest = UnsafeMutableRawBufferPointer(rebasing: raw[done..<count])
+                let result = Shim.getrandom(rest.baseAddress, rest.count)
                 // getrandom without flags fails only when interrupted once the pool is ready.
                 precondition(result > 0 || errno == EINTR, "the kernel's random generator failed")
                 done += max(0, result)

@@ -2,7 +2,7 @@ import CSystem
 
 /// The one door to CSystem: see its header for why.
 enum Shim {
-    static func openat(_ directory: Int32, _ path: String, _ flags: Int32, _ mode: UInt32) -> Int32 {
+    static func openat(_ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, _ mode: UInt32) -> Int32 {
         daleks_openat(directory, path, flags, mode)
     }
 
@@ -18,7 +18,47 @@ enum Shim {
         daleks_getrandom(buffer, UInt(count))
     }
 
+    static func openNameless(in folder: String) -> Int32 { daleks_open_nameless(folder) }
+
+    static func accept(_ listener: Int32) -> Int32 { daleks_accept(listener) }
+
+    static func getAttribute(_ path: String, _ name: String, _ value: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+        daleks_lgetxattr(path, name, value, UInt(count))
+    }
+
     static func nameThread(_ name: String) { daleks_name_thread(name) }
 
     static func dieWithParent(signal: Int32) -> Int32 { daleks_die_with_parent(signal) }
+
+    static func pipe(_ ends: UnsafeMutablePointer<Int32>) -> Int32 { daleks_pipe(ends) }
+
+    static func environment() -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? { daleks_environment() }
+
+    /// What a child becomes; pointers are borrowed until `startChild` returns.
+    struct Child {
+        var path: UnsafePointer<CChar>
+        var arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>
+        var environment: UnsafePointer<UnsafeMutablePointer<CChar>?>
+        var directory: UnsafePointer<CChar>?
+        var standard: (Int32, Int32, Int32)
+        var report: Int32
+        var parent: Int32
+        var deathSignal: Int32
+        var startsGroup: Bool
+    }
+
+    static func startChild(_ child: Child) -> Int32 {
+        var raw = daleks_child(
+            path: child.path,
+            arguments: child.arguments,
+            environment: child.environment,
+            directory: child.directory,
+            standard: child.standard,
+            report: child.report,
+            parent: child.parent,
+            death_signal: child.deathSignal,
+            new_group: child.startsGroup ? 1 : 0
+        )
+        return daleks_start(&raw)
+    }
 }

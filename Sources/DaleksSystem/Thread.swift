@@ -1,11 +1,31 @@
 import Glibc
 
 /// A thread of our own, for what blocks: the cooperative pool is as wide as the machine has cores and must not wait.
+///
+/// It runs to its body's end whether or not anybody keeps this value.
 public final class Thread: Sendable {
     private let finished: Gate
 
-    /// Starts at once. The name shows in `top -H`; the kernel keeps 15 bytes of it.
-    public init(name: String, stackBytes: Int = 1 << 20, _ body: @escaping @Sendable () -> Void) {
+    /// Starts at once. The name shows in `top -H`; the kernel keeps 15 bytes of it. For the threads that a program
+    /// starts with and cannot be without; where one more is optional, `start` reports a refusal.
+    public convenience init(name: String, stackBytes: Int = 1 << 20, _ body: @escaping @Sendable () -> Void) {
+        do throws(Errno) {
+            try self.init(starting: name, stackBytes: stackBytes, body)
+        } catch {
+            preconditionFailure("the machine refused the thread \(name): \(error)")
+        }
+    }
+
+    /// The same, or why the machine refused it.
+    public static func start(
+        name: String,
+        stackBytes: Int = 1 << 20,
+        _ body: @escaping @Sendable () -> Void
+    ) throws(Errno) -> Thread {
+        try Thread(starting: name, stackBytes: stackBytes, body)
+    }
+
+    private init(starting name: String, stackBytes: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
         let finished = Gate()
         self.finished = finished
         // C gets the box's one reference and `runThread` takes it back.
@@ -17,10 +37,13 @@ public final class Thread: Sendable {
         var handle = pthread_t()
         let result = pthread_create(&handle, &attributes, runThread, box.toOpaque())
         pthread_attr_destroy(&attributes)
-        precondition(result == 0, "the machine refused another thread")
+        if result != 0 {
+            box.release()
+            throw Errno(rawValue: result)
+        }
     }
 
-    /// Waits until the body returned.
+    /// Waits until the body returned and what it captured was let go. Never from the thread itself.
     public func join() { finished.wait() }
 }
 
@@ -38,9 +61,15 @@ private final class ThreadBody: Sendable {
 
 private func runThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument else { return nil }
+    runBody(argument).open()
+    return nil
+}
+
+/// Runs the body and lets it go: the box's last reference ends with this call, before anybody who joins goes on.
+@inline(never)
+private func runBody(_ argument: UnsafeMutableRawPointer) -> Gate {
     let box = Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue()
     Shim.nameThread(box.name)
     box.body()
-    box.finished.open()
-    return nil
+    return box.finished
 }

@@ -1,13 +1,15 @@
 /// Threads for blocking work: a bounded queue in front of threads that start when needed and stay.
 ///
+/// A pool that is not closed keeps its threads for as long as the process lives.
+///
 /// ## Concurrency
 /// `queue` is guarded by its condition. Jobs run with no lock held.
 public final class WorkerPool: Sendable {
     private struct Queue {
         var jobs: [@Sendable () -> Void] = []
         var head = 0
-        var threadCount = 0
-        var idleCount = 0
+        /// Threads that run a job. The others wait for one, or have just been started and are about to look.
+        var busyCount = 0
         var isClosing = false
         var threads: [Thread] = []
 
@@ -29,6 +31,11 @@ public final class WorkerPool: Sendable {
         }
     }
 
+    private enum Next {
+        case job(@Sendable () -> Void)
+        case end
+    }
+
     private let name: String
     private let threadCountMax: Int
     private let waitingCountMax: Int
@@ -41,16 +48,25 @@ public final class WorkerPool: Sendable {
         self.waitingCountMax = waitingCountMax
     }
 
-    /// Runs the job on some thread, soon. False, and the job never runs, when the queue is full or the pool closing.
+    /// Runs the job on some thread, soon. False, and the job never runs, when every thread is busy and the queue full,
+    /// or the pool closing.
     @discardableResult
     public func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
         let accepted = queue.withLock { queue -> Bool in
-            guard !queue.isClosing, queue.waitingCount < waitingCountMax + queue.idleCount else { return false }
-            queue.jobs.append(job)
-            if queue.waitingCount > queue.idleCount, queue.threadCount < threadCountMax {
-                queue.threadCount += 1
-                queue.threads.append(Thread(name: "\(name)-\(queue.threadCount)") { [self] in work() })
+            guard !queue.isClosing, queue.waitingCount + queue.busyCount < threadCountMax + waitingCountMax else {
+                return false
             }
+            if queue.waitingCount >= queue.threads.count - queue.busyCount, queue.threads.count < threadCountMax {
+                do throws(Errno) {
+                    queue.threads.append(
+                        try Thread.start(name: "\(name)-\(queue.threads.count + 1)") { [self] in work() }
+                    )
+                } catch {
+                    // The machine refuses more threads: those that are there will come to it.
+                    if queue.threads.isEmpty { return false }
+                }
+            }
+            queue.jobs.append(job)
             return true
         }
         if accepted { queue.signal() }
@@ -76,9 +92,14 @@ public final class WorkerPool: Sendable {
         return try outcome.get()
     }
 
+    /// Jobs that are running.
+    public var busyCount: Int { queue.withLock { $0.busyCount } }
+
+    /// Jobs that no thread has taken yet.
     public var waitingCount: Int { queue.withLock { $0.waitingCount } }
 
-    /// Takes no new jobs, finishes those it has, and returns when every thread is gone. Not from one of its own threads.
+    /// Takes no new jobs, finishes those it has, and returns when every thread is gone. Not from one of its own
+    /// threads.
     public func close() {
         let threads = queue.withLock { queue in
             queue.isClosing = true
@@ -89,15 +110,20 @@ public final class WorkerPool: Sendable {
     }
 
     private func work() {
+        var wasBusy = false
         while true {
-            let job: (@Sendable () -> Void)?? = queue.wait { queue in
-                if let job = queue.next() { return .some(job) }
-                return queue.isClosing ? .some(nil) : nil
-            } whileWaiting: { queue, change in
-                queue.idleCount += change
+            let next = queue.wait { queue -> Next? in
+                if wasBusy { queue.busyCount -= 1 }
+                wasBusy = false
+                if let job = queue.next() {
+                    queue.busyCount += 1
+                    return .job(job)
+                }
+                return queue.isClosing ? .end : nil
             }
-            guard case .some(.some(let job)) = job else { return }
+            guard case .job(let job) = next else { return }
             job()
+            wasBusy = true
         }
     }
 }

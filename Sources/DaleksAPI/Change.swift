@@ -1,0 +1,123 @@
+public import DaleksCore
+public import DaleksJSON
+
+/// One step of a tree, as every reader of it hears of it.
+public struct Change: Hashable, Sendable {
+    /// A name that now stands for a node, or for nothing.
+    public struct Entry: Hashable, Sendable {
+        public var parent: NodeID
+        public var name: Name
+        public var node: NodeID?
+
+        public init(parent: NodeID, name: Name, node: NodeID?) {
+            self.parent = parent
+            self.name = name
+            self.node = node
+        }
+    }
+
+    public var sequence: Revision
+    /// Who made it and which of its operations it was, so that a device can skip its own.
+    public var device: DeviceID?
+    public var operation: Int64?
+    /// As they are after the change.
+    public var nodes: [NodeRecord]
+    public var entries: [Entry]
+
+    public init(
+        sequence: Revision,
+        device: DeviceID?,
+        operation: Int64?,
+        nodes: [NodeRecord],
+        entries: [Entry]
+    ) {
+        self.sequence = sequence
+        self.device = device
+        self.operation = operation
+        self.nodes = nodes
+        self.entries = entries
+    }
+}
+
+extension Change.Entry: JSONEncodable, JSONDecodable {
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("parent", parent)
+        json.name(name)
+        json.key("node")
+        if let node { json.string("\(node)") } else { json.null() }
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        parent = try reader.identifier("parent")
+        name = try reader.name()
+        node = try reader.optionalIdentifier("node")
+    }
+}
+
+extension Change: JSONEncodable, JSONDecodable {
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("sequence", sequence)
+        if let device { json.member("device", device) }
+        if let operation { json.member("operation", operation) }
+        json.member("nodes", nodes)
+        json.member("entries", entries)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        sequence = try reader.revision("sequence")
+        device = try reader.optionalIdentifier("device")
+        operation = reader.has("operation") ? try reader.integer("operation", in: 1...Int64.max) : nil
+        nodes = try reader.list("nodes")
+        entries = try reader.list("entries")
+    }
+}
+
+/// A page of the feed.
+public struct ChangesPage: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var changes: [Change]
+    public var cursor: String
+
+    public init(changes: [Change], cursor: String) {
+        self.changes = changes
+        self.cursor = cursor
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("changes", changes)
+        json.member("cursor", cursor)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        changes = try reader.list("changes")
+        cursor = try reader.string("cursor")
+    }
+}
+
+/// Where a reader of a tree's feed stands: the tree's epoch and the last sequence that was applied.
+public struct Cursor: Hashable, Sendable, CustomStringConvertible {
+    public var epoch: Int64
+    public var sequence: Revision
+
+    public init(epoch: Int64, sequence: Revision) {
+        self.epoch = epoch
+        self.sequence = sequence
+    }
+
+    public init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, let epoch = Int64(parts[0]), let sequence = Int64(parts[1]), epoch >= 0, sequence >= 0
+        else { return nil }
+        self.init(epoch: epoch, sequence: sequence)
+    }
+
+    public var description: String { "\(epoch).\(sequence)" }
+}

@@ -1,0 +1,126 @@
+public import DaleksJSON
+
+/// What the command line asks a running daemon, one JSON object on one line of its control socket; the answer is another.
+public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public static let version: Int64 = 1
+
+    public enum Verb: String, Sendable, CaseIterable {
+        case status
+        /// Waits until everything is at the region.
+        case sync
+        /// Drains and unmounts; the daemon ends.
+        case unmount
+        case pause
+        case resume
+    }
+
+    public var verb: Verb
+    /// How long to wait for the region; for `sync` and `unmount`.
+    public var timeoutSeconds: Int64?
+
+    public init(_ verb: Verb, timeoutSeconds: Int64? = nil) {
+        self.verb = verb
+        self.timeoutSeconds = timeoutSeconds
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("version", Self.version)
+        json.member("verb", verb.rawValue)
+        json.member("timeout", ifPresent: timeoutSeconds)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        let version = try reader.integer("version")
+        guard version == Self.version else { throw reader.refused("version", "\(version) is not spoken here") }
+        let word = try reader.string("verb")
+        guard let verb = Verb(rawValue: word) else { throw reader.refused("verb", "`\(word.prefix(32))` is not known") }
+        self.verb = verb
+        timeoutSeconds = try reader.optionalInteger("timeout", in: 0...86_400)
+    }
+}
+
+/// What the daemon says about itself.
+public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    /// Nil where all is well; else what went wrong and what to do.
+    public var failure: String?
+    public var mountPoint: String
+    public var email: String
+    public var region: String
+    public var filesURL: String
+    public var isConnected: Bool
+    public var isLoggedOut: Bool
+    public var isPaused: Bool
+    /// Changes that the region does not know yet.
+    public var pendingCount: Int64
+    /// Why the last attempt to reach the region failed, while it does.
+    public var lastFailure: String?
+    public var processID: Int64
+
+    public init(
+        failure: String? = nil,
+        mountPoint: String,
+        email: String,
+        region: String,
+        filesURL: String,
+        isConnected: Bool,
+        isLoggedOut: Bool,
+        isPaused: Bool,
+        pendingCount: Int64,
+        lastFailure: String?,
+        processID: Int64
+    ) {
+        self.failure = failure
+        self.mountPoint = mountPoint
+        self.email = email
+        self.region = region
+        self.filesURL = filesURL
+        self.isConnected = isConnected
+        self.isLoggedOut = isLoggedOut
+        self.isPaused = isPaused
+        self.pendingCount = pendingCount
+        self.lastFailure = lastFailure
+        self.processID = processID
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("failure", ifPresent: failure)
+        json.member("mount_point", mountPoint)
+        json.member("email", email)
+        json.member("region", region)
+        json.member("files_url", filesURL)
+        json.member("connected", isConnected)
+        json.member("logged_out", isLoggedOut)
+        json.member("paused", isPaused)
+        json.member("pending", pendingCount)
+        json.member("last_failure", ifPresent: lastFailure)
+        json.member("process", processID)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        self.init(
+            failure: try reader.optionalString("failure"),
+            mountPoint: try reader.string("mount_point"),
+            email: try reader.string("email"),
+            region: try reader.string("region"),
+            filesURL: try reader.string("files_url"),
+            isConnected: try reader.bool("connected"),
+            isLoggedOut: try reader.bool("logged_out"),
+            isPaused: try reader.bool("paused"),
+            pendingCount: try reader.integer("pending"),
+            lastFailure: try reader.optionalString("last_failure"),
+            processID: try reader.integer("process")
+        )
+    }
+}
+
+/// Frames of the control socket.
+public enum ControlLimits {
+    /// A path and a few words.
+    public static let lineBytesMax = 16 << 10
+}

@@ -1,0 +1,245 @@
+public import DaleksCore
+public import DaleksJSON
+
+/// Who somebody is, at the users service.
+public struct UserRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var id: UserID
+    public var email: String
+    public var name: String
+
+    public init(id: UserID, email: String, name: String) {
+        self.id = id
+        self.email = email
+        self.name = name
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("id", id)
+        json.member("email", email)
+        json.member("name", name)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        id = try reader.identifier("id")
+        email = try reader.string("email")
+        name = try reader.string("name")
+    }
+}
+
+/// A region as the directory lists it.
+public struct RegionRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var code: String
+    public var name: String
+    /// Where its files service is; also what its tokens name as their audience.
+    public var filesURL: String
+    public var status: String
+
+    public init(code: String, name: String, filesURL: String, status: String) {
+        self.code = code
+        self.name = name
+        self.filesURL = filesURL
+        self.status = status
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("code", code)
+        json.member("name", name)
+        json.member("files_url", filesURL)
+        json.member("status", status)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        code = try reader.string("code")
+        name = try reader.string("name")
+        filesURL = try reader.string("files_url")
+        status = try reader.string("status")
+    }
+}
+
+/// The directory.
+public struct RegionList: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var regions: [RegionRecord]
+
+    public init(_ regions: [RegionRecord]) { self.regions = regions }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("regions", regions)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        regions = try JSONReader(json).list("regions")
+    }
+}
+
+public struct RegistrationRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var email: String
+    public var password: String
+    public var name: String
+
+    public init(email: String, password: String, name: String) {
+        self.email = email
+        self.password = password
+        self.name = name
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("email", email)
+        json.member("password", password)
+        json.member("name", name)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        email = try reader.string("email")
+        password = try reader.string("password")
+        name = try reader.string("name")
+    }
+}
+
+public struct LoginRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var email: String
+    public var password: String
+    /// Nil lets the service choose: the user's home, or the only one there is.
+    public var region: String?
+    /// What the user will see in the list of sessions.
+    public var device: String
+
+    public init(email: String, password: String, region: String?, device: String) {
+        self.email = email
+        self.password = password
+        self.region = region
+        self.device = device
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("email", email)
+        json.member("password", password)
+        if let region { json.member("region", region) }
+        json.member("device", device)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        email = try reader.string("email")
+        password = try reader.string("password")
+        region = try reader.optionalString("region")
+        device = try reader.string("device")
+    }
+}
+
+/// What a log-in or a refresh answers.
+public struct SessionAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var accessToken: String
+    public var expiresInSeconds: Int64
+    public var refreshToken: String?
+    public var scope: String
+    /// Only after a log-in.
+    public var user: UserRecord?
+    public var region: RegionRecord?
+
+    public init(
+        accessToken: String,
+        expiresInSeconds: Int64,
+        refreshToken: String?,
+        scope: String,
+        user: UserRecord?,
+        region: RegionRecord?
+    ) {
+        self.accessToken = accessToken
+        self.expiresInSeconds = expiresInSeconds
+        self.refreshToken = refreshToken
+        self.scope = scope
+        self.user = user
+        self.region = region
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("access_token", accessToken)
+        json.member("token_type", "Bearer")
+        json.member("expires_in", expiresInSeconds)
+        if let refreshToken { json.member("refresh_token", refreshToken) }
+        json.member("scope", scope)
+        if let user { json.member("user", user) }
+        if let region { json.member("region", region) }
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        accessToken = try reader.string("access_token")
+        expiresInSeconds = try reader.integer("expires_in", in: 1...86_400 * 366)
+        refreshToken = try reader.optionalString("refresh_token")
+        scope = try reader.optionalString("scope") ?? ""
+        user = try reader.optionalDecode("user")
+        region = try reader.optionalDecode("region")
+    }
+}
+
+/// What a region can do and how much of it at once.
+public struct Capabilities: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    /// The one version of the wire that there is so far.
+    public static let protocolVersion: Int64 = 1
+
+    public var protocolVersion: Int64
+    public var region: String
+    public var operations: [String]
+    public var batchOperationCountMax: Int
+    public var batchBytesMax: Int
+    public var childrenPageCountMax: Int
+    public var chunkBytesMax: Int
+    public var inlineBytesMax: Int
+
+    /// Those of this version of the program.
+    public init(region: String) {
+        protocolVersion = Self.protocolVersion
+        self.region = region
+        operations = Mutation.words
+        batchOperationCountMax = Limits.Wire.batchOperationCountMax
+        batchBytesMax = Limits.Wire.batchBytesMax
+        childrenPageCountMax = Limits.Wire.childrenPageCountMax
+        chunkBytesMax = Limits.spanBytes
+        inlineBytesMax = Limits.Wire.inlineBytesMax
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("protocol", protocolVersion)
+        json.member("region", region)
+        json.member("operations", operations)
+        json.key("limits")
+        json.beginObject()
+        json.member("batch_operations", batchOperationCountMax)
+        json.member("batch_bytes", batchBytesMax)
+        json.member("children_page", childrenPageCountMax)
+        json.member("chunk_bytes", chunkBytesMax)
+        json.member("inline_bytes", inlineBytesMax)
+        json.endObject()
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        protocolVersion = try reader.integer("protocol")
+        region = try reader.string("region")
+        operations = try reader.strings("operations")
+        let limits = try reader.object("limits")
+        batchOperationCountMax = try limits.integer("batch_operations", in: 1...Int.max)
+        batchBytesMax = try limits.integer("batch_bytes", in: 1...Int.max)
+        childrenPageCountMax = try limits.integer("children_page", in: 1...Int.max)
+        chunkBytesMax = try limits.integer("chunk_bytes", in: 1...Int.max)
+        inlineBytesMax = try limits.integer("inline_bytes", in: 0...Int.max)
+    }
+}

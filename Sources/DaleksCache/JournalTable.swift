@@ -1,0 +1,210 @@
+public import DaleksSQLite
+
+/// What was done here and the region has not acknowledged, in the order in which it was done.
+public enum JournalTable {
+    /// How the pusher treats a row. The raw values are on disk: never renumber.
+    public enum Kind: Int64, Sendable {
+        /// Ready as it is.
+        case metadata = 1
+        /// Content to be hashed and uploaded; its body is made when that is done.
+        case commit = 2
+    }
+
+    /// The nodes that a row concerns, by which rows wait for each other.
+    public struct Subjects: Hashable, Sendable {
+        public var node: Inode
+        public var parent: Inode?
+        public var otherParent: Inode?
+        public var replaced: Inode?
+
+        public init(node: Inode, parent: Inode? = nil, otherParent: Inode? = nil, replaced: Inode? = nil) {
+            self.node = node
+            self.parent = parent
+            self.otherParent = otherParent
+            self.replaced = replaced
+        }
+    }
+
+    public struct Row: Sendable {
+        public var place: Int64
+        /// Given when it is first sent, and kept: the region answers a number once.
+        public var sequence: Int64?
+        public var kind: Kind
+        public var subjects: Subjects
+        /// The operation as it goes to the region; nil for a commit whose content is not there yet.
+        public var body: [UInt8]?
+    }
+
+    @discardableResult
+    public static func append(
+        _ kind: Kind,
+        _ subjects: Subjects,
+        body: [UInt8]?,
+        in db: borrowing Connection
+    ) throws -> Int64 {
+        try db.execute(
+            "INSERT INTO journal (kind, node, parent, other_parent, replaced, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            [.integer(kind.rawValue)] + values(of: subjects) + [body.map { .blob($0) } ?? .null]
+        )
+        return db.lastInsertRowID
+    }
+
+    /// Rows after a place, in order.
+    public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            WHERE place > ?1 ORDER BY place LIMIT ?2
+            """,
+            [.integer(place), .integer(Int64(limit))],
+            decode
+        )
+    }
+
+    /// Rows that were sent and not answered, in the order of their numbers.
+    public static func numbered(limit: Int, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            WHERE sequence IS NOT NULL ORDER BY sequence LIMIT ?1
+            """,
+            [.integer(Int64(limit))],
+            decode
+        )
+    }
+
+    /// Pending rows that make, name or take away entries of a folder.
+    public static func rows(in folder: Inode, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            WHERE parent = ?1 OR other_parent = ?1 ORDER BY place
+            """,
+            [.integer(folder.column)],
+            decode
+        )
+    }
+
+    /// Takes numbers back: what had them did not run, and goes out again under new ones.
+    public static func renumber(place: Int64, in db: borrowing Connection) throws {
+        try db.execute("UPDATE journal SET sequence = NULL WHERE place = ?1", [.integer(place)])
+    }
+
+    /// Puts another operation into a row, to go out under a new number.
+    public static func replace(
+        place: Int64,
+        _ subjects: Subjects,
+        body: [UInt8]?,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            """
+            UPDATE journal SET sequence = NULL, node = ?2, parent = ?3, other_parent = ?4, replaced = ?5, body = ?6
+            WHERE place = ?1
+            """,
+            [.integer(place)] + values(of: subjects) + [body.map { .blob($0) } ?? .null]
+        )
+    }
+
+    /// Takes away everything about a node that was not sent.
+    public static func deleteUnsent(of node: Inode, in db: borrowing Connection) throws {
+        try db.execute("DELETE FROM journal WHERE node = ?1 AND sequence IS NULL", [.integer(node.column)])
+    }
+
+    public static func find(place: Int64, in db: borrowing Connection) throws -> Row? {
+        try page(after: place - 1, limit: 1, in: db).first { $0.place == place }
+    }
+
+    /// The last row about a node, if it is a commit that is not under way: further writes can still ride on it.
+    public static func openCommit(of node: Inode, in db: borrowing Connection) throws -> Int64? {
+        let last = try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            WHERE node = ?1 ORDER BY place DESC LIMIT 1
+            """,
+            [.integer(node.column)],
+            decode
+        ).first
+        guard let last, last.kind == .commit, last.body == nil else { return nil }
+        return last.place
+    }
+
+    public static func setBody(_ body: [UInt8], at place: Int64, in db: borrowing Connection) throws {
+        try db.execute("UPDATE journal SET body = ?2 WHERE place = ?1", [.integer(place), .blob(body)])
+    }
+
+    /// Numbers a row and fixes what will be sent under that number.
+    public static func number(
+        _ sequence: Int64,
+        body: [UInt8],
+        at place: Int64,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            "UPDATE journal SET sequence = ?2, body = ?3 WHERE place = ?1",
+            [.integer(place), .integer(sequence), .blob(body)]
+        )
+    }
+
+    public static func delete(place: Int64, in db: borrowing Connection) throws {
+        try db.execute("DELETE FROM journal WHERE place = ?1", [.integer(place)])
+    }
+
+    public static func count(in db: borrowing Connection) throws -> Int64 {
+        try db.first("SELECT count(*) FROM journal", []) { row in try row.int64(0) } ?? 0
+    }
+
+    /// Whether operations are pending that name the node itself.
+    public static func isPending(_ node: Inode, in db: borrowing Connection) throws -> Bool {
+        try db.exists("SELECT 1 FROM journal WHERE node = ?1 LIMIT 1", [.integer(node.column)])
+    }
+
+    /// Whether operations are pending that change the folder's entries.
+    public static func isPending(in folder: Inode, in db: borrowing Connection) throws -> Bool {
+        let bindings: [Value] = [.integer(folder.column)]
+        if try db.exists("SELECT 1 FROM journal WHERE parent = ?1 LIMIT 1", bindings) { return true }
+        return try db.exists("SELECT 1 FROM journal WHERE other_parent = ?1 LIMIT 1", bindings)
+    }
+
+    /// Whether any pending operation needs the node to stay known.
+    public static func isConcerned(_ node: Inode, in db: borrowing Connection) throws -> Bool {
+        if try isPending(node, in: db) { return true }
+        if try isPending(in: node, in: db) { return true }
+        return try db.exists("SELECT 1 FROM journal WHERE replaced = ?1 LIMIT 1", [.integer(node.column)])
+    }
+
+    /// Content that was never sent and that nobody will ever ask for.
+    public static func deleteUnsentCommits(of node: Inode, in db: borrowing Connection) throws {
+        try db.execute(
+            "DELETE FROM journal WHERE node = ?1 AND kind = 2 AND sequence IS NULL",
+            [.integer(node.column)]
+        )
+    }
+
+    private static func values(of subjects: Subjects) -> [Value] {
+        [
+            .integer(subjects.node.column),
+            subjects.parent.map { .integer($0.column) } ?? .null,
+            subjects.otherParent.map { .integer($0.column) } ?? .null,
+            subjects.replaced.map { .integer($0.column) } ?? .null,
+        ]
+    }
+
+    private static func decode(_ row: borrowing DaleksSQLite.Row) throws -> Row {
+        guard let kind = Kind(rawValue: try row.int64(2)) else {
+            throw SQLiteError(.corrupt, "a journal row of an unknown kind", sql: "journal")
+        }
+        return Row(
+            place: try row.int64(0),
+            sequence: try row.optionalInt64(1),
+            kind: kind,
+            subjects: Subjects(
+                node: Inode(column: try row.int64(3)),
+                parent: try row.optionalInt64(4).map(Inode.init(column:)),
+                otherParent: try row.optionalInt64(5).map(Inode.init(column:)),
+                replaced: try row.optionalInt64(6).map(Inode.init(column:))
+            ),
+            body: try row.optionalBlob(7)
+        )
+    }
+}

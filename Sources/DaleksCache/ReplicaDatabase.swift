@@ -1,0 +1,85 @@
+public import DaleksSQLite
+public import DaleksSystem
+
+/// The client's database: tree replica, journal, and which bytes are here. One for each account and region.
+public enum ReplicaDatabase {
+    /// "DLKC": this file is a Daleks client's.
+    public static let applicationID: Int32 = 0x444c_4b43
+
+    public static func open(at path: String, logger: Logger) throws(SQLiteError) -> Database {
+        try Database.open(
+            path: path,
+            configuration: DatabaseConfiguration(applicationID: applicationID, readerCount: 4),
+            migrations: migrations,
+            logger: logger
+        )
+    }
+
+    static let migrations = [
+        Migration(
+            1,
+            "tree, journal and content",
+            """
+            CREATE TABLE meta (
+                key TEXT PRIMARY KEY,
+                value BLOB NOT NULL
+            ) WITHOUT ROWID;
+
+            CREATE TABLE nodes (
+                inode INTEGER PRIMARY KEY AUTOINCREMENT,
+                id BLOB NOT NULL UNIQUE,
+                kind INTEGER NOT NULL,
+                mode INTEGER NOT NULL,
+                uid INTEGER NOT NULL,
+                gid INTEGER NOT NULL,
+                atime INTEGER NOT NULL,
+                mtime INTEGER NOT NULL,
+                ctime INTEGER NOT NULL,
+                size INTEGER NOT NULL,
+                links INTEGER NOT NULL,
+                revision INTEGER NOT NULL,
+                content INTEGER NOT NULL,
+                content_size INTEGER NOT NULL,
+                target BLOB,
+                complete INTEGER NOT NULL,
+                listed INTEGER NOT NULL,
+                stale INTEGER NOT NULL
+            );
+            CREATE INDEX nodes_stale ON nodes (inode) WHERE stale;
+
+            CREATE TABLE entries (
+                position INTEGER PRIMARY KEY AUTOINCREMENT,
+                parent INTEGER NOT NULL REFERENCES nodes (inode),
+                name BLOB NOT NULL,
+                node INTEGER NOT NULL REFERENCES nodes (inode)
+            );
+            CREATE UNIQUE INDEX entries_name ON entries (parent, name);
+            CREATE INDEX entries_order ON entries (parent, position);
+            CREATE INDEX entries_node ON entries (node);
+
+            CREATE TABLE journal (
+                place INTEGER PRIMARY KEY AUTOINCREMENT,
+                sequence INTEGER UNIQUE,
+                kind INTEGER NOT NULL,
+                node INTEGER NOT NULL,
+                parent INTEGER,
+                other_parent INTEGER,
+                replaced INTEGER,
+                body BLOB
+            );
+            CREATE INDEX journal_node ON journal (node);
+            CREATE INDEX journal_parent ON journal (parent) WHERE parent IS NOT NULL;
+            CREATE INDEX journal_replaced ON journal (replaced) WHERE replaced IS NOT NULL;
+            CREATE INDEX journal_other_parent ON journal (other_parent) WHERE other_parent IS NOT NULL;
+
+            CREATE TABLE spans (
+                node INTEGER NOT NULL REFERENCES nodes (inode) ON DELETE CASCADE,
+                span INTEGER NOT NULL,
+                state INTEGER NOT NULL,
+                PRIMARY KEY (node, span)
+            ) WITHOUT ROWID;
+            CREATE INDEX spans_dirty ON spans (node) WHERE state = 2;
+            """
+        )
+    ]
+}

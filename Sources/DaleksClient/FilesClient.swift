@@ -1,0 +1,106 @@
+public import DaleksAPI
+public import DaleksCore
+import DaleksHTTP
+public import DaleksHTTPClient
+import DaleksJSON
+
+/// A region's files service, as programs of ours ask it. Calls block.
+public struct FilesClient: Sendable {
+    private let service: ServiceClient
+    private let tokens: AccessTokens
+
+    public init(url: String, http: HTTPClient, tokens: AccessTokens) {
+        service = ServiceClient(baseURL: url, http: http)
+        self.tokens = tokens
+    }
+
+    public var url: String { service.baseURL }
+
+    public func capabilities() throws(ClientFailure) -> Capabilities { try get(Routes.Files.capabilities) }
+    public func tree() throws(ClientFailure) -> TreeRecord { try get(Routes.Files.tree) }
+    public func usage() throws(ClientFailure) -> UsageRecord { try get(Routes.Files.usage) }
+    public func node(_ id: NodeID) throws(ClientFailure) -> NodeRecord { try get(Routes.Files.node(id)) }
+
+    public func children(of id: NodeID, after name: Name?, limit: Int) throws(ClientFailure) -> ChildrenPage {
+        try get(Routes.Files.children(of: id, after: name, limit: limit))
+    }
+
+    public func manifest(of id: NodeID, at revision: Revision) throws(ClientFailure) -> Manifest {
+        try get(Routes.Files.manifest(of: id, at: revision))
+    }
+
+    public func span(_ index: Int, of id: NodeID, at revision: Revision) throws(ClientFailure) -> [UInt8] {
+        var request = ClientRequest(.get, service.baseURL + Routes.Files.span(index, of: id, at: revision))
+        request.sink = .memory(max: Limits.spanBytes)
+        request.deadline = Limits.Client.chunkDeadline
+        request.retry = .idempotent(maxAttempts: 2)
+        return try send(request).body
+    }
+
+    public func changes(after cursor: String, waitSeconds: Int) throws(ClientFailure) -> ChangesPage {
+        var request = ClientRequest(
+            .get,
+            service.baseURL + Routes.Files.changes(after: cursor, waitSeconds: waitSeconds)
+        )
+        request.sink = .memory(max: Limits.Client.answerBytesMax)
+        // The service answers empty when its time is over; what takes longer is a line that died.
+        request.deadline = .seconds(waitSeconds) + Limits.Client.requestDeadline
+        request.idleTimeout = request.deadline
+        return try service.decode(try send(request))
+    }
+
+    public func mutate(_ batch: MutationBatch) throws(ClientFailure) -> BatchAnswer {
+        var request = ClientRequest(.post, service.baseURL + Routes.Files.mutations)
+        request.fields.set("Content-Type", "application/json")
+        request.body = .bytes(batch.jsonBytes)
+        request.sink = .memory(max: Limits.Client.answerBytesMax)
+        request.deadline = Limits.Client.chunkDeadline
+        // The region runs each sequence once, so sending it twice is as good as once.
+        request.isIdempotent = true
+        return try service.decode(try send(request))
+    }
+
+    /// Which of the chunks the region lacks.
+    public func missing(_ digests: [Digest]) throws(ClientFailure) -> [Digest] {
+        var request = ClientRequest(.post, service.baseURL + Routes.Files.missingChunks)
+        request.fields.set("Content-Type", "application/json")
+        request.body = .bytes(DigestList(digests).jsonBytes)
+        request.sink = .memory(max: Limits.Client.answerBytesMax)
+        request.deadline = Limits.Client.requestDeadline
+        request.isIdempotent = true
+        let answer: MissingAnswer = try service.decode(try send(request))
+        return answer.missing
+    }
+
+    public func put(_ bytes: [UInt8], digest: Digest) throws(ClientFailure) {
+        var request = ClientRequest(.put, service.baseURL + Routes.Files.chunk(digest))
+        request.fields.set("Content-Type", "application/octet-stream")
+        request.body = .bytes(bytes)
+        request.deadline = Limits.Client.chunkDeadline
+        _ = try send(request)
+    }
+
+    private func get<Body: JSONDecodable>(_ path: String) throws(ClientFailure) -> Body {
+        var request = ClientRequest(.get, service.baseURL + path)
+        request.sink = .memory(max: Limits.Client.answerBytesMax)
+        request.deadline = Limits.Client.requestDeadline
+        return try service.decode(try send(request))
+    }
+
+    /// With a token; once more with another where that one was refused (the service's clock, a revoked key).
+    private func send(_ request: ClientRequest) throws(ClientFailure) -> ClientResponse {
+        let token = try tokens.token()
+        do throws(ClientFailure) {
+            return try send(request, token)
+        } catch {
+            guard case .refused(401, _, _) = error else { throw error }
+            return try send(request, try tokens.token(insteadOf: token))
+        }
+    }
+
+    private func send(_ request: ClientRequest, _ token: String) throws(ClientFailure) -> ClientResponse {
+        var request = request
+        request.fields.set("Authorization", "Bearer \(token)")
+        return try service.send(request)
+    }
+}

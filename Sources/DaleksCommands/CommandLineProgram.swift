@@ -1,0 +1,85 @@
+import DaleksCore
+public import DaleksSystem
+import Glibc
+
+/// The program `daleks`: finds the verb, hands it its arguments, and turns what comes back into an exit code.
+public enum CommandLineProgram {
+    static let verbs = [
+        AnyVerb(DemoVerb.self), AnyVerb(LoginVerb.self), AnyVerb(LogoutVerb.self), AnyVerb(WhoamiVerb.self),
+        AnyVerb(RegionsVerb.self), AnyVerb(MountVerb.self), AnyVerb(UmountVerb.self), AnyVerb(StatusVerb.self),
+        AnyVerb(SyncVerb.self), AnyVerb(PauseVerb.self), AnyVerb(ResumeVerb.self),
+    ]
+
+    /// 0 done, 1 failed, 2 wrong usage.
+    public static func run(
+        arguments: [String],
+        environment: [String: String],
+        console: Console = .standard,
+        signals: SignalWaiter
+    ) -> Int32 {
+        guard let word = arguments.first, word != "--help", word != "-h", word != "help" else {
+            console.say(help)
+            return arguments.isEmpty ? 2 : 0
+        }
+        if word == "--version" {
+            console.say("daleks \(Version.current)")
+            return 0
+        }
+        guard let verb = verbs.first(where: { $0.name == word }) else {
+            console.complain("daleks: \(word) is not a command; `daleks --help` lists them")
+            return 2
+        }
+        return run(verb, Array(arguments.dropFirst()), environment, console, signals)
+    }
+
+    private static func run(
+        _ verb: AnyVerb,
+        _ arguments: [String],
+        _ environment: [String: String],
+        _ console: Console,
+        _ signals: SignalWaiter
+    ) -> Int32 {
+        let settings: Settings
+        do throws(SettingsError) {
+            switch try Settings.load(verb.schema, arguments: arguments, environment: environment) {
+            case .print(let text):
+                console.say(text)
+                return 0
+            case .run(let loaded): settings = loaded
+            }
+        } catch {
+            console.complain("daleks \(verb.name): \(error.message)")
+            return 2
+        }
+        let call = Call(settings: settings, console: console, environment: environment, signals: signals)
+        do throws(CommandFailure) {
+            try verb.run(call)
+            return 0
+        } catch {
+            switch error {
+            case .failed(let reason):
+                console.complain("daleks \(verb.name): \(reason)")
+                return 1
+            case .usage(let reason):
+                console.complain("daleks \(verb.name): \(reason)")
+                return 2
+            }
+        }
+    }
+
+    static var help: String {
+        let width = verbs.map(\.name.utf8.count).max() ?? 0
+        let lines = verbs.map { verb in
+            "  \(verb.name)\(String(repeating: " ", count: width - verb.name.utf8.count))  \(verb.about)"
+        }
+        return """
+            Daleks: a cloud folder that behaves like a local disk.
+
+            Usage: daleks COMMAND [options]
+
+            \(lines.joined(separator: "\n"))
+
+            `daleks COMMAND --help` tells more about each.
+            """
+    }
+}

@@ -1,0 +1,134 @@
+import DaleksAPI
+import DaleksClient
+import DaleksCore
+import DaleksHTTPClient
+import DaleksJSON
+import DaleksSystem
+import Glibc
+
+enum LoginVerb: Verb {
+    static let name = "login"
+    static let about = "Logs in at a users service and chooses the region that holds your files."
+
+    static let options = [
+        Option("users", .text(placeholder: "URL"), default: "http://127.0.0.1:7401", help: "The users service."),
+        Option(
+            "region",
+            .text(placeholder: "CODE"),
+            default: "auto",
+            help: "The region; auto lets the service choose."
+        ),
+        Option("email", .text(placeholder: "E-MAIL"), help: "Who you are; asked for on a terminal."),
+        Option("password-stdin", .flag, help: "Reads the password from standard input instead of asking."),
+        Option("register", .flag, help: "Makes the account first."),
+        Option(
+            "name",
+            .text(placeholder: "NAME"),
+            help: "Your name, with --register; by default the e-mail's first part."
+        ),
+        Option("ca-file", .text(placeholder: "FILE"), help: "Certificates (PEM) to trust beside the system's."),
+    ]
+
+    static func run(_ call: Call) throws(CommandFailure) {
+        let email = try email(call)
+        let password = try password(call)
+        let session = Session(
+            usersURL: call.settings.text("users"),
+            caFile: call.settings.optionalText("ca-file"),
+            email: email,
+            password: password,
+            name: call.settings.optionalText("name")
+        )
+        let region = call.settings.text("region")
+        let credentials = try session.begin(
+            registers: call.settings.flag("register"),
+            region: region == "auto" ? nil : region,
+            store: try call.credentialStore()
+        )
+        call.answer(
+            "Logged in as \(credentials.user.email); your files are in region \(credentials.region.code)."
+                + " Mount them with `daleks mount`.",
+            JSONObject([
+                ("email", .string(credentials.user.email)), ("user", .string("\(credentials.user.id)")),
+                ("region", .string(credentials.region.code)), ("files_url", .string(credentials.region.filesURL)),
+            ])
+        )
+    }
+
+    private static func email(_ call: Call) throws(CommandFailure) -> String {
+        if let email = call.settings.optionalText("email") { return email }
+        guard call.console.isInteractive, !call.settings.flag("password-stdin") else {
+            throw .usage("say who you are with --email")
+        }
+        return try call.console.prompt("E-mail:")
+    }
+
+    private static func password(_ call: Call) throws(CommandFailure) -> String {
+        if call.settings.flag("password-stdin") {
+            guard let line = readLine(strippingNewline: true) else { throw .failed("standard input held no password") }
+            return line
+        }
+        guard call.console.isInteractive else {
+            throw .usage("give the password on standard input, with --password-stdin")
+        }
+        return try call.console.promptSecretly("Password:")
+    }
+}
+
+/// A log-in at the users service, kept on this machine.
+struct Session {
+    var usersURL: String
+    var caFile: String?
+    var email: String
+    var password: String
+    var name: String?
+
+    /// - Parameter registers: makes the account first; one that exists already is no failure, its password decides.
+    func begin(registers: Bool, region: String?, store: CredentialStore) throws(CommandFailure) -> Credentials {
+        let http = Call.http(caFile: caFile)
+        defer { http.shutdown() }
+        let users = UsersClient(url: usersURL, http: http)
+        let answer: SessionAnswer
+        do throws(ClientFailure) {
+            if registers { try register(users) }
+            answer = try users.logIn(
+                LoginRequest(email: email, password: password, region: region, device: Self.deviceName)
+            )
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard let user = answer.user, let region = answer.region, let refreshToken = answer.refreshToken else {
+            throw .failed("\(usersURL) answered a log-in without user, region or refresh token; is it a users service?")
+        }
+        let credentials = Credentials(
+            usersURL: users.url,
+            user: user,
+            region: region,
+            accessToken: answer.accessToken,
+            accessExpires: TimeSource.system.wall + .seconds(answer.expiresInSeconds),
+            refreshToken: refreshToken,
+            caFile: caFile
+        )
+        do throws(Errno) {
+            try store.save(credentials)
+        } catch {
+            throw .failed("the log-in cannot be kept in \(store.path): \(error)")
+        }
+        return credentials
+    }
+
+    private func register(_ users: UsersClient) throws(ClientFailure) {
+        let ownName = name ?? String(email.prefix { $0 != "@" })
+        do throws(ClientFailure) {
+            _ = try users.register(RegistrationRequest(email: email, password: password, name: ownName))
+        } catch {
+            guard error.code == "already_exists" else { throw error }
+        }
+    }
+
+    private static var deviceName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "a machine" }
+        return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } ?? "a machine"
+    }
+}

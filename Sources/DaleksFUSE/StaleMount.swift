@@ -1,0 +1,55 @@
+import DaleksCore
+import DaleksSystem
+import Glibc
+
+/// The mount of a daemon that died: the folder answers ENOTCONN until somebody unmounts it.
+public enum StaleMount {
+    public enum State: Sendable {
+        /// Nothing of FUSE is mounted there.
+        case none
+        case alive
+        case stale
+        /// It is somebody else's and does not let us look.
+        case hidden
+        /// It has not answered within `Limits.FUSE.probeTimeout`; its daemon may be busy or stuck.
+        case silent
+    }
+
+    /// Asks the mount something that is never answered from the kernel's memory.
+    ///
+    /// Should its daemon be stuck, the question stays unanswered on a thread of its own until that daemon ends.
+    public static func state(at path: String) -> State {
+        guard let path = try? MountPoint.absolute(path), let mount = MountTable.mount(at: path),
+            mount.type.hasPrefix("fuse")
+        else { return .none }
+        let answer = Condition<Errno??>(nil)
+        _ = Thread(name: "stale-probe") {
+            var error: Errno?
+            do throws(Errno) {
+                let folder = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
+                try folder.close()
+            } catch let reason { error = reason }
+            answer.withLock { $0 = .some(error) }
+            answer.broadcast()
+        }
+        guard let error = answer.wait(timeout: Limits.FUSE.probeTimeout, until: { $0 }) else { return .silent }
+        switch error {
+        case Errno.notConnected?: return .stale
+        case Errno.accessDenied?, Errno.notPermitted?: return .hidden
+        default: return .alive
+        }
+    }
+
+    /// Unmounts a dead daemon's mount of ours, lazily; true if there was one.
+    ///
+    /// Nothing that is alive, or of another kind than `subtype`, is touched.
+    @discardableResult
+    public static func heal(_ path: String, subtype: String = "daleks") throws(FUSEError) -> Bool {
+        let path = try MountPoint.absolute(path)
+        guard let mount = MountTable.mount(at: path), mount.type == "fuse.\(subtype)", state(at: path) == .stale else {
+            return false
+        }
+        try Mounter.unmount(path, device: mount.device, lazily: true)
+        return true
+    }
+}

@@ -1,0 +1,29 @@
+import DaleksCore
+import DaleksSystem
+
+/// Why chunks could not be stored or read.
+enum ChunkStoreError: Error, Equatable, Sendable {
+    /// What lies there is not the chunk: bytes changed on the medium, or somebody removed them.
+    case damaged(Digest)
+    /// The medium is full.
+    case full
+    case failed(Errno)
+}
+
+/// Keeps immutable chunks by location. Which owner has which chunk where is the database's business.
+///
+/// Anything that implements this passes `ChunkStoreConformance` in the tests.
+protocol ChunkStore: Sendable {
+    /// Returns when all of them survive a power cut. Where each lies, in the order given.
+    func store(_ chunks: [ChunkContent]) throws(ChunkStoreError) -> [ChunkLocation]
+
+    /// The raw bytes, proved to be the chunk's.
+    func read(_ digest: Digest, at location: ChunkLocation) throws(ChunkStoreError) -> [UInt8]
+
+    /// Nobody will ask for these again: the database forgot them, durably. Their room may be used for other things.
+    func discard(_ locations: [ChunkLocation])
+
+    /// Gives back what holds no chunk any more. `isUsed` says whether the database still names something in a segment;
+    /// what was written to within the grace is left alone, since its transaction may not have ended.
+    func reclaim(unusedFor grace: Duration, isUsed: (Int64) -> Bool)
+}

@@ -1,0 +1,161 @@
+import DaleksAPI
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksHTTPServer
+import DaleksJSON
+import DaleksSystem
+
+/// Which request asks what of the region: docs/wire.md, line by line.
+struct FilesRouter: Sendable {
+    let region: String
+    let store: TreeStore
+    let content: ChunkAccess
+    let mutations: Mutations
+    let feed: ChangeFeed
+    let tokens: TokenVerifier
+    let metrics: Metrics
+    let time: TimeSource
+
+    var router: Router {
+        var router = Router()
+        addOperations(to: &router)
+        addTree(to: &router)
+        addContent(to: &router)
+        addChanges(to: &router)
+        return router
+    }
+
+    private func callers(_ scope: Scope) -> Authenticator<Caller> {
+        Authenticator { [tokens] request throws(APIError) in try tokens.caller(of: request, needing: scope) }
+    }
+
+    private func addOperations(to router: inout Router) {
+        let capabilities = Capabilities(region: region).jsonBytes
+        router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
+        router.on(.get, "/livez", runs: .event) { _, _ in .text("ok\n") }
+        router.on(.get, "/readyz") { [store] _, _ throws(APIError) in
+            try store.check()
+            return .text("ok\n")
+        }
+        router.on(.get, "/metrics") { [metrics] _, _ in
+            .text(metrics.prometheusText(), contentType: Metrics.contentType)
+        }
+    }
+
+    private func addTree(to router: inout Router) {
+        let readers = callers(.read)
+        router.onAuthenticated(.get, Routes.Files.tree, by: readers) { [store] _, asked throws(APIError) in
+            let tree = try store.tree(of: asked.principal.user)
+            return .json(of: TreeRecord(root: tree.root, epoch: tree.epoch, cursor: tree.cursor.description))
+        }
+        router.onAuthenticated(.get, Routes.Files.usage, by: readers) { [store] _, asked throws(APIError) in
+            .json(of: try store.usage(of: asked.principal.user))
+        }
+        router.onAuthenticated(.get, Routes.Files.nodePattern, by: readers) { [store] _, asked throws(APIError) in
+            .json(of: try store.node(try asked.parameters.identifier("id"), for: asked.principal.user))
+        }
+        router.onAuthenticated(.get, Routes.Files.childrenPattern, by: readers) {
+            [store] request, asked throws(APIError) in
+            let most = Int64(Limits.Wire.childrenPageCountMax)
+            let page = try store.children(
+                of: try asked.parameters.identifier("id"),
+                after: try Self.name(request.query, "after"),
+                limit: Int(min(try request.query.integer("limit", in: 1...Int64.max) ?? most, most)),
+                for: asked.principal.user
+            )
+            return .json(of: page)
+        }
+        router.onAuthenticated(
+            .post,
+            Routes.Files.mutations,
+            by: callers(.write),
+            body: .limited(to: Int64(Limits.Wire.batchBytesMax))
+        ) { [mutations] request, asked throws(APIError) in
+            .json(of: try mutations.run(try request.body.bytes(max: Limits.Wire.batchBytesMax), of: asked.principal.user))
+        }
+    }
+
+    private func addContent(to router: inout Router) {
+        let (readers, writers) = (callers(.read), callers(.write))
+        router.onAuthenticated(
+            .post,
+            Routes.Files.missingChunks,
+            by: writers,
+            body: .limited(to: Int64(Limits.Files.digestQueryBytesMax))
+        ) { [store] request, asked throws(APIError) in
+            let asking = try Self.digests(try request.body.bytes(max: Limits.Files.digestQueryBytesMax))
+            let missing = try store.missing(asking, of: asked.principal.user)
+            var writer = JSONWriter()
+            writer.object { $0.member("missing", missing) }
+            return .json(bytes: writer.bytes)
+        }
+        router.onAuthenticated(
+            .put,
+            Routes.Files.chunkPattern,
+            by: writers,
+            body: .limited(to: Int64(Limits.spanBytes))
+        ) { [content] request, asked throws(APIError) in
+            guard let digest = Digest(try asked.parameters.text("digest")) else {
+                throw .malformed("the path does not end with a digest of 64 hexadecimal digits")
+            }
+            let bytes = try request.body.bytes(max: Limits.spanBytes)
+            guard !bytes.isEmpty else { throw .invalid("a chunk has at least one byte") }
+            return .empty(try content.put(bytes, as: digest, of: asked.principal.user) ? .created : .ok)
+        }
+        router.onAuthenticated(.get, Routes.Files.manifestPattern, by: readers) { [store] _, asked throws(APIError) in
+            let manifest = try store.manifest(
+                of: try asked.parameters.identifier("id"),
+                at: try asked.parameters.integer("revision"),
+                for: asked.principal.user
+            )
+            return .json(of: manifest)
+        }
+        router.onAuthenticated(.get, Routes.Files.spanPattern, by: readers) { [content] _, asked throws(APIError) in
+            let bytes = try content.read(
+                Int(try asked.parameters.integer("index")),
+                of: try asked.parameters.identifier("id"),
+                at: try asked.parameters.integer("revision"),
+                for: asked.principal.user
+            )
+            var response = HTTPResponse.bytes(bytes)
+            response.acceptsRanges = true
+            return response
+        }
+    }
+
+    private func addChanges(to router: inout Router) {
+        router.onAuthenticated(.get, Routes.Files.changes, by: callers(.read)) {
+            [store, feed, time] request, asked throws(APIError) in
+            let owner = asked.principal.user
+            guard let cursor = Cursor(try request.query.only("after") ?? "") else {
+                throw .malformed("the parameter after must be a cursor that this region gave")
+            }
+            let most = Int64(Limits.Wire.changesWaitSecondsMax)
+            let wait = min(try request.query.integer("wait", in: 0...Int64.max) ?? 0, most)
+            let mark = feed.mark(owner)
+            let page = try store.changes(of: owner, after: cursor)
+            guard page.changes.isEmpty, wait > 0 else { return ChangeFeed.response(page) }
+            // Nobody follows a tree longer than his token holds.
+            let rest = max(.zero, min(.seconds(wait), asked.principal.expires - time.wall))
+            let deadline = time.now + rest
+            return .parked { feed.park($0, owner, after: cursor, since: mark, until: deadline) }
+        }
+    }
+
+    private static func name(_ query: QueryItems, _ parameter: String) throws(APIError) -> Name? {
+        guard let text = try query.only(parameter) else { return nil }
+        guard let bytes = Base64.decode(text, .url), let name = try? Name(bytes) else {
+            throw .malformed("the parameter \(parameter) is not a name in base64url")
+        }
+        return name
+    }
+
+    private static func digests(_ body: [UInt8]) throws(APIError) -> [Digest] {
+        do throws(JSONError) {
+            return try DigestList(json: try JSONValue.parse(body)).digests
+        } catch {
+            throw .malformed("the query cannot be read: \(error)")
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import DaleksAPI
+import DaleksCore
+import DaleksSQLite
+
+/// `changes`: the feed of each tree, without gaps from its floor to its sequence.
+enum ChangeTable {
+    static func insert(_ change: Change, in tree: TreeNumber, _ db: borrowing Connection) throws {
+        try db.withStatement("INSERT INTO changes (tree, sequence, body) VALUES (?1, ?2, ?3)") { statement in
+            try statement.bind(tree, at: 1)
+            try statement.bind(change.sequence, at: 2)
+            try statement.bind(ChangeRecord.bytes(of: change), at: 3)
+            try statement.run()
+        }
+    }
+
+    static func page(
+        of tree: TreeState,
+        after sequence: Revision,
+        limit: Int,
+        _ db: borrowing Connection
+    ) throws -> [Change] {
+        try db.query(
+            "SELECT sequence, body FROM changes WHERE tree = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+            [.integer(tree.number), .integer(sequence), .integer(limit)]
+        ) { row in
+            try ChangeRecord.change(from: try row.blob(1), sequence: try row.int64(0), owner: tree.owner)
+        }
+    }
+
+    static func delete(
+        of tree: TreeNumber,
+        upTo sequence: Revision,
+        limit: Int,
+        _ db: borrowing Connection
+    ) throws -> Int {
+        try db.execute(
+            """
+            DELETE FROM changes WHERE tree = ?1 AND sequence IN
+                (SELECT sequence FROM changes WHERE tree = ?1 AND sequence <= ?2 ORDER BY sequence LIMIT ?3)
+            """,
+            [.integer(tree), .integer(sequence), .integer(limit)]
+        )
+    }
+}

@@ -1,0 +1,60 @@
+import DaleksCore
+import DaleksSQLite
+
+/// `entries`: the names in folders. SQLite compares blobs byte by byte, which is the order of the wire.
+enum EntryTable {
+    static func load(_ key: EntryKey, _ db: borrowing Connection) throws -> NodeID? {
+        try db.withStatement("SELECT node FROM entries WHERE parent = ?1 AND name = ?2") { statement in
+            try statement.bind(key.parent, at: 1)
+            try statement.bind(key.name, at: 2)
+            guard try statement.step() else { return nil }
+            return try statement.identifier(0)
+        }
+    }
+
+    /// A name that stands for nothing goes away.
+    static func save(_ key: EntryKey, _ node: NodeID?, _ db: borrowing Connection) throws {
+        guard let node else { return try delete(key, db) }
+        try db.withStatement("INSERT OR REPLACE INTO entries (parent, name, node) VALUES (?1, ?2, ?3)") { statement in
+            try statement.bind(key.parent, at: 1)
+            try statement.bind(key.name, at: 2)
+            try statement.bind(node, at: 3)
+            try statement.run()
+        }
+    }
+
+    private static func delete(_ key: EntryKey, _ db: borrowing Connection) throws {
+        try db.withStatement("DELETE FROM entries WHERE parent = ?1 AND name = ?2") { statement in
+            try statement.bind(key.parent, at: 1)
+            try statement.bind(key.name, at: 2)
+            try statement.run()
+        }
+    }
+
+    /// Up to `limit` entries whose names come after `name`, with their nodes.
+    static func page(
+        of folder: NodeID,
+        after name: Name?,
+        limit: Int,
+        _ db: borrowing Connection
+    ) throws -> [(name: Name, node: StoredNode)] {
+        try db.withStatement(
+            """
+            SELECT entries.name, id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision,
+                content, entry_count, content_bytes, maker_device, maker_sequence, nodes.parent, target, removed
+            FROM entries JOIN nodes ON nodes.id = entries.node
+            WHERE entries.parent = ?1 AND entries.name > ?2 ORDER BY entries.name LIMIT ?3
+            """
+        ) { statement in
+            try statement.bind(folder, at: 1)
+            // No name is empty, so every name comes after the empty one.
+            try statement.bind(name?.bytes ?? [], at: 2)
+            try statement.bind(limit, at: 3)
+            var page: [(name: Name, node: StoredNode)] = []
+            while try statement.step() {
+                page.append((try statement.name(0), try NodeTable.node(statement, from: 1)))
+            }
+            return page
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import DaleksCore
+import DaleksSQLite
+
+/// `nodes`: files, folders, links, pipes and sockets of all trees.
+enum NodeTable {
+    static func load(_ id: NodeID, _ db: borrowing Connection) throws -> StoredNode? {
+        try db.withStatement(
+            """
+            SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
+                entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed
+            FROM nodes WHERE id = ?1
+            """
+        ) { statement in
+            try statement.bind(id, at: 1)
+            guard try statement.step() else { return nil }
+            return try node(statement, from: 0)
+        }
+    }
+
+    /// Reads the twenty columns above, which begin at `first`.
+    static func node(_ row: borrowing Statement, from first: Int) throws -> StoredNode {
+        guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 2))) else {
+            throw RecordError(record: "kind of node")
+        }
+        let attributes = Attributes(
+            kind: kind,
+            mode: UInt32(truncatingIfNeeded: try row.int64(first + 3)),
+            uid: UInt32(truncatingIfNeeded: try row.int64(first + 4)),
+            gid: UInt32(truncatingIfNeeded: try row.int64(first + 5)),
+            accessed: try row.timestamp(first + 6),
+            modified: try row.timestamp(first + 7),
+            changed: try row.timestamp(first + 8),
+            size: try row.int64(first + 9),
+            links: UInt32(truncatingIfNeeded: try row.int64(first + 10))
+        )
+        let makerDevice = try row.optionalInt64(first + 15)
+        let makerSequence = try row.optionalInt64(first + 16)
+        var maker: OperationMark?
+        if let makerDevice, let makerSequence { maker = OperationMark(device: makerDevice, sequence: makerSequence) }
+        return StoredNode(
+            id: try row.identifier(first),
+            tree: try row.int64(first + 1),
+            attributes: attributes,
+            revision: try row.int64(first + 11),
+            content: try row.int64(first + 12),
+            target: try row.optionalBlob(first + 18),
+            parent: try row.optionalIdentifier(first + 17),
+            entryCount: try row.int64(first + 13),
+            contentBytes: try row.int64(first + 14),
+            maker: maker,
+            removed: try row.optionalTimestamp(first + 19)
+        )
+    }
+
+    static func save(_ node: StoredNode, _ db: borrowing Connection) throws {
+        try db.withStatement(
+            """
+            INSERT OR REPLACE INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
+                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+            """
+        ) { statement in
+            let attributes = node.attributes
+            try statement.bind(node.id, at: 1)
+            try statement.bind(node.tree, at: 2)
+            try statement.bind(Int64(attributes.kind.rawValue), at: 3)
+            try statement.bind(Int64(attributes.mode), at: 4)
+            try statement.bind(Int64(attributes.uid), at: 5)
+            try statement.bind(Int64(attributes.gid), at: 6)
+            try statement.bind(attributes.accessed, at: 7)
+            try statement.bind(attributes.modified, at: 8)
+            try statement.bind(attributes.changed, at: 9)
+            try statement.bind(attributes.size, at: 10)
+            try statement.bind(Int64(attributes.links), at: 11)
+            try statement.bind(node.revision, at: 12)
+            try statement.bind(node.content, at: 13)
+            try statement.bind(node.entryCount, at: 14)
+            try statement.bind(node.contentBytes, at: 15)
+            if let maker = node.maker {
+                try statement.bind(maker.device, at: 16)
+                try statement.bind(maker.sequence, at: 17)
+            } else {
+                try statement.bindNull(at: 16)
+                try statement.bindNull(at: 17)
+            }
+            if let parent = node.parent { try statement.bind(parent, at: 18) } else { try statement.bindNull(at: 18) }
+            if let target = node.target { try statement.bind(target, at: 19) } else { try statement.bindNull(at: 19) }
+            if let removed = node.removed { try statement.bind(removed, at: 20) } else { try statement.bindNull(at: 20) }
+            try statement.run()
+        }
+    }
+
+    /// Nodes that lost their last name before then.
+    static func removed(before time: Timestamp, limit: Int, _ db: borrowing Connection) throws -> [NodeID] {
+        try db.query(
+            "SELECT id FROM nodes WHERE removed IS NOT NULL AND removed < ?1 ORDER BY removed LIMIT ?2",
+            [.time(time), .integer(limit)]
+        ) { try $0.identifier(0) }
+    }
+
+    static func delete(_ id: NodeID, _ db: borrowing Connection) throws {
+        try db.execute("DELETE FROM nodes WHERE id = ?1", [.id(id)])
+    }
+}

@@ -1,0 +1,96 @@
+import DaleksCore
+import DaleksSQLite
+
+/// `trees`: one row an owner.
+enum TreeTable {
+    static func load(owner: UserID, _ db: borrowing Connection) throws -> TreeState? {
+        try db.first(
+            """
+            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
+            FROM trees WHERE owner = ?1
+            """,
+            [.id(owner)],
+            state
+        )
+    }
+
+    static func load(number: TreeNumber, _ db: borrowing Connection) throws -> TreeState? {
+        try db.first(
+            """
+            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
+            FROM trees WHERE number = ?1
+            """,
+            [.integer(number)],
+            state
+        )
+    }
+
+    private static func state(_ row: borrowing Row) throws -> TreeState {
+        TreeState(
+            number: try row.int64(0),
+            owner: try row.identifier(1),
+            root: try row.identifier(2),
+            epoch: try row.int64(3),
+            sequence: try row.int64(4),
+            feedFloor: try row.int64(5),
+            bytesUsed: try row.int64(6),
+            filesUsed: try row.int64(7),
+            bytesQuota: try row.optionalInt64(8)
+        )
+    }
+
+    /// An empty tree: a root that belongs to nobody in particular until its owner says otherwise.
+    static func create(owner: UserID, root: NodeID, at time: Timestamp, _ db: borrowing Connection) throws -> TreeState {
+        try db.execute(
+            """
+            INSERT INTO trees (owner, root, epoch, sequence, feed_floor, bytes_used, files_used)
+            VALUES (?1, ?2, 1, 0, 0, 0, 0)
+            """,
+            [.id(owner), .id(root)]
+        )
+        let state = TreeState(
+            number: db.lastInsertRowID,
+            owner: owner,
+            root: root,
+            epoch: 1,
+            sequence: 0,
+            feedFloor: 0,
+            bytesUsed: 0,
+            filesUsed: 0,
+            bytesQuota: nil
+        )
+        let attributes = Attributes(
+            kind: .folder,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            accessed: time,
+            modified: time,
+            changed: time,
+            size: 0,
+            links: 2
+        )
+        try NodeTable.save(
+            StoredNode(id: root, tree: state.number, attributes: attributes, revision: 0, content: 0),
+            db
+        )
+        return state
+    }
+
+    static func save(_ state: TreeState, _ db: borrowing Connection) throws {
+        try db.execute(
+            """
+            UPDATE trees SET epoch = ?2, sequence = ?3, feed_floor = ?4, bytes_used = ?5, files_used = ?6, bytes_quota = ?7
+            WHERE number = ?1
+            """,
+            [
+                .integer(state.number), .integer(state.epoch), .integer(state.sequence), .integer(state.feedFloor),
+                .integer(state.bytesUsed), .integer(state.filesUsed), .optional(state.bytesQuota),
+            ]
+        )
+    }
+
+    static func numbers(_ db: borrowing Connection) throws -> [TreeNumber] {
+        try db.query("SELECT number FROM trees") { try $0.int64(0) }
+    }
+}

@@ -1,0 +1,128 @@
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksHTTPServer
+import DaleksJSON
+import DaleksSystem
+
+/// Turns a request's bearer token into a caller, without asking anybody but for a key that is not known yet.
+///
+/// ## Concurrency
+/// `checked` and `audience` are guarded by themselves. Signatures are checked with no lock held.
+final class TokenVerifier: Sendable {
+    private let keys: KeySource
+    private let issuer: String
+    /// Known once the port is.
+    private let audience = Lock<String?>(nil)
+    private let time: TimeSource
+    private let logger: Logger
+    /// By the token's digest, so that what is remembered is no secret.
+    private let checked = Lock([Digest: Caller]())
+
+    init(keys: KeySource, issuer: String, time: TimeSource = .system, logger: Logger) {
+        self.keys = keys
+        self.issuer = issuer
+        self.time = time
+        self.logger = logger
+    }
+
+    func setAudience(_ url: String) { audience.withLock { $0 = url } }
+
+    func caller(of request: HTTPRequest, needing scope: Scope) throws(APIError) -> Caller {
+        let caller = try verify(try Self.token(request))
+        guard caller.scope.isSuperset(of: scope) else {
+            throw APIError.forbidden("the token does not cover this").with(
+                "WWW-Authenticate",
+                "Bearer error=\"insufficient_scope\""
+            )
+        }
+        return caller
+    }
+
+    func verify(_ token: String) throws(APIError) -> Caller {
+        let digest = SHA256.digest(of: Array(token.utf8))
+        let now = time.wall
+        if let caller = checked.withLock({ $0[digest] }) {
+            if now < caller.expires { return caller }
+            checked.withLock { _ = $0.removeValue(forKey: digest) }
+        }
+        let caller = try check(token, now)
+        remember(caller, digest, now)
+        keys.refreshIfOld()
+        return caller
+    }
+
+    private static func token(_ request: HTTPRequest) throws(APIError) -> String {
+        let values = request.fields.values("Authorization")
+        guard let value = values.first else { throw .unauthorized("this needs a token") }
+        guard values.count == 1 else { throw invalid("more than one Authorization field") }
+        let parts = value.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized("this needs a bearer token") }
+        return String(parts[1])
+    }
+
+    private func check(_ token: String, _ now: Timestamp) throws(APIError) -> Caller {
+        do throws(JWTError) {
+            return try caller(try claims(of: token, now))
+        } catch {
+            guard error == .unknownKey else { throw refuse(error) }
+        }
+        guard keys.refresh() == .current else {
+            throw .unavailable("the token cannot be checked while the users service is away", retryAfterSeconds: 2)
+        }
+        do throws(JWTError) {
+            return try caller(try claims(of: token, now))
+        } catch {
+            throw refuse(error)
+        }
+    }
+
+    private func claims(of token: String, _ now: Timestamp) throws(JWTError) -> JWT.Claims {
+        // Until the audience is known nothing is meant for us.
+        guard let audience = audience.withLock({ $0 }) else { throw .wrongAudience }
+        return try JWT.verify(
+            token,
+            keys: { [keys] in keys.key($0, $1) },
+            type: "at+jwt",
+            now: now,
+            audience: audience,
+            issuer: issuer
+        )
+    }
+
+    private func caller(_ claims: JWT.Claims) throws(JWTError) -> Caller {
+        guard let user = UserID(claims.subject) else {
+            throw .malformedClaims(JSONError(message: "is not a user's id", path: "$.sub"))
+        }
+        do throws(JSONError) {
+            return Caller(
+                user: user,
+                session: try claims.reader.optionalIdentifier("sid"),
+                scope: Scope(words: try claims.reader.optionalString("scope") ?? ""),
+                expires: claims.expiresAt
+            )
+        } catch {
+            throw .malformedClaims(error)
+        }
+    }
+
+    private func refuse(_ error: JWTError) -> APIError {
+        logger.info("a token was refused", ["error": error])
+        guard error == .expired else { return Self.invalid("the token is not valid here") }
+        return APIError(.tokenExpired, "the token has expired").with("WWW-Authenticate", Self.challenge)
+    }
+
+    private static let challenge = "Bearer error=\"invalid_token\""
+    private static func invalid(_ detail: String) -> APIError { .unauthorized(detail, challenge: challenge) }
+
+    private func remember(_ caller: Caller, _ digest: Digest, _ now: Timestamp) {
+        checked.withLock { checked in
+            if checked.count >= Limits.Files.tokenCountMax {
+                checked = checked.filter { $0.value.expires > now }
+                // All of them good: whoever is forgotten is checked once more, which costs a tenth of a millisecond.
+                if checked.count >= Limits.Files.tokenCountMax { checked = [:] }
+            }
+            checked[digest] = caller
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import DaleksAPI
+import DaleksCore
+
+extension TreeDraft {
+    mutating func commit(_ commit: Mutation.Commit, by author: Author) throws(Stop) -> OperationResult.Outcome {
+        var node = try liveNode(commit.node, for: .change)
+        guard node.attributes.kind == .file else { throw .conflict(.kind, record(node)) }
+        guard isBase(commit.base, of: node, author) else { throw .conflict(.changed, record(node)) }
+        try checkChunks(of: commit)
+        let old = try manifest(StoredManifest.Key(node: node.id, content: node.content))
+        let plan = try plan(commit, over: old)
+        let bytes = old.bytes + plan.bytesDelta
+        let growth = bytes - node.contentBytes
+        guard growth <= 0 || tree.bytesUsed + growth <= bytesQuota else {
+            throw .denied("quota_exceeded", "the owner's quota of \(bytesQuota) bytes would be exceeded")
+        }
+
+        let revision = nextRevision
+        let manifest = apply(plan, to: old, size: commit.size)
+        put(manifest, StoredManifest.Key(node: node.id, content: revision), superseding: node.content)
+        account(bytes: growth)
+        node.content = revision
+        node.contentBytes = bytes
+        node.maker = author.mark
+        node.attributes.size = commit.size
+        node.attributes.modified = commit.modified
+        node.attributes.changed = commit.time
+        put(node)
+        return .done(revision: finish(author, nodes: [node.id]), content: revision)
+    }
+
+    /// `{"operation": K}` holds while nobody after this device's operation K made the node or changed its bytes. An
+    /// operation that was refused made nothing, so what builds on it is refused too.
+    private func isBase(_ base: Mutation.Base, of node: StoredNode, _ author: Author) -> Bool {
+        switch base {
+        case .content(let revision): node.content == revision
+        case .operation(let sequence):
+            node.maker == OperationMark(device: author.mark.device, sequence: sequence)
+        }
+    }
+
+    private func checkChunks(of commit: Mutation.Commit) throws(Stop) {
+        var missing: [Digest] = []
+        for span in commit.spans {
+            guard let digest = span.digest else { continue }
+            guard let bytes = try chunkBytes(digest) else {
+                if !missing.contains(digest) { missing.append(digest) }
+                continue
+            }
+            guard bytes == span.bytes else {
+                throw .denied("malformed", "span \(span.index) is not as long as its chunk")
+            }
+        }
+        guard missing.isEmpty else { throw .refused(.incomplete(missing: missing)) }
+    }
+}
+
+/// How a commit changes a manifest, worked out before anything is written.
+struct ManifestPlan {
+    /// By index of the page: what it becomes.
+    var pages: [(index: Int, page: ManifestPage)] = []
+    /// Pages from here on go away.
+    var pageCount = 0
+    var bytesDelta: Int64 = 0
+}
+
+extension TreeDraft {
+    private func plan(_ commit: Mutation.Commit, over old: StoredManifest) throws(Stop) -> ManifestPlan {
+        var plan = ManifestPlan(pageCount: StoredManifest.pageCount(size: commit.size))
+        plan.bytesDelta = -old.pages.filter { $0.index >= plan.pageCount }.reduce(0) { $0 + $1.page.bytes }
+
+        let spansOfPage = Limits.Files.manifestPageSpanCount
+        var rest = commit.spans[...]
+        while let first = rest.first {
+            let index = first.index / spansOfPage
+            var page = try page(old[index])
+            let before = page.bytes
+            while let span = rest.first, span.index / spansOfPage == index {
+                page.set(span.index % spansOfPage, to: span.digest.map { ($0, span.bytes) })
+                rest.removeFirst()
+            }
+            plan.bytesDelta += page.bytes - before
+            plan.pages.append((index, page))
+        }
+        if commit.size < old.size { try cut(&plan, commit, old) }
+        let kept = old.pages.count { $0.index < plan.pageCount }
+        guard kept + plan.pages.count <= Limits.Files.manifestPageCountMax else {
+            throw .denied("too_large", "the file has more content than one manifest lists")
+        }
+        return plan
+    }
+
+    /// The file became shorter: spans past the end go, and the one that the end cuts must have been given anew.
+    private func cut(_ plan: inout ManifestPlan, _ commit: Mutation.Commit, _ old: StoredManifest) throws(Stop) {
+        guard plan.pageCount > 0 else { return }
+        let index = plan.pageCount - 1
+        let known = plan.pages.lastIndex { $0.index == index }
+        let before = if let known { plan.pages[known].page } else { try page(old[index]) }
+        var page = before
+        let spanCount = StoredManifest.spanCount(size: commit.size)
+        let last = spanCount - 1
+        page.removeSpans(from: spanCount - index * Limits.Files.manifestPageSpanCount)
+        let lastBytes = commit.size - Int64(last) * Int64(Limits.spanBytes)
+        if let span = page[last - index * Limits.Files.manifestPageSpanCount], Int64(span.bytes) > lastBytes {
+            throw .denied("malformed", "the file ends within span \(last), which must be listed")
+        }
+        guard page != before else { return }
+        plan.bytesDelta += page.bytes - before.bytes
+        if let known { plan.pages[known].page = page } else { plan.pages.append((index, page)) }
+    }
+
+    private mutating func apply(_ plan: ManifestPlan, to old: StoredManifest, size: Int64) -> StoredManifest {
+        var manifest = old
+        manifest.size = size
+        manifest.removePages(from: plan.pageCount)
+        for (index, page) in plan.pages { manifest.set(index, to: page.spans.isEmpty ? nil : .inline(page)) }
+        let isSmall = manifest.pages.count == 1
+        for placed in manifest.pages {
+            guard case .inline(let page) = placed.page else { continue }
+            let staysInline = isSmall && page.spans.count <= Limits.Files.manifestInlineSpanCountMax
+            manifest.set(placed.index, to: staysInline ? makeInline(page) : make(page))
+        }
+        return manifest
+    }
+}

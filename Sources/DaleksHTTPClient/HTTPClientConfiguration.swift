@@ -1,0 +1,29 @@
+import DaleksCore
+
+/// What one client keeps to in all its exchanges.
+public struct HTTPClientConfiguration: Sendable {
+    /// Concurrent exchanges to one origin (scheme, host and port), and so its connections.
+    public var connectionsPerHostMax = Limits.HTTPClient.connectionsPerHostMax
+    /// Concurrent exchanges, all origins together.
+    public var exchangesActiveMax = Limits.HTTPClient.exchangesActiveMax
+    /// Accepted and not yet answered, waiting ones included.
+    public var exchangesMax = Limits.HTTPClient.exchangesMax
+    public var connectTimeout = Limits.HTTPClient.connectTimeout
+    /// Certificates (PEM) that are trusted beside those of the system.
+    public var caFile: String?
+    public var userAgent: String
+    /// A proxy's URL. The environment's `http_proxy` and the like are never looked at.
+    public var proxy: String?
+    /// HTTP/2 where a TLS server offers it.
+    public var isHTTP2Allowed = true
+    public var retryDelayBase = Limits.HTTPClient.retryDelayBase
+    public var retryDelayMax = Limits.HTTPClient.retryDelayMax
+    public var retryAfterMax = Limits.HTTPClient.retryAfterMax
+    /// Threads for sinks, sources and completions.
+    public var callbackThreadsMax = Limits.HTTPClient.callbackThreadsMax
+
+    public init(userAgent: String = "daleks", caFile: String? = nil) {
+        self.userAgent = userAgent
+        self.caFile = caFile
+    }
+}

@@ -1,0 +1,246 @@
+import DaleksCache
+import DaleksCore
+import DaleksFUSE
+import DaleksSync
+import DaleksSystem
+import DaleksVFS
+import Glibc
+
+/// Open files and attributes by name.
+extension KernelBridge {
+    func open(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
+        do throws(Obstacle) {
+            let handle = try open(Inode(rawValue: inode), flags)
+            // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
+            if !reply.opened(handle: handle, options: .keepsCache) { try? files.close(handle) }
+        } catch {
+            overcome(error, reply) { [self] reply in open(request, inode: inode, flags: flags, reply: reply) }
+        }
+    }
+
+    private func open(_ inode: Inode, _ flags: FUSEOpenFlags) throws(Obstacle) -> UInt64 {
+        if flags.truncates, flags.clearsSetID {
+            var request = FileSystem.AttributeRequest()
+            request.clearsSetID = true
+            _ = try files.setAttributes(of: inode, request)
+        }
+        return try files.open(
+            inode,
+            truncates: flags.truncates,
+            appends: flags.appends,
+            isSynchronous: flags.isSynchronous
+        )
+    }
+
+    func create(
+        _ request: FUSERequest,
+        parent: UInt64,
+        name: FUSEName,
+        mode: UInt32,
+        flags: FUSEOpenFlags,
+        reply: consuming CreateReply
+    ) {
+        do throws(Obstacle) {
+            create(Inode(rawValue: parent), try Self.name(name), mode, flags, reply)
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    private func create(
+        _ parent: Inode,
+        _ name: Name,
+        _ mode: UInt32,
+        _ flags: FUSEOpenFlags,
+        _ reply: consuming CreateReply
+    ) {
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            let node = try nodeToCreate(parent, name, mode, flags)
+            let handle = try open(node.inode, flags)
+            files.retain(node.inode)
+            guard !reply.created(entry(node, since: epoch), handle: handle, options: .keepsCache) else { return }
+            files.forget(node.inode, count: 1)
+            try? files.close(handle)
+        } catch {
+            overcome(error, reply) { [self] reply in create(parent, name, mode, flags, reply) }
+        }
+    }
+
+    /// A new file, or the one that somebody else made first where O_EXCL does not forbid that.
+    private func nodeToCreate(
+        _ parent: Inode,
+        _ name: Name,
+        _ mode: UInt32,
+        _ flags: FUSEOpenFlags
+    ) throws(Obstacle) -> LocalNode {
+        do throws(Obstacle) {
+            return try files.make(.file, name, in: parent, mode: mode)
+        } catch {
+            guard error == .errno(.exists), !flags.isExclusive else { throw error }
+            return try files.lookup(name, in: parent)
+        }
+    }
+
+    func read(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        offset: Int64,
+        count: Int,
+        flags: FUSEOpenFlags,
+        reply: consuming ReadReply
+    ) {
+        // What is lacking is found out before the reply is spent on a buffer.
+        do throws(Obstacle) {
+            try files.requireReadable(handle, at: offset, count: count)
+        } catch {
+            overcome(error, reply) { [self] reply in
+                read(request, inode: inode, handle: handle, offset: offset, count: count, flags: flags, reply: reply)
+            }
+            return
+        }
+        reply.fill { buffer throws(Errno) in
+            do throws(Obstacle) {
+                return try files.read(handle, into: buffer, at: offset)
+            } catch {
+                // Lost between asking and reading: a newer content came in. The caller may ask again.
+                if case .errno(let errno) = error { throw errno }
+                throw .io
+            }
+        }
+    }
+
+    func write(
+        _ request: FUSERequest,
+        _ write: FUSEWrite,
+        bytes: UnsafeRawBufferPointer,
+        reply: consuming WriteReply
+    ) {
+        do throws(Obstacle) {
+            reply.written(
+                try files.write(write.handle, bytes, at: write.offset, clearsSetID: write.clearsSetID)
+            )
+        } catch {
+            guard case .needs = error else { return overcome(error, reply) { _ in } }
+            // The bytes are the request's own and go with this call, so a write that waits takes a copy.
+            let copy = Array(bytes)
+            overcome(error, reply) { [self] reply in self.write(write, copy, reply) }
+        }
+    }
+
+    private func write(_ write: FUSEWrite, _ copy: [UInt8], _ reply: consuming WriteReply) {
+        let outcome: Result<Int, Obstacle> = copy.withUnsafeBytes { bytes in
+            do throws(Obstacle) {
+                return .success(
+                    try files.write(write.handle, bytes, at: write.offset, clearsSetID: write.clearsSetID)
+                )
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch outcome {
+        case .success(let count): reply.written(count)
+        case .failure(let obstacle):
+            overcome(obstacle, reply) { [self] reply in self.write(write, copy, reply) }
+        }
+    }
+
+    func flush(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        lockOwner: UInt64,
+        reply: consuming EmptyReply
+    ) {
+        do throws(Obstacle) {
+            try files.flush(handle)
+            reply.success()
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    func release(_ request: FUSERequest, _ release: FUSERelease, reply: consuming EmptyReply) {
+        do throws(Obstacle) {
+            try files.close(release.handle)
+            reply.success()
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    func fsync(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        dataOnly: Bool,
+        reply: consuming EmptyReply
+    ) {
+        do throws(Obstacle) {
+            try files.synchronize(handle)
+            reply.success()
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    func fallocate(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        offset: Int64,
+        count: Int64,
+        mode: Int32,
+        reply: consuming EmptyReply
+    ) {
+        let keepSize: Int32 = 1
+        guard mode & ~keepSize == 0 else {
+            reply.error(.notSupported)
+            return
+        }
+        let (end, overflows) = offset.addingReportingOverflow(count)
+        guard !overflows, end <= Limits.fileBytesMax else {
+            reply.error(.fileTooLarge)
+            return
+        }
+        do throws(Obstacle) {
+            try files.allocate(handle, upTo: end, keepsSize: mode & keepSize != 0)
+            reply.success()
+        } catch {
+            overcome(error, reply) { [self] reply in
+                fallocate(request, inode: inode, handle: handle, offset: offset, count: count, mode: mode, reply: reply)
+            }
+        }
+    }
+
+    // MARK: Extended attributes
+
+    func getxattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming XattrReply) {
+        do throws(Obstacle) {
+            let name = String(decoding: name, as: UTF8.self)
+            guard let value = try files.fact(name, of: Inode(rawValue: inode)) else { throw .errno(.noData) }
+            reply.value(Array(value.utf8))
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    func listxattr(_ request: FUSERequest, inode: UInt64, reply: consuming XattrReply) { reply.value([]) }
+
+    func setxattr(
+        _ request: FUSERequest,
+        inode: UInt64,
+        name: FUSEName,
+        value: UnsafeRawBufferPointer,
+        flags: Int32,
+        reply: consuming EmptyReply
+    ) {
+        // Not ENOSYS: the kernel would never ask again, and the wire will carry these.
+        reply.error(.notSupported)
+    }
+
+    func removexattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming EmptyReply) {
+        reply.error(.notSupported)
+    }
+}

@@ -1,0 +1,255 @@
+import DaleksCache
+import DaleksCore
+import DaleksFUSE
+import DaleksSync
+import DaleksSystem
+import DaleksVFS
+import Glibc
+
+/// Making, renaming and removing names; listing folders.
+extension KernelBridge {
+    private func make(
+        _ kind: NodeKind,
+        _ parent: UInt64,
+        _ rawName: FUSEName,
+        mode: UInt32,
+        target: [UInt8]? = nil,
+        _ reply: consuming EntryReply
+    ) {
+        do throws(Obstacle) {
+            make(kind, Inode(rawValue: parent), try Self.name(rawName), mode, target, reply)
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    private func make(
+        _ kind: NodeKind,
+        _ parent: Inode,
+        _ name: Name,
+        _ mode: UInt32,
+        _ target: [UInt8]?,
+        _ reply: consuming EntryReply
+    ) {
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            send(try files.make(kind, name, in: parent, mode: mode, target: target), reply, since: epoch)
+        } catch {
+            overcome(error, reply) { [self] reply in make(kind, parent, name, mode, target, reply) }
+        }
+    }
+
+    func mknod(
+        _ request: FUSERequest,
+        parent: UInt64,
+        name: FUSEName,
+        mode: UInt32,
+        device: UInt64,
+        reply: consuming EntryReply
+    ) {
+        switch mode & S_IFMT {
+        case S_IFREG, 0: make(.file, parent, name, mode: mode, reply)
+        case S_IFIFO: make(.fifo, parent, name, mode: mode, reply)
+        case S_IFSOCK: make(.socket, parent, name, mode: mode, reply)
+        default: reply.error(.notPermitted)
+        }
+    }
+
+    func mkdir(_ request: FUSERequest, parent: UInt64, name: FUSEName, mode: UInt32, reply: consuming EntryReply) {
+        make(.folder, parent, name, mode: mode, reply)
+    }
+
+    func symlink(
+        _ request: FUSERequest,
+        target: FUSEName,
+        parent: UInt64,
+        name: FUSEName,
+        reply: consuming EntryReply
+    ) {
+        make(.symlink, parent, name, mode: 0o777, target: Array(target), reply)
+    }
+
+    func link(
+        _ request: FUSERequest,
+        inode: UInt64,
+        newParent: UInt64,
+        newName: FUSEName,
+        reply: consuming EntryReply
+    ) {
+        do throws(Obstacle) {
+            link(Inode(rawValue: inode), Inode(rawValue: newParent), try Self.name(newName), reply)
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    private func link(_ inode: Inode, _ parent: Inode, _ name: Name, _ reply: consuming EntryReply) {
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            send(try files.link(inode, as: name, in: parent), reply, since: epoch)
+        } catch {
+            overcome(error, reply) { [self] reply in link(inode, parent, name, reply) }
+        }
+    }
+
+    func unlink(_ request: FUSERequest, parent: UInt64, name: FUSEName, reply: consuming EmptyReply) {
+        remove(parent, name, isFolder: false, reply)
+    }
+
+    func rmdir(_ request: FUSERequest, parent: UInt64, name: FUSEName, reply: consuming EmptyReply) {
+        remove(parent, name, isFolder: true, reply)
+    }
+
+    private func remove(_ parent: UInt64, _ rawName: FUSEName, isFolder: Bool, _ reply: consuming EmptyReply) {
+        do throws(Obstacle) {
+            remove(Inode(rawValue: parent), try Self.name(rawName), isFolder, reply)
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    private func remove(_ parent: Inode, _ name: Name, _ isFolder: Bool, _ reply: consuming EmptyReply) {
+        do throws(Obstacle) {
+            try files.remove(name, in: parent, isFolder: isFolder)
+            reply.success()
+        } catch {
+            overcome(error, reply) { [self] reply in remove(parent, name, isFolder, reply) }
+        }
+    }
+
+    func rename(
+        _ request: FUSERequest,
+        parent: UInt64,
+        name: FUSEName,
+        newParent: UInt64,
+        newName: FUSEName,
+        flags: FUSERenameFlags,
+        reply: consuming EmptyReply
+    ) {
+        guard let rule = Self.rule(flags) else {
+            reply.error(.invalid)
+            return
+        }
+        do throws(Obstacle) {
+            let from = (Inode(rawValue: parent), try Self.name(name))
+            let to = (Inode(rawValue: newParent), try Self.name(newName))
+            rename(from, to, rule, reply)
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    private func rename(
+        _ from: (Inode, Name),
+        _ to: (Inode, Name),
+        _ rule: LocalTree.RenameRule,
+        _ reply: consuming EmptyReply
+    ) {
+        do throws(Obstacle) {
+            try files.rename(from.1, in: from.0, to: to.1, in: to.0, rule)
+            reply.success()
+        } catch {
+            overcome(error, reply) { [self] reply in rename(from, to, rule, reply) }
+        }
+    }
+
+    private static func rule(_ flags: FUSERenameFlags) -> LocalTree.RenameRule? {
+        switch flags {
+        case []: .replace
+        case .noReplace: .keep
+        case .exchange: .exchange
+        default: nil
+        }
+    }
+
+    // MARK: Listing
+
+    /// Offsets 1 and 2 stand behind `.` and `..`; entries have their positions, which start at 1, behind those.
+    private static let positionOffset: Int64 = 2
+
+    func readdir(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        offset: Int64,
+        reply: consuming DirectoryReply
+    ) {
+        let folder = Inode(rawValue: inode)
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            // A record with attributes takes at least 160 bytes, one without at least 32: more cannot fit.
+            let limit = reply.capacity / (reply.isPlus ? 160 : 32) + 1
+            let parent = offset < Self.positionOffset ? try files.parent(of: folder) : folder
+            let page = try files.entries(of: folder, after: max(0, offset - Self.positionOffset), limit: limit)
+            list(folder, parent, page, offset, epoch, reply)
+        } catch {
+            overcome(error, reply) { [self] reply in
+                readdir(request, inode: inode, handle: handle, offset: offset, reply: reply)
+            }
+        }
+    }
+
+    func readdirplus(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        offset: Int64,
+        reply: consuming DirectoryReply
+    ) {
+        readdir(request, inode: inode, handle: handle, offset: offset, reply: reply)
+    }
+
+    private func list(
+        _ folder: Inode,
+        _ parent: Inode,
+        _ page: [LocalEntry],
+        _ offset: Int64,
+        _ epoch: UInt64,
+        _ reply: consuming DirectoryReply
+    ) {
+        let isPlus = reply.isPlus
+        var retained: [Inode] = []
+        let wasTaken = reply.entries { entries throws(Errno) in
+            for (name, inode, next) in [(".", folder, Int64(1)), ("..", parent, Int64(2))] where offset < next {
+                let fits = entries.add(
+                    name: Array(name.utf8),
+                    inode: inode.rawValue,
+                    mode: S_IFDIR,
+                    nextOffset: next
+                )
+                guard fits else { return }
+            }
+            for item in page {
+                // The reference is there before the kernel can have it.
+                if isPlus { files.retain(item.node.inode) }
+                let fits = entries.add(
+                    name: item.name.bytes,
+                    entry: entry(item.node, since: epoch),
+                    nextOffset: item.position + Self.positionOffset
+                )
+                if isPlus, fits { retained.append(item.node.inode) }
+                guard fits else {
+                    if isPlus { files.forget(item.node.inode, count: 1) }
+                    return
+                }
+            }
+        }
+        guard !wasTaken else { return }
+        for inode in retained { files.forget(inode, count: 1) }
+    }
+
+    func fsyncdir(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        dataOnly: Bool,
+        reply: consuming EmptyReply
+    ) {
+        do throws(Obstacle) {
+            try files.synchronizeFolder()
+            reply.success()
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import DaleksCache
+import DaleksCore
+import DaleksFUSE
+import DaleksSync
+import DaleksSystem
+import DaleksVFS
+import Glibc
+
+/// Translates between the kernel's requests and the file system, and waits for neither: what the network must bring
+/// first is asked for, the reply parked, and the request begun again when it has come.
+///
+/// ## Concurrency
+/// Called on the session's threads, several at once, and on the fetcher's for what was parked. Holds no state but
+/// constants.
+final class KernelBridge: FUSEFileSystem {
+    /// How long the kernel believes an answer while the change feed is healthy: a change elsewhere takes it back.
+    private static let longValidity: Duration = .seconds(60)
+
+    /// And while it is not.
+    private static let shortValidity: Duration = .seconds(1)
+
+    let files: FileSystem
+    let engine: SyncEngine
+
+    init(files: FileSystem, engine: SyncEngine) {
+        self.files = files
+        self.engine = engine
+    }
+
+    // MARK: Obstacles
+
+    /// Answers an obstacle: with its errno, or by getting what is lacking and beginning again.
+    func overcome<Reply: FUSEReply & ~Copyable>(
+        _ obstacle: Obstacle,
+        _ reply: consuming Reply,
+        again: @escaping @Sendable (consuming Reply) -> Void
+    ) {
+        switch obstacle {
+        case .errno(let errno): reply.error(errno)
+        case .needs(let need):
+            let parked = reply.park()
+            engine.fetch(need) { errno in
+                guard let reply = parked.take() else { return }
+                if let errno { reply.error(errno) } else { again(reply) }
+            }
+        }
+    }
+
+    /// How long an answer that began in `epoch` may be believed: not at all where something changed meanwhile.
+    func validity(since epoch: UInt64) -> Duration {
+        guard engine.epoch == epoch else { return .zero }
+        return engine.isConnected ? Self.longValidity : Self.shortValidity
+    }
+
+    func entry(_ node: LocalNode, since epoch: UInt64) -> FUSEEntry {
+        let validity = validity(since: epoch)
+        return FUSEEntry(Self.attributes(node), entryValidFor: validity, attributesValidFor: validity)
+    }
+
+    /// Sends an entry and counts the kernel's reference to it, which must be there before the kernel can forget it.
+    func send(_ node: LocalNode, _ reply: consuming EntryReply, since epoch: UInt64) {
+        files.retain(node.inode)
+        if !reply.entry(entry(node, since: epoch)) { files.forget(node.inode, count: 1) }
+    }
+
+    static func attributes(_ node: LocalNode) -> FUSEAttributes {
+        let attributes = node.attributes
+        return FUSEAttributes(
+            inode: node.inode.rawValue,
+            mode: kindBits(attributes.kind) | attributes.mode,
+            linkCount: attributes.links,
+            userID: attributes.uid,
+            groupID: attributes.gid,
+            size: attributes.size,
+            blockCount: (attributes.size + 511) / 512,
+            accessed: attributes.accessed,
+            modified: attributes.modified,
+            changed: attributes.changed
+        )
+    }
+
+    static func kindBits(_ kind: NodeKind) -> UInt32 {
+        switch kind {
+        case .file: S_IFREG
+        case .folder: S_IFDIR
+        case .symlink: S_IFLNK
+        case .fifo: S_IFIFO
+        case .socket: S_IFSOCK
+        }
+    }
+
+    /// The kernel keeps what POSIX calls names; what is none of ours either is told as it would be by a local disk.
+    static func name(_ raw: FUSEName) throws(Obstacle) -> Name {
+        do throws(Name.Refusal) { return try Name(raw) } catch {
+            switch error {
+            case .tooLong: throw .errno(.nameTooLong)
+            case .empty, .reserved: throw .errno(.invalid)
+            }
+        }
+    }
+
+    // MARK: Names and attributes
+
+    func lookup(_ request: FUSERequest, parent: UInt64, name: FUSEName, reply: consuming EntryReply) {
+        do throws(Obstacle) {
+            let name = try Self.name(name)
+            lookup(Inode(rawValue: parent), name, reply)
+        } catch {
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    private func lookup(_ parent: Inode, _ name: Name, _ reply: consuming EntryReply) {
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            send(try files.lookup(name, in: parent), reply, since: epoch)
+        } catch {
+            if error == .errno(.noEntry) {
+                reply.entry(.absent(validFor: validity(since: epoch)))
+                return
+            }
+            overcome(error, reply) { [self] reply in lookup(parent, name, reply) }
+        }
+    }
+
+    func forget(_ forgotten: UnsafeBufferPointer<FUSEForget>) {
+        for item in forgotten { files.forget(Inode(rawValue: item.inode), count: item.count) }
+    }
+
+    func getattr(_ request: FUSERequest, inode: UInt64, handle: UInt64?, reply: consuming AttributesReply) {
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            let node = try files.node(Inode(rawValue: inode))
+            reply.attributes(Self.attributes(node), validFor: validity(since: epoch))
+        } catch {
+            overcome(error, reply) { [self] reply in getattr(request, inode: inode, handle: handle, reply: reply) }
+        }
+    }
+
+    func setattr(
+        _ request: FUSERequest,
+        inode: UInt64,
+        changes: FUSEAttributeChanges,
+        handle: UInt64?,
+        reply: consuming AttributesReply
+    ) {
+        let epoch = engine.epoch
+        var wanted = FileSystem.AttributeRequest()
+        wanted.mode = changes.mode
+        wanted.uid = changes.userID
+        wanted.gid = changes.groupID
+        wanted.size = changes.size
+        wanted.accessed = Self.time(changes.accessed)
+        wanted.modified = Self.time(changes.modified)
+        wanted.clearsSetID = changes.clearsSetID
+        do throws(Obstacle) {
+            let node = try files.setAttributes(of: Inode(rawValue: inode), wanted)
+            reply.attributes(Self.attributes(node), validFor: validity(since: epoch))
+        } catch {
+            overcome(error, reply) { [self] reply in
+                setattr(request, inode: inode, changes: changes, handle: handle, reply: reply)
+            }
+        }
+    }
+
+    private static func time(_ time: FUSEAttributeChanges.Time?) -> Timestamp? {
+        switch time {
+        case .now: TimeSource.system.wall
+        case .at(let time): time
+        case nil: nil
+        }
+    }
+
+    func readlink(_ request: FUSERequest, inode: UInt64, reply: consuming ReadlinkReply) {
+        do throws(Obstacle) {
+            reply.target(try files.target(of: Inode(rawValue: inode)))
+        } catch {
+            overcome(error, reply) { [self] reply in readlink(request, inode: inode, reply: reply) }
+        }
+    }
+
+    func statfs(_ request: FUSERequest, inode: UInt64, reply: consuming StatisticsReply) {
+        let block: Int64 = 4_096
+        // Until the region has said how much there is, a terabyte: programs that look before they write must not refuse.
+        let capacity = files.capacity ?? (0, 1 << 40, 0)
+        let free = max(0, capacity.bytesQuota - capacity.bytesUsed)
+        reply.statistics(
+            FUSEStatistics(
+                blockBytes: UInt64(block),
+                blockCount: UInt64(capacity.bytesQuota / block),
+                freeBlockCount: UInt64(free / block),
+                fileCount: UInt64(capacity.filesUsed) + 1 << 30,
+                freeFileCount: 1 << 30
+            )
+        )
+    }
+}

@@ -1,0 +1,42 @@
+import DaleksCore
+
+/// What one program asks of one database file.
+public struct DatabaseConfiguration: Sendable {
+    /// Written into a new file's header and expected in an old one's: the proof that the file is this program's.
+    public var applicationID: Int32
+
+    /// Connections for reading; each is a snapshot of its own beside the writer.
+    public var readerCount: Int
+
+    /// How long a caller waits for another writer, in this process or another, or for a free reader, before `.busy`.
+    public var busyTimeout: Duration
+
+    /// Pages each connection keeps in memory.
+    public var cacheBytes: Int
+
+    /// A log that grew past this is copied into the database by the checkpoint thread. Large enough that pages written
+    /// again and again are copied once; small enough that opening after a crash reads little.
+    public var checkpointBytes: Int64
+
+    /// A log that grew past this (one huge transaction, a reader that would not end) is cut back on disk. Below it the
+    /// file keeps its size: writing over blocks that it has makes the next barrier cheaper than growing it anew.
+    public var truncateBytes: Int64
+
+    public init(
+        applicationID: Int32,
+        readerCount: Int = 2,
+        busyTimeout: Duration = .seconds(10),
+        cacheBytes: Int = 8 << 20,
+        checkpointBytes: Int64 = 16 << 20,
+        truncateBytes: Int64 = 64 << 20
+    ) {
+        precondition(applicationID != 0, "zero is what files of no program carry")
+        precondition((1...Limits.SQLite.readersMax).contains(readerCount), "1 to \(Limits.SQLite.readersMax) readers")
+        self.applicationID = applicationID
+        self.readerCount = readerCount
+        self.busyTimeout = busyTimeout
+        self.cacheBytes = cacheBytes
+        self.checkpointBytes = checkpointBytes
+        self.truncateBytes = truncateBytes
+    }
+}

@@ -1,0 +1,77 @@
+import DaleksCore
+import DaleksSystem
+import Glibc
+
+/// Who may use the writer connection: one thread at a time, held through a whole transaction.
+///
+/// A thread that runs takes a free turn at once, even ahead of threads that wait (waking one costs more than a small
+/// transaction), but only `Limits.SQLite.overtakesMax` times in a row.
+///
+/// ## Concurrency
+/// `state` is guarded by itself and held for arithmetic only; the turn itself is held while SQLite works.
+final class WriterTurn: Sendable {
+    private struct State {
+        var owner: pthread_t?
+        var waitingCount = 0
+        var overtakenCount = 0
+        /// A waiting thread was woken and has not looked yet. Waking another meanwhile would only make both look.
+        var isWaking = false
+        var isClosed = false
+    }
+
+    private let timeout: Duration
+    private let state = Condition(State())
+
+    init(timeout: Duration) { self.timeout = timeout }
+
+    func take() throws(SQLiteError) {
+        let thread = pthread_self()
+        var isFirstTry = true
+        let isTaken = state.wait(timeout: timeout) { state -> Bool? in
+            precondition(state.owner != thread, "a write inside a write of the same database")
+            if !isFirstTry { state.isWaking = false }
+            defer { isFirstTry = false }
+            if state.isClosed { return false }
+            guard state.owner == nil else { return nil }
+            if isFirstTry, state.waitingCount > 0 {
+                guard state.overtakenCount < Limits.SQLite.overtakesMax else { return nil }
+                state.overtakenCount += 1
+            } else {
+                state.overtakenCount = 0
+            }
+            state.owner = thread
+            return true
+        } whileWaiting: { state, change in
+            state.waitingCount += change
+        }
+        guard let isTaken else { throw SQLiteError(.busy, "another thread kept the database for \(timeout)") }
+        guard isTaken else { throw SQLiteError(.closed, "the database was closed") }
+    }
+
+    func release() {
+        let wakes = state.withLock { state in
+            state.owner = nil
+            guard state.waitingCount > 0, !state.isWaking else { return false }
+            state.isWaking = true
+            return true
+        }
+        if wakes { state.signal() }
+    }
+
+    /// Waits for the present owner and lets nobody in after it. False when that was done before.
+    func close() -> Bool {
+        let thread = pthread_self()
+        let isFirst = state.wait { state -> Bool? in
+            precondition(state.owner != thread, "closing a database inside a write")
+            state.isWaking = false
+            if state.isClosed { return false }
+            guard state.owner == nil else { return nil }
+            state.isClosed = true
+            return true
+        } whileWaiting: { state, change in
+            state.waitingCount += change
+        }
+        state.broadcast()
+        return isFirst ?? false
+    }
+}

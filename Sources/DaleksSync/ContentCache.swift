@@ -1,0 +1,103 @@
+import DaleksCache
+import DaleksCore
+import DaleksSQLite
+import DaleksSystem
+
+/// The files that somebody works with now: at most one `FileContent` for each inode.
+///
+/// ## Concurrency
+/// `state` is guarded by its condition. Loading does input and output without the lock; whoever wants the same inode
+/// waits for it. Uses are counted, and a content leaves when the last user lets go of it.
+final class ContentCache: Sendable {
+    private struct Slot {
+        var content: FileContent
+        var useCount: Int
+    }
+
+    private struct State {
+        var slots: [Inode: Slot] = [:]
+        var loading: Set<Inode> = []
+    }
+
+    private let database: Database
+    private let store: BackingStore
+    private let time: TimeSource
+    private let state = Condition(State())
+
+    init(database: Database, store: BackingStore, time: TimeSource) {
+        self.database = database
+        self.store = store
+        self.time = time
+    }
+
+    /// The content of a file, for use until `release`.
+    func use(_ inode: Inode) throws(Errno) -> FileContent {
+        let present: FileContent? = state.waitThrowing(until: { !$0.loading.contains(inode) }) { state in
+            if let slot = state.slots[inode] {
+                state.slots[inode]?.useCount += 1
+                return slot.content
+            }
+            state.loading.insert(inode)
+            return nil
+        }
+        if let present { return present }
+        defer { state.broadcast() }
+        do throws(Errno) {
+            let content = try load(inode)
+            state.withLock { state in
+                state.slots[inode] = Slot(content: content, useCount: 1)
+                state.loading.remove(inode)
+            }
+            return content
+        } catch {
+            state.withLock { _ = $0.loading.remove(inode) }
+            throw error
+        }
+    }
+
+    func release(_ inode: Inode) {
+        state.withLock { state in
+            guard let slot = state.slots[inode] else { return }
+            if slot.useCount > 1 {
+                state.slots[inode]?.useCount -= 1
+            } else {
+                state.slots[inode] = nil
+            }
+        }
+    }
+
+    /// The content if somebody uses it now. The caller does not count as a user: it must not keep it.
+    func loaded(_ inode: Inode) -> FileContent? { state.withLock { $0.slots[inode]?.content } }
+
+    func with<Result>(
+        _ inode: Inode,
+        _ body: (FileContent) throws(Obstacle) -> Result
+    ) throws(Obstacle) -> Result {
+        let content: FileContent
+        do throws(Errno) { content = try use(inode) } catch { throw .errno(error) }
+        defer { release(inode) }
+        return try body(content)
+    }
+
+    var allLoaded: [FileContent] { state.withLock { $0.slots.values.map(\.content) } }
+
+    private func load(_ inode: Inode) throws(Errno) -> FileContent {
+        let (node, spans) = try database.reading { db throws in
+            (try NodeTable.find(inode, in: db), try ContentTable.states(of: inode, in: db))
+        }
+        guard let node else { throw .noEntry }
+        guard node.attributes.kind == .file else { throw .invalid }
+        let database = database
+        return try FileContent(
+            node: node,
+            spans: spans,
+            backing: try store.open(inode),
+            time: time,
+            markDirty: { inode, spans throws(Errno) in
+                try database.writing { db throws in
+                    try ContentTable.set(.dirty, spans: spans, of: inode, in: db)
+                }
+            }
+        )
+    }
+}

@@ -1,0 +1,172 @@
+import DaleksAPI
+public import DaleksCache
+public import DaleksCore
+import DaleksSQLite
+import DaleksSystem
+
+/// Renaming: the one change with two folders, and perhaps two nodes.
+extension LocalTree {
+    public enum RenameRule: Sendable {
+        case replace
+        /// RENAME_NOREPLACE
+        case keep
+        /// RENAME_EXCHANGE
+        case exchange
+    }
+
+    /// What a rename did, for those who must tell the kernel.
+    public struct Renamed: Sendable {
+        public var node: LocalNode
+        public var replaced: LocalNode?
+    }
+
+    public func rename(
+        _ name: Name,
+        in parent: Inode,
+        to newName: Name,
+        in newParent: Inode,
+        _ rule: RenameRule
+    ) throws(Obstacle) -> Renamed {
+        let now = wallNow
+        let renamed: Renamed? = try database.changing { db in
+            let node = try Self.entry(name, in: parent, db)
+            _ = try Self.completeFolder(newParent, db)
+            let standing = try EntryTable.find(newName, in: newParent, db)
+            if standing?.inode == node.inode {
+                // Two names of one file, or the same name twice: POSIX says to do nothing.
+                return rule == .keep ? try Self.refuse(.exists) : nil
+            }
+            try Self.requireRenamable(node, over: standing, into: newParent, rule, db)
+            return try Self.perform(
+                Step(
+                    node: node,
+                    standing: standing,
+                    from: (parent, name),
+                    to: (newParent, newName),
+                    rule: rule,
+                    now: now
+                ),
+                db
+            )
+        }
+        grew()
+        return if let renamed { renamed } else { Renamed(node: try lookup(newName, in: newParent), replaced: nil) }
+    }
+
+    private struct Step {
+        var node: LocalNode
+        var standing: LocalNode?
+        var from: (parent: Inode, name: Name)
+        var to: (parent: Inode, name: Name)
+        var rule: RenameRule
+        var now: Timestamp
+    }
+
+    private static func refuse<Result>(_ error: Errno) throws -> Result { throw Obstacle.errno(error) }
+
+    private static func requireRenamable(
+        _ node: LocalNode,
+        over standing: LocalNode?,
+        into newParent: Inode,
+        _ rule: RenameRule,
+        _ db: borrowing Connection
+    ) throws {
+        let isFolder = node.attributes.kind == .folder
+        if isFolder, try isInside(newParent, node.inode, db) { throw Obstacle.errno(.invalid) }
+        switch (rule, standing) {
+        case (.keep, _?): throw Obstacle.errno(.exists)
+        case (.exchange, nil): throw Obstacle.errno(.noEntry)
+        case (.exchange, let standing?):
+            // The other node must not come to lie in itself either; its new place is where `node` is now.
+            guard standing.attributes.kind == .folder else { return }
+            for place in try EntryTable.places(of: node.inode, db) where try isInside(place.parent, standing.inode, db)
+            {
+                throw Obstacle.errno(.invalid)
+            }
+        case (.replace, let standing?):
+            if isFolder, standing.attributes.kind != .folder { throw Obstacle.errno(.notDirectory) }
+            if !isFolder, standing.attributes.kind == .folder { throw Obstacle.errno(.isDirectory) }
+            try requireRemovable(standing, isFolder: isFolder, db)
+        case (_, nil): break
+        }
+    }
+
+    /// Whether `inode` is `folder` or lies in it.
+    private static func isInside(_ inode: Inode, _ folder: Inode, _ db: borrowing Connection) throws -> Bool {
+        var current = inode
+        while current != .root {
+            if current == folder { return true }
+            guard let place = try EntryTable.places(of: current, db).first else { return false }
+            current = place.parent
+        }
+        return folder == .root
+    }
+
+    private static func perform(_ step: Step, _ db: borrowing Connection) throws -> Renamed {
+        let isExchange = step.rule == .exchange
+        let ids = try folderIDs(step, db)
+        try EntryTable.delete(step.from.name, in: step.from.parent, db)
+        if step.standing != nil { try EntryTable.delete(step.to.name, in: step.to.parent, db) }
+        try EntryTable.insert(step.to.name, in: step.to.parent, node: step.node.inode, db)
+        var node = step.node
+        node.attributes.changed = step.now
+        try NodeTable.update(node, in: db)
+        var replaced = step.standing
+        if var standing = replaced {
+            if isExchange {
+                standing.attributes.changed = step.now
+                try NodeTable.update(standing, in: db)
+                try EntryTable.insert(step.from.name, in: step.from.parent, node: standing.inode, db)
+            } else {
+                try unlinkNode(&standing, step.now, db)
+            }
+            replaced = standing
+        }
+        try touchFolders(step, db)
+        let mutation = Mutation.Rename(
+            parent: ids.from,
+            name: step.from.name,
+            node: node.id,
+            toParent: ids.to,
+            toName: step.to.name,
+            replaces: replaced?.id,
+            isExchange: isExchange,
+            time: step.now
+        )
+        let subjects = JournalTable.Subjects(
+            node: node.inode,
+            parent: step.from.parent,
+            otherParent: step.to.parent,
+            replaced: replaced?.inode
+        )
+        try journal(.rename(mutation), subjects, db)
+        return Renamed(node: node, replaced: replaced)
+    }
+
+    private static func folderIDs(_ step: Step, _ db: borrowing Connection) throws -> (from: NodeID, to: NodeID) {
+        guard let from = try NodeTable.find(step.from.parent, in: db),
+            let to = try NodeTable.find(step.to.parent, in: db)
+        else { throw Obstacle.errno(.stale) }
+        return (from.id, to.id)
+    }
+
+    /// Times of both folders, and their link counts: a folder that moves takes its `..` along.
+    private static func touchFolders(_ step: Step, _ db: borrowing Connection) throws {
+        let isFolder = step.node.attributes.kind == .folder
+        let standingIsFolder = step.standing?.attributes.kind == .folder
+        var (leaving, arriving) = (isFolder ? -1 : 0, isFolder ? 1 : 0)
+        if standingIsFolder {
+            arriving -= 1
+            if step.rule == .exchange { leaving += 1 }
+        }
+        if step.from.parent == step.to.parent {
+            guard var folder = try NodeTable.find(step.from.parent, in: db) else { throw Obstacle.errno(.stale) }
+            try touch(&folder, step.now, linkChange: leaving + arriving, db)
+            return
+        }
+        for (inode, change) in [(step.from.parent, leaving), (step.to.parent, arriving)] {
+            guard var folder = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
+            try touch(&folder, step.now, linkChange: change, db)
+        }
+    }
+}

@@ -1,0 +1,328 @@
+import DaleksAPI
+public import DaleksCache
+public import DaleksCore
+import DaleksJSON
+import DaleksSQLite
+import DaleksSystem
+
+/// The tree as this machine shows it, and the one place where it is changed from here: each change is one transaction
+/// of replica and journal, and is answered when that is committed. Nothing here waits for the network.
+///
+/// Who may do what is decided above; what a POSIX tree is, is decided here.
+///
+/// ## Concurrency
+/// The database serialises writers and gives readers snapshots. `kernelNodes` counts what the kernel still names and has
+/// its own lock, held for arithmetic.
+public final class LocalTree: Sendable {
+    let database: Database
+    let contents: ContentCache
+    private let store: BackingStore
+    private let time: TimeSource
+    private let journalGrew: @Sendable () -> Void
+    private let kernelNodes = Lock<[Inode: UInt64]>([:])
+
+    init(
+        database: Database,
+        contents: ContentCache,
+        store: BackingStore,
+        time: TimeSource,
+        journalGrew: @escaping @Sendable () -> Void
+    ) {
+        self.database = database
+        self.contents = contents
+        self.store = store
+        self.time = time
+        self.journalGrew = journalGrew
+    }
+
+    // MARK: Looking
+
+    public func node(_ inode: Inode) throws(Obstacle) -> LocalNode {
+        let node = try database.looking { db in
+            guard let node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
+            return node
+        }
+        return live(node)
+    }
+
+    public func lookup(_ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
+        let node = try database.looking { db in try Self.entry(name, in: parent, db) }
+        return live(node)
+    }
+
+    /// Entries after a position, in the order in which readdir gives them.
+    public func entries(of folder: Inode, after position: Int64, limit: Int) throws(Obstacle) -> [LocalEntry] {
+        let page = try database.looking { db in
+            _ = try Self.completeFolder(folder, db)
+            return try EntryTable.page(of: folder, after: position, limit: limit, db)
+        }
+        return page.map { LocalEntry(position: $0.position, name: $0.name, node: live($0.node)) }
+    }
+
+    /// The folder that a folder lies in; the root lies in itself.
+    public func parent(of folder: Inode) throws(Obstacle) -> Inode {
+        if folder == .root { return .root }
+        return try database.looking { db in try EntryTable.places(of: folder, db).first?.parent ?? .root }
+    }
+
+    // MARK: Changing
+
+    /// What a new node is made with.
+    public struct Creation: Sendable {
+        public var kind: NodeKind
+        public var mode: UInt32
+        public var uid: UInt32
+        public var gid: UInt32
+        public var target: [UInt8]?
+
+        public init(kind: NodeKind, mode: UInt32, uid: UInt32, gid: UInt32, target: [UInt8]? = nil) {
+            self.kind = kind
+            self.mode = mode
+            self.uid = uid
+            self.gid = gid
+            self.target = target
+        }
+    }
+
+    public func create(_ name: Name, in parent: Inode, _ creation: Creation) throws(Obstacle) -> LocalNode {
+        let now = time.wall
+        let node = try database.changing { db in
+            var folder = try Self.completeFolder(parent, db)
+            guard try EntryTable.find(name, in: parent, db) == nil else { throw Obstacle.errno(.exists) }
+            var node = LocalNode(
+                inode: Inode(rawValue: 0),
+                id: .random(at: now),
+                attributes: Attributes(
+                    kind: creation.kind,
+                    mode: creation.mode,
+                    uid: creation.uid,
+                    gid: creation.gid,
+                    accessed: now,
+                    modified: now,
+                    changed: now,
+                    size: Int64(creation.target?.count ?? 0),
+                    links: creation.kind == .folder ? 2 : 1
+                ),
+                target: creation.target,
+                isComplete: creation.kind == .folder
+            )
+            node.inode = try NodeTable.insert(node, in: db)
+            try EntryTable.insert(name, in: parent, node: node.inode, db)
+            try Self.touch(&folder, now, linkChange: creation.kind == .folder ? 1 : 0, db)
+            let mutation = Mutation.create(
+                Mutation.Creation(
+                    parent: folder.id,
+                    name: name,
+                    node: node.id,
+                    kind: creation.kind,
+                    mode: node.attributes.mode,
+                    uid: creation.uid,
+                    gid: creation.gid,
+                    time: now,
+                    target: creation.target
+                )
+            )
+            try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
+            return node
+        }
+        journalGrew()
+        return node
+    }
+
+    public func link(_ inode: Inode, as name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
+        let now = time.wall
+        let node = try database.changing { db in
+            var folder = try Self.completeFolder(parent, db)
+            guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.noEntry) }
+            guard node.attributes.kind != .folder else { throw Obstacle.errno(.notPermitted) }
+            guard node.attributes.links > 0 else { throw Obstacle.errno(.noEntry) }
+            guard try EntryTable.find(name, in: parent, db) == nil else { throw Obstacle.errno(.exists) }
+            node.attributes.links += 1
+            node.attributes.changed = now
+            try NodeTable.update(node, in: db)
+            try EntryTable.insert(name, in: parent, node: inode, db)
+            try Self.touch(&folder, now, db)
+            try Self.journal(
+                .link(parent: folder.id, name: name, node: node.id, time: now),
+                JournalTable.Subjects(node: inode, parent: parent),
+                db
+            )
+            return node
+        }
+        journalGrew()
+        return live(node)
+    }
+
+    /// Takes a name away. `isFolder` is what the caller asked for: rmdir or unlink.
+    public func remove(_ name: Name, in parent: Inode, isFolder: Bool) throws(Obstacle) -> LocalNode {
+        let now = time.wall
+        let node = try database.changing { db in
+            var node = try Self.entry(name, in: parent, db)
+            guard var folder = try NodeTable.find(parent, in: db) else { throw Obstacle.errno(.stale) }
+            try Self.requireRemovable(node, isFolder: isFolder, db)
+            try EntryTable.delete(name, in: parent, db)
+            try Self.touch(&folder, now, linkChange: isFolder ? -1 : 0, db)
+            try Self.unlinkNode(&node, now, db)
+            try Self.journal(
+                .remove(parent: folder.id, name: name, node: node.id, time: now),
+                JournalTable.Subjects(node: node.inode, parent: parent),
+                db
+            )
+            return node
+        }
+        journalGrew()
+        return node
+    }
+
+    public func setAttributes(
+        of inode: Inode,
+        mode: UInt32? = nil,
+        uid: UInt32? = nil,
+        gid: UInt32? = nil,
+        accessed: Timestamp? = nil,
+        modified: Timestamp? = nil
+    ) throws(Obstacle) -> LocalNode {
+        let now = time.wall
+        if let modified { contents.loaded(inode)?.state.withLock { $0.modified = modified } }
+        let node = try database.changing { db in
+            guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
+            if let mode { node.attributes.mode = mode & 0o7777 }
+            if let uid { node.attributes.uid = uid }
+            if let gid { node.attributes.gid = gid }
+            if let accessed { node.attributes.accessed = accessed }
+            if let modified { node.attributes.modified = modified }
+            node.attributes.changed = now
+            try NodeTable.update(node, in: db)
+            // A node without a name is nobody's at the region any more.
+            guard node.attributes.links > 0, inode != .root || mode != nil || uid != nil || gid != nil else {
+                return node
+            }
+            let change = Mutation.AttributeChange(
+                node: node.id,
+                mode: mode.map { $0 & 0o7777 },
+                uid: uid,
+                gid: gid,
+                accessed: accessed,
+                modified: modified,
+                time: now
+            )
+            try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
+            return node
+        }
+        journalGrew()
+        return live(node)
+    }
+
+    // MARK: What the kernel names
+
+    /// The kernel got this inode in an answer and will forget it as often as it got it.
+    public func retain(_ inode: Inode) { kernelNodes.withLock { $0[inode, default: 0] += 1 } }
+
+    public func forget(_ inode: Inode, count: UInt64) {
+        let isGone = kernelNodes.withLock { nodes in
+            guard let held = nodes[inode] else { return false }
+            if held > count {
+                nodes[inode] = held - count
+                return false
+            }
+            nodes[inode] = nil
+            return true
+        }
+        if isGone { collect(inode) }
+    }
+
+    func isNamedByKernel(_ inode: Inode) -> Bool { kernelNodes.withLock { $0[inode] != nil } }
+
+    /// Lets go of a node that has no name left, once nobody can reach it.
+    func collect(_ inode: Inode) {
+        guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
+        let isGone = try? database.writing { db throws -> Bool in
+            guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return false }
+            guard try EntryTable.places(of: inode, db).isEmpty else { return false }
+            guard try !JournalTable.isConcerned(inode, in: db) else { return false }
+            try NodeTable.delete(inode, in: db)
+            return true
+        }
+        // What stays behind when this fails is found at the next start.
+        if isGone == true { try? store.remove(inode) }
+    }
+
+    var wallNow: Timestamp { time.wall }
+    func grew() { journalGrew() }
+
+    func backingStatus(of inode: Inode) throws(Errno) -> (size: Int64, modified: Timestamp)? {
+        guard let status = try store.status(of: inode) else { return nil }
+        let modified = Timestamp(seconds: Int64(status.modifiedSeconds), nanoseconds: Int64(status.modifiedNanoseconds))
+        return (status.size, modified)
+    }
+
+    func live(_ node: LocalNode) -> LocalNode {
+        guard node.attributes.kind == .file, let content = contents.loaded(node.inode) else { return node }
+        var node = node
+        let (size, modified) = content.live
+        node.attributes.size = size
+        if modified > node.attributes.modified {
+            node.attributes.changed = max(node.attributes.changed, modified)
+        }
+        node.attributes.modified = modified
+        return node
+    }
+}
+
+/// Steps that several changes share. They run inside the caller's transaction.
+extension LocalTree {
+    static func completeFolder(_ inode: Inode, _ db: borrowing Connection) throws -> LocalNode {
+        guard let folder = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
+        guard folder.attributes.kind == .folder else { throw Obstacle.errno(.notDirectory) }
+        guard folder.attributes.links > 0 else { throw Obstacle.errno(.noEntry) }
+        guard folder.isComplete else { throw Obstacle.needs(.folder(inode)) }
+        return folder
+    }
+
+    static func entry(_ name: Name, in parent: Inode, _ db: borrowing Connection) throws -> LocalNode {
+        if let node = try EntryTable.find(name, in: parent, db) { return node }
+        _ = try completeFolder(parent, db)
+        throw Obstacle.errno(.noEntry)
+    }
+
+    static func requireRemovable(_ node: LocalNode, isFolder: Bool, _ db: borrowing Connection) throws {
+        if isFolder {
+            guard node.attributes.kind == .folder else { throw Obstacle.errno(.notDirectory) }
+            _ = try completeFolder(node.inode, db)
+            guard try EntryTable.isEmpty(node.inode, db) else { throw Obstacle.errno(.notEmpty) }
+        } else if node.attributes.kind == .folder {
+            throw Obstacle.errno(.isDirectory)
+        }
+    }
+
+    /// Takes one link off a node. What was written to it and not sent yet is nobody's when the last one goes.
+    static func unlinkNode(_ node: inout LocalNode, _ now: Timestamp, _ db: borrowing Connection) throws {
+        node.attributes.links =
+            node.attributes.kind == .folder ? 0 : node.attributes.links - min(1, node.attributes.links)
+        node.attributes.changed = now
+        try NodeTable.update(node, in: db)
+        if node.attributes.links == 0 { try JournalTable.deleteUnsentCommits(of: node.inode, in: db) }
+    }
+
+    static func touch(
+        _ folder: inout LocalNode,
+        _ now: Timestamp,
+        linkChange: Int = 0,
+        _ db: borrowing Connection
+    ) throws {
+        folder.attributes.modified = now
+        folder.attributes.changed = now
+        folder.attributes.links = UInt32(clamping: Int(folder.attributes.links) + linkChange)
+        try NodeTable.update(folder, in: db)
+    }
+
+    /// The number in a body is given when it is sent; until then it says 1.
+    static func journal(
+        _ mutation: Mutation,
+        _ subjects: JournalTable.Subjects,
+        _ db: borrowing Connection
+    ) throws {
+        let body = Operation(sequence: 1, mutation: mutation).jsonBytes
+        try JournalTable.append(.metadata, subjects, body: body, in: db)
+    }
+}

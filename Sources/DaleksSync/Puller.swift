@@ -1,0 +1,147 @@
+import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksSQLite
+import DaleksSystem
+
+/// Follows the region's change feed.
+///
+/// ## Concurrency
+/// One thread of its own runs `run`. `state` is how others speak to it.
+final class Puller: Sendable {
+    private struct State {
+        var isStopping = false
+        var isConnected = false
+        var usage: UsageRecord?
+        var usageAskedAt: Instant?
+    }
+
+    private let tree: LocalTree
+    private let news: RemoteNews
+    private let fetcher: Fetcher
+    private let remote: any Remote
+    private let logger: Logger
+    private let time: TimeSource
+    private let state = Condition(State())
+
+    init(tree: LocalTree, news: RemoteNews, fetcher: Fetcher, remote: any Remote, time: TimeSource, logger: Logger) {
+        self.tree = tree
+        self.news = news
+        self.fetcher = fetcher
+        self.remote = remote
+        self.time = time
+        self.logger = logger
+    }
+
+    /// Whether the last question was answered: then what is here is as new as the region.
+    var isConnected: Bool { state.withLock { $0.isConnected } }
+
+    /// How full the account was lately.
+    var usage: UsageRecord? { state.withLock { $0.usage } }
+
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        state.broadcast()
+    }
+
+    func run() {
+        var retry = Retry()
+        while !state.withLock({ $0.isStopping }) {
+            do throws(PullFailure) {
+                askUsage()
+                try pull()
+                retry.reset()
+                state.withLock { $0.isConnected = true }
+            } catch {
+                state.withLock { $0.isConnected = false }
+                logger.info("change feed waits for the region", ["reason": "\(error)"])
+                _ = state.wait(timeout: retry.next()) { $0.isStopping ? true : nil }
+            }
+        }
+    }
+
+    /// How often the region is asked how full the account is; `df` shows what it said last and never waits.
+    private static let usagePeriod: Duration = .seconds(30)
+
+    private func askUsage() {
+        let now = time.now
+        let isDue = state.withLock { state in
+            if let asked = state.usageAskedAt, now - asked < Self.usagePeriod { return false }
+            state.usageAskedAt = now
+            return true
+        }
+        guard isDue, let usage = try? remote.usage() else { return }
+        state.withLock { $0.usage = usage }
+    }
+
+    private enum PullFailure: Error {
+        case local(Errno)
+        case remote(RemoteError)
+    }
+
+    private func pull() throws(PullFailure) {
+        let (cursor, device) = try localState()
+        let page: ChangesPage
+        do throws(RemoteError) {
+            page = try remote.changes(after: cursor, waitSeconds: Limits.Wire.changesWaitSecondsMax - 10)
+        } catch {
+            if error == .cursorExpired { return try startOver() }
+            throw .remote(error)
+        }
+        do throws(Errno) {
+            let concerned = page.changes.flatMap { change in
+                change.nodes.map(\.id)
+            }
+            try news.apply(concerning: concerned) { merger, db throws in
+                for change in page.changes { try merger.merge(change, ownDevice: device, db) }
+                try MetaTable.set(.cursor, page.cursor, in: db)
+            }
+        } catch {
+            throw .local(error)
+        }
+        refreshStale()
+    }
+
+    private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID) {
+        do throws(Errno) {
+            return try tree.database.reading { db throws in
+                guard let cursor = try MetaTable.text(.cursor, in: db), let text = try MetaTable.text(.device, in: db),
+                    let device = DeviceID(text)
+                else { throw SQLiteError(.corrupt, "the replica has no cursor", sql: "meta") }
+                return (cursor, device)
+            }
+        } catch {
+            throw .local(error)
+        }
+    }
+
+    /// The region cannot say what changed since: trust nothing and ask for everything again, bit by bit.
+    private func startOver() throws(PullFailure) {
+        logger.notice("the change feed was lost; listing again")
+        let record: TreeRecord
+        do throws(RemoteError) { record = try remote.tree() } catch { throw .remote(error) }
+        do throws(Errno) {
+            try tree.database.writing { db throws in
+                try NodeTable.distrustAll(in: db)
+                try MetaTable.set(.cursor, record.cursor, in: db)
+            }
+        } catch {
+            throw .local(error)
+        }
+        refreshStale()
+    }
+
+    /// Asks again for what was held back while operations of ours were pending, now that they are not.
+    func refreshStale() {
+        while !state.withLock({ $0.isStopping }) {
+            let stale =
+                (try? tree.database.reading { db throws in
+                    try NodeTable.staleAndSettled(limit: 64, in: db)
+                }) ?? []
+            guard !stale.isEmpty else { return }
+            for node in stale {
+                guard fetcher.refresh(node) else { return }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+public import DaleksAPI
+public import DaleksCore
+
+/// The region, as synchronisation sees it. Calls block and belong on threads that may wait; each has a deadline of its
+/// own and ends with `canceled` soon after `cancelAll`.
+public protocol Remote: Sendable {
+    func tree() throws(RemoteError) -> TreeRecord
+    func node(_ id: NodeID) throws(RemoteError) -> NodeRecord
+    func children(of id: NodeID, after name: Name?, limit: Int) throws(RemoteError) -> ChildrenPage
+    func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer
+    func missing(_ digests: [Digest]) throws(RemoteError) -> [Digest]
+    func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError)
+    func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest
+    func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8]
+    func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage
+    func usage() throws(RemoteError) -> UsageRecord
+    func cancelAll()
+}
+
+public enum RemoteError: Error, Hashable, Sendable {
+    /// No answer, or one that asks to come again. Nothing is known about what the region did.
+    case unreachable(String)
+    /// The log-in ended: the user must log in again.
+    case loggedOut
+    /// The region does not know the thing, or we may not see it.
+    case notFound
+    /// The region can no longer tell what changed since the cursor: list again.
+    case cursorExpired
+    /// Another machine used our device id: take a new one.
+    case deviceForked
+    /// The region understood and will not.
+    case refused(code: String, detail: String)
+    case canceled
+}

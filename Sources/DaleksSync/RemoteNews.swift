@@ -1,0 +1,98 @@
+import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksSQLite
+import DaleksSystem
+
+/// Brings what the region says into the replica, the open files and the kernel's caches, in that order.
+///
+/// ## Concurrency
+/// One piece of news at a time (`turn`): files are frozen two at once only here, so no cycle of waiting can form. The
+/// observer is told last, with nothing held.
+final class RemoteNews: Sendable {
+    private let tree: LocalTree
+    private let logger: Logger
+    private let turn = Condition(false)
+    private let observer = Lock<(any TreeObserver)?>(nil)
+    private let epochs = Lock<UInt64>(0)
+
+    init(tree: LocalTree, logger: Logger) {
+        self.tree = tree
+        self.logger = logger
+    }
+
+    /// Rises whenever something from outside changed what is shown.
+    var epoch: UInt64 { epochs.withLock { $0 } }
+
+    func observe(_ observer: any TreeObserver) { self.observer.withLock { $0 = observer } }
+
+    /// Runs `merge` in a transaction, with the open files among `concerned` frozen.
+    func apply(
+        concerning concerned: [NodeID],
+        _ merge: (inout Merger, borrowing Connection) throws -> Void
+    ) throws(Errno) {
+        let effects = try inTurn { () throws(Errno) in try applyInTurn(concerned, merge) }
+        // Before anybody is told: an answer that began before this and is sent after must not be believed for long.
+        if !effects.isEmpty { epochs.withLock { $0 += 1 } }
+        tell(effects)
+    }
+
+    /// Runs `body` while nothing else freezes files.
+    func inTurn<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+        turn.waitThrowing(until: { !$0 }) { $0 = true }
+        defer { endTurn() }
+        return try body()
+    }
+
+    private func endTurn() {
+        turn.withLock { $0 = false }
+        turn.broadcast()
+    }
+
+    private func applyInTurn(
+        _ concerned: [NodeID],
+        _ merge: (inout Merger, borrowing Connection) throws -> Void
+    ) throws(Errno) -> [Merger.Effect] {
+        let inodes = try tree.database.reading { db throws -> [Inode] in
+            var inodes: [Inode] = []
+            for id in concerned {
+                if let node = try NodeTable.find(id, in: db) { inodes.append(node.inode) }
+            }
+            return inodes
+        }
+        var frozen: [Inode: FileContent] = [:]
+        for inode in Set(inodes).sorted() {
+            guard let content = tree.contents.loaded(inode) else { continue }
+            content.freeze()
+            frozen[inode] = content
+        }
+        defer { for content in frozen.values { content.thaw { _ in } } }
+        let effects = try tree.database.writing { db throws -> [Merger.Effect] in
+            var merger = Merger()
+            try merge(&merger, db)
+            return merger.effects
+        }
+        for case .content(let node) in effects {
+            // `adopt` lets everybody in again.
+            if let content = frozen.removeValue(forKey: node.inode) { try content.adopt(node) }
+        }
+        return effects
+    }
+
+    /// A name here changed without the kernel having asked for it.
+    func tellEntry(_ name: Name, in parent: Inode) { tell([.entry(parent: parent, name: name)]) }
+
+    private func tell(_ effects: [Merger.Effect]) {
+        let observer = observer.withLock { $0 }
+        for effect in effects {
+            switch effect {
+            case .attributes(let inode): observer?.attributesChanged(inode)
+            case .content(let node): observer?.contentChanged(node.inode)
+            case .entry(let parent, let name): observer?.entryChanged(name, in: parent)
+            case .removed(let parent, let name, let node):
+                observer?.entryRemoved(name, in: parent, node: node)
+                tree.collect(node)
+            }
+        }
+    }
+}

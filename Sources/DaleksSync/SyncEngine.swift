@@ -1,0 +1,237 @@
+public import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksSQLite
+public import DaleksSystem
+
+/// One account's files of one region on this machine: tree, bytes, journal, and what keeps them and the region alike.
+///
+/// ## Concurrency
+/// Wires objects that guard themselves. `start` once, then anything from any thread, `stop` once.
+public final class SyncEngine: Sendable {
+    public struct Configuration: Sendable {
+        /// Where database and bytes lie; belongs to this account and region alone.
+        public var folder: String
+        /// "account@region", so that a folder is never used for another.
+        public var subject: String
+        /// Names conflict copies.
+        public var hostName: String
+        /// Whose the root is before the region said anything.
+        public var uid: UInt32
+        public var gid: UInt32
+
+        public init(folder: String, subject: String, hostName: String, uid: UInt32, gid: UInt32) {
+            self.folder = folder
+            self.subject = subject
+            self.hostName = hostName
+            self.uid = uid
+            self.gid = gid
+        }
+    }
+
+    public enum StartFailure: Error, Sendable {
+        /// Another daemon works in this folder.
+        case inUse(String)
+        /// The folder or its database cannot be used; says what and what to do.
+        case unusable(String)
+        /// Nothing is known yet and the region does not answer.
+        case region(RemoteError)
+    }
+
+    public let tree: LocalTree
+    private let configuration: Configuration
+    private let database: Database
+    private let remote: any Remote
+    private let news: RemoteNews
+    private let fetcher: Fetcher
+    private let pusher: Pusher
+    private let puller: Puller
+    private let logger: Logger
+    private let folderLock: LockFile
+    private let threads = Lock<[Thread]>([])
+
+    /// Opens what is there, recovers it, and makes the root known. Waits for the region only the very first time.
+    public init(
+        _ configuration: Configuration,
+        remote: any Remote,
+        time: TimeSource = .system,
+        logger: Logger
+    ) throws(StartFailure) {
+        self.configuration = configuration
+        self.remote = remote
+        self.logger = logger
+        folderLock = try Self.lock(configuration.folder)
+        let opened = try Self.open(configuration, logger)
+        database = opened.database
+        let wake = Lock<(@Sendable () -> Void)?>(nil)
+        let contents = ContentCache(database: database, store: opened.store, time: time)
+        tree = LocalTree(database: database, contents: contents, store: opened.store, time: time) {
+            wake.withLock { $0 }?()
+        }
+        news = RemoteNews(tree: tree, logger: logger)
+        fetcher = Fetcher(tree: tree, news: news, remote: remote, time: time, logger: logger)
+        pusher = Pusher(
+            tree: tree,
+            news: news,
+            remote: remote,
+            asideFolder: configuration.folder,
+            hostName: configuration.hostName,
+            logger: logger
+        )
+        puller = Puller(tree: tree, news: news, fetcher: fetcher, remote: remote, time: time, logger: logger)
+        let pusher = pusher
+        wake.withLock { $0 = { pusher.wake() } }
+        do throws(Errno) { try tree.recover() } catch { throw .unusable("the cache could not be recovered: \(error)") }
+        try establishRoot(time)
+    }
+
+    private static func lock(_ folder: String) throws(StartFailure) -> LockFile {
+        do throws(Errno) { try Files.createPrivateDirectory(folder) } catch {
+            throw .unusable("\(folder) cannot be made or written to: \(error); choose another with --state")
+        }
+        do throws(LockFile.Failure) { return try LockFile(folder + "/lock") } catch {
+            switch error {
+            case .held(let process):
+                let who = process.map { " (process \($0))" } ?? ""
+                throw .inUse("another daleksd\(who) works in \(folder); stop it, or choose another folder with --state")
+            case .failed(let errno): throw .unusable("\(folder)/lock cannot be locked: \(errno)")
+            }
+        }
+    }
+
+    private static func open(
+        _ configuration: Configuration,
+        _ logger: Logger
+    ) throws(StartFailure) -> (store: BackingStore, database: Database) {
+        let folder = configuration.folder
+        let store: BackingStore
+        do throws(Errno) { store = try BackingStore(folder: folder + "/content") } catch {
+            throw .unusable("\(folder)/content cannot be made or written to: \(error)")
+        }
+        do throws(SQLiteError) {
+            return (store, try ReplicaDatabase.open(at: folder + "/replica.db", logger: logger))
+        } catch {
+            throw .unusable("\(folder)/replica.db cannot be used: \(error)")
+        }
+    }
+
+    /// The first time, asks the region for our tree; later everything is here.
+    private func establishRoot(_ time: TimeSource) throws(StartFailure) {
+        let known: String?
+        do throws(Errno) {
+            known = try database.reading { db in try MetaTable.text(.subject, in: db) }
+        } catch {
+            throw .unusable("the replica cannot be read: \(error)")
+        }
+        if let known {
+            guard known == configuration.subject else {
+                throw .unusable("\(configuration.folder) belongs to \(known), not to \(configuration.subject)")
+            }
+            return
+        }
+        let record: TreeRecord
+        let rootNode: NodeRecord
+        do throws(RemoteError) {
+            record = try remote.tree()
+            rootNode = try remote.node(record.root)
+        } catch {
+            throw .region(error)
+        }
+        do throws(Errno) {
+            try database.writing { db in
+                var attributes = rootNode.attributes
+                if rootNode.attributes.mode == 0 { attributes.mode = 0o755 }
+                let root = LocalNode(inode: .root, id: record.root, attributes: attributes, revision: rootNode.revision)
+                _ = try NodeTable.insert(root, in: db)
+                try MetaTable.set(.device, "\(DeviceID.random(at: time.wall))", in: db)
+                try MetaTable.set(.cursor, record.cursor, in: db)
+                try MetaTable.set(.subject, configuration.subject, in: db)
+            }
+        } catch {
+            throw .unusable("the replica cannot be written: \(error)")
+        }
+    }
+
+    // MARK: Life
+
+    public func start(observer: any TreeObserver) {
+        news.observe(observer)
+        let (pusher, puller) = (pusher, puller)
+        threads.withLock { threads in
+            threads.append(Thread(name: "push") { pusher.run() })
+            threads.append(Thread(name: "pull") { puller.run() })
+        }
+    }
+
+    /// Waits until everything done here is at the region; false when the time passed first.
+    public func drain(timeout: Duration, time: TimeSource = .system) -> Bool {
+        for content in tree.contents.allLoaded { try? tree.saveContent(content) }
+        pusher.wake()
+        let deadline = time.now + timeout
+        let pause = Gate()
+        while pendingCount > 0 {
+            if time.now >= deadline { return false }
+            pause.wait(timeout: .milliseconds(10))
+        }
+        return true
+    }
+
+    /// Stops everything and makes it durable. What is not at the region stays in the journal.
+    public func stop() {
+        for content in tree.contents.allLoaded { try? tree.saveContent(content) }
+        puller.stop()
+        remote.cancelAll()
+        pusher.stop()
+        fetcher.stop()
+        let running = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        for thread in running { thread.join() }
+        do {
+            try database.flush()
+        } catch {
+            logger.error("the replica could not be made durable", ["reason": "\(error)"])
+        }
+        database.close()
+    }
+
+    // MARK: Asking
+
+    /// Rises whenever something from outside changed what is shown.
+    public var epoch: UInt64 { news.epoch }
+
+    /// Whether what is here is as new as the region: then the kernel may believe it for long.
+    public var isConnected: Bool { puller.isConnected }
+
+    /// How full the account was when the region was last asked; nil before the first answer.
+    public var usage: UsageRecord? { puller.usage }
+
+    /// Gets what a request lacked, then calls back on another thread; nil is success.
+    public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {
+        fetcher.fetch(need, completion)
+    }
+
+    public func pause(_ isPaused: Bool) { pusher.pause(isPaused) }
+
+    public var pendingCount: Int64 {
+        (try? database.reading { db in try JournalTable.count(in: db) }) ?? 0
+    }
+
+    public struct Status: Sendable {
+        public var isConnected: Bool
+        public var pendingCount: Int64
+        public var lastFailure: String?
+        public var isLoggedOut: Bool
+    }
+
+    public var status: Status {
+        let failure = pusher.lastFailure
+        return Status(
+            isConnected: puller.isConnected,
+            pendingCount: pendingCount,
+            lastFailure: failure.map { "\($0)" },
+            isLoggedOut: failure == .loggedOut
+        )
+    }
+}

@@ -1,0 +1,18 @@
+public import DaleksCache
+public import DaleksSync
+import DaleksSystem
+
+/// `user.daleks.…`: what is known about a node, answered by name and never listed, so that copying tools do not carry it.
+extension FileSystem {
+    public static let factPrefix = "user.daleks."
+
+    /// The value of a fact, or nil where there is no such fact about this node.
+    public func fact(_ name: String, of inode: Inode) throws(Obstacle) -> String? {
+        guard name.hasPrefix(Self.factPrefix) else { return nil }
+        switch name.dropFirst(Self.factPrefix.utf8.count) {
+        case "status": return try engine.tree.status(of: inode).rawValue
+        case "version": return try String(engine.tree.node(inode).content)
+        default: return nil
+        }
+    }
+}

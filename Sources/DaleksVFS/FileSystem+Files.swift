@@ -1,0 +1,77 @@
+public import DaleksCache
+public import DaleksSync
+import DaleksSystem
+import Glibc
+
+/// Open files.
+extension FileSystem {
+    /// Opens and answers the handle.
+    public func open(
+        _ inode: Inode,
+        truncates: Bool,
+        appends: Bool,
+        isSynchronous: Bool
+    ) throws(Obstacle) -> UInt64 {
+        let content = try engine.tree.openContent(inode)
+        if truncates {
+            do throws(Obstacle) {
+                _ = try engine.tree.truncate(inode, to: 0)
+            } catch {
+                try? engine.tree.closeContent(content)
+                throw error
+            }
+        }
+        return openFiles.insert(OpenFiles.OpenFile(content: content, appends: appends, isSynchronous: isSynchronous))
+    }
+
+    /// Throws what `read` would lack, before anything is spent on reading.
+    public func requireReadable(_ handle: UInt64, at offset: Int64, count: Int) throws(Obstacle) {
+        try openFiles.find(handle).content.requireReadable(at: offset, count: count)
+    }
+
+    public func read(
+        _ handle: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer,
+        at offset: Int64
+    ) throws(Obstacle) -> Int {
+        try openFiles.find(handle).content.read(into: buffer, at: offset)
+    }
+
+    /// - Parameter clearsSetID: the writer may not keep setuid and setgid.
+    public func write(
+        _ handle: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        at offset: Int64,
+        clearsSetID: Bool
+    ) throws(Obstacle) -> Int {
+        let file = try openFiles.find(handle)
+        if clearsSetID, let mode = try modeWithoutSetID(file.content.inode) {
+            _ = try engine.tree.setAttributes(of: file.content.inode, mode: mode)
+        }
+        let count = try file.content.write(bytes, at: file.appends ? nil : offset)
+        if file.isSynchronous { try engine.tree.synchronize(file.content) }
+        return count
+    }
+
+    /// A descriptor was closed: what it wrote is in the journal when this returns.
+    public func flush(_ handle: UInt64) throws(Obstacle) {
+        try engine.tree.saveContent(try openFiles.find(handle).content)
+    }
+
+    /// The bytes survive a power cut of this machine when this returns.
+    public func synchronize(_ handle: UInt64) throws(Obstacle) {
+        try engine.tree.synchronize(try openFiles.find(handle).content)
+    }
+
+    public func close(_ handle: UInt64) throws(Obstacle) {
+        guard let file = openFiles.remove(handle) else { throw .errno(.badDescriptor) }
+        try engine.tree.closeContent(file.content)
+    }
+
+    /// posix_fallocate: the file reaches at least to `end`. Space is not set aside: it is the region's to give.
+    public func allocate(_ handle: UInt64, upTo end: Int64, keepsSize: Bool) throws(Obstacle) {
+        let content = try openFiles.find(handle).content
+        guard !keepsSize, end > content.live.size else { return }
+        _ = try engine.tree.truncate(content.inode, to: end)
+    }
+}

@@ -1,0 +1,80 @@
+import DaleksCore
+import DaleksFUSE
+import DaleksSystem
+import Glibc
+import Testing
+
+/// A mount of a `MemoryTree` in a folder of its own, gone when the fixture is.
+final class MountFixture: Sendable {
+    let tree: MemoryTree
+    let path: String
+    let session: FUSESession
+    private let serving: Thread
+    /// What `run` returned.
+    let end: Condition<Result<FUSESession.End, FUSEError>?>
+
+    init(
+        _ tree: MemoryTree = MemoryTree(),
+        threads: Int = 4,
+        logger: Logger = .silent,
+        traces: Bool = false,
+        configure: (inout FUSEMountOptions) -> Void = { _ in }
+    ) throws {
+        self.tree = tree
+        let path = try Self.makeFolder()
+        self.path = path
+        var options = FUSEMountOptions()
+        options.source = "daleks,test"
+        options.subtype = "daleks-test"
+        configure(&options)
+        let session = try FUSESession(fileSystem: tree, options: options, logger: logger, traces: traces)
+        self.session = session
+        try session.mount(at: path)
+        let end = Condition<Result<FUSESession.End, FUSEError>?>(nil)
+        self.end = end
+        serving = Thread(name: "run") {
+            let result: Result<FUSESession.End, FUSEError>
+            do throws(FUSEError) {
+                result = .success(try session.run(threads: threads))
+            } catch {
+                result = .failure(error)
+            }
+            end.withLock { $0 = result }
+            end.broadcast()
+        }
+        #expect(session.waitUntilReady(timeout: .seconds(5)))
+    }
+
+    deinit {
+        try? session.unmount(.lazily)
+        session.exit()
+        serving.join()
+        rmdir(path)
+    }
+
+    /// What `run` returned, nil while it serves.
+    func outcome(within timeout: Duration = .seconds(5)) -> Result<FUSESession.End, FUSEError>? {
+        end.wait(timeout: timeout) { $0 }
+    }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    static func makeFolder() throws -> String {
+        var template = Array("/tmp/daleks-fuse-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Errno.last }
+        return template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
+    /// Whether anything is mounted at the path.
+    static func isMounted(_ path: String) -> Bool {
+        Syscalls.run(["grep", "-cF", " \(path) ", "/proc/self/mountinfo"]).status == 0
+    }
+
+    static let isAvailable = access("/dev/fuse", R_OK | W_OK) == 0 && geteuid() == 0
+}
+
+extension Trait where Self == ConditionTrait {
+    static var needsFUSE: Self {
+        .enabled(if: MountFixture.isAvailable, "skipped: /dev/fuse is missing here, or this user may not mount")
+    }
+}

@@ -1,0 +1,45 @@
+import DaleksSystem
+import Glibc
+public import Testing
+
+/// What a test needs of the machine. Where it is missing, the test is skipped and the reason printed: a test that did
+/// not run must not look like one that passed.
+public struct Requirement: Sendable {
+    public let reason: String
+    private let check: @Sendable () -> Bool
+
+    public init(_ reason: String, _ check: @escaping @Sendable () -> Bool) {
+        self.reason = reason
+        self.check = check
+    }
+
+    public var isMet: Bool { check() }
+
+    /// A program in the PATH, from the named package.
+    public static func program(_ name: String, package: String) -> Requirement {
+        Requirement("\(name) is not installed (apt install \(package))") {
+            (Environment.current["PATH"] ?? "").split(separator: ":").contains { access("\($0)/\(name)", X_OK) == 0 }
+        }
+    }
+
+    /// The kernel's door for file systems, which some containers lack.
+    public static let fuse = Requirement("/dev/fuse cannot be opened here") {
+        access("/dev/fuse", R_OK | W_OK) == 0
+    }
+
+    public static let root = Requirement("only root may do this") { geteuid() == 0 }
+
+    /// Root may do what file modes forbid, so what tests those needs somebody else.
+    public static let ordinaryUser = Requirement("root is not stopped by file modes") { geteuid() != 0 }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Runs the test only where the machine can.
+    public static func needs(_ requirement: Requirement) -> ConditionTrait {
+        .enabled(Comment(rawValue: requirement.reason)) {
+            if requirement.isMet { return true }
+            print("skipped: \(requirement.reason)")
+            return false
+        }
+    }
+}

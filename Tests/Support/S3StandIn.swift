@@ -1,0 +1,75 @@
+import DaleksSystem
+import Glibc
+
+/// An S3 service for tests: `rclone serve s3` over a folder, on a free port of 127.0.0.1, gone with this process.
+///
+/// The program comes from a virtual environment under the build folder that `Tests/venv` makes once; where that cannot
+/// be made (no network, no venv module), `unavailability` says why, for a test to skip with.
+public final class S3StandIn: Sendable {
+    public let endpoint: String
+    public let port: UInt16
+    /// rclone refuses very short ones.
+    public let accessKey = "DALEKSTESTACCESS"
+    public let secretKey = "daleks-test-secret-key"
+    /// Its buckets are the folders in here.
+    public let folder: String
+    private let process: ChildProcess
+
+    /// Nil when it can be started.
+    public static let unavailability: String? = {
+        if case .failure(let failure) = program { failure.description } else { nil }
+    }()
+
+    /// Where rclone is, made ready on first use: once for each test process, and fast when it is there.
+    private static let program: Result<String, ChildProcess.Failure> = {
+        let tests = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+        do {
+            let script = try ChildProcess("/\(tests)/venv")
+            guard let exitCode = script.wait(within: .seconds(180)) else {
+                script.stop()
+                return .failure(ChildProcess.Failure(description: "Tests/venv did not finish"))
+            }
+            // The reason or, whatever was said before, the folder comes last.
+            script.waitForOutput()
+            guard exitCode == 0 else {
+                let reason = script.lines.last ?? "it said nothing"
+                return .failure(ChildProcess.Failure(description: "Tests/venv failed: \(reason)"))
+            }
+            guard let folder = script.lines.last, folder.hasPrefix("/") else {
+                return .failure(ChildProcess.Failure(description: "Tests/venv named no folder"))
+            }
+            return .success("\(folder)/bin/rclone")
+        } catch {
+            return .failure(ChildProcess.Failure(description: "Tests/venv cannot run: \(error)"))
+        }
+    }()
+
+    /// Serves `folder`, which must exist, with the buckets named.
+    public init(folder: String, buckets: [String] = []) throws {
+        let rclone = try Self.program.get()
+        for bucket in buckets { try checking { mkdir("\(folder)/\(bucket)", 0o700) } }
+        port = try LoopbackSocket.freePort()
+        endpoint = "http://127.0.0.1:\(port)"
+        self.folder = folder
+        process = try ChildProcess(
+            rclone,
+            [
+                "serve", "s3", "--auth-key", "\(accessKey),\(secretKey)", "--addr", "127.0.0.1:\(port)",
+                // Its own cache would answer for what is not in the folder yet.
+                "--vfs-cache-mode", "off", "--dir-cache-time", "0s", folder,
+            ],
+            environment: ["RCLONE_CONFIG": "/dev/null"]
+        )
+        try process.listening(on: port, within: .seconds(20))
+    }
+
+    deinit { process.stop() }
+
+    /// As a power cut would: no last words.
+    public func kill() {
+        process.send(signal: SIGKILL)
+        _ = process.wait(within: .seconds(5))
+    }
+
+    public func stop() { process.stop() }
+}

@@ -1,0 +1,45 @@
+import DaleksSystem
+
+/// A file of the repository, by its path from the top.
+struct SourceFile {
+    let path: String
+    let lines: [String]
+    private let masked: MaskedSource?
+
+    init(_ path: String, _ text: String) {
+        self.path = path
+        lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        masked = path.hasSuffix(".swift") ? MaskedSource(text) : nil
+    }
+
+    /// What is code in a line of Swift, without comments and the contents of literals.
+    var code: [String] { masked?.code ?? [] }
+
+    /// What is comment. In a file that is not Swift, everything may be.
+    var comments: [String] { masked?.comments ?? lines }
+
+    var isSwift: Bool { masked != nil }
+    var isTest: Bool { path.hasPrefix("Tests/") }
+    var name: Substring { path.split(separator: "/").last ?? "" }
+
+    /// Whether a sentence stands on this line or ends right above it. Attributes may stand between.
+    func isExplained(_ index: Int) -> Bool {
+        if isSentence(comments[index]) { return true }
+        var above = index - 1
+        while above >= 0, comments[above].isEmpty, code[above].drop(while: { $0 == " " }).hasPrefix("@") { above -= 1 }
+        return above >= 0 && isSentence(comments[above])
+    }
+
+    /// A word is no reason.
+    private func isSentence(_ comment: String) -> Bool { comment.split(separator: " ").count >= 4 }
+}
+
+/// One thing that is not as it should be.
+struct Finding: Equatable, CustomStringConvertible {
+    let path: String
+    /// Counted from 1; 0 where the whole file is meant.
+    let line: Int
+    let complaint: String
+
+    var description: String { "\(path):\(line): \(complaint)" }
+}

@@ -1,0 +1,55 @@
+import DaleksCore
+import DaleksFUSE
+import DaleksSystem
+import Glibc
+
+/// Mounts the bench's file system and serves it until SIGTERM, SIGINT or somebody's unmount.
+///
+/// `bench-fuse FOLDER [--threads N] [--trace]`
+enum BenchProgram {
+    static func run(_ arguments: [String]) -> Int32 {
+        guard let path = arguments.first, !path.hasPrefix("-") else {
+            complain("usage: bench-fuse FOLDER [--threads N] [--trace]")
+            return 2
+        }
+        let threads = arguments.firstIndex(of: "--threads").flatMap { index in
+            index + 1 < arguments.count ? Int(arguments[index + 1]) : nil
+        }
+        do throws(FUSEError) {
+            try serve(path, threads: threads ?? Limits.FUSE.threadsDefault, traces: arguments.contains("--trace"))
+            return 0
+        } catch {
+            complain(error.description)
+            return 1
+        }
+    }
+
+    private static func serve(_ path: String, threads: Int, traces: Bool) throws(FUSEError) {
+        // Blocked before any thread starts, so that all inherit it and only `sigwait` receives them.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGTERM, SIGINT] { sigaddset(&signals, signal) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+
+        let session = try FUSESession(
+            fileSystem: BenchFileSystem(),
+            logger: .standard(level: traces ? .debug : .warning),
+            traces: traces
+        )
+        try session.mount(at: path)
+        _ = Thread(name: "signals") {
+            var set = sigset_t()
+            sigemptyset(&set)
+            for signal in [SIGTERM, SIGINT] { sigaddset(&set, signal) }
+            var signal: Int32 = 0
+            sigwait(&set, &signal)
+            do throws(FUSEError) { try session.unmount(.lazily) } catch { complain(error.description) }
+        }
+        try session.run(threads: threads)
+    }
+
+    private static func complain(_ text: String) {
+        let line = Array("bench-fuse: \(text)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
+    }
+}

@@ -1,0 +1,208 @@
+import DaleksAPI
+import DaleksClient
+import DaleksCore
+import DaleksHTTPClient
+import DaleksMount
+import DaleksSync
+import DaleksSystem
+import Glibc
+
+/// One running daemon: credentials, engine, mount, control socket, and the order in which they begin and end.
+///
+/// ## Concurrency
+/// The main thread waits for signals; the kernel is served on threads of the session, the command line on the control
+/// server's. Whoever wants the daemon to end sends it SIGTERM.
+final class Daemon: Sendable {
+    private let settings: DaemonSettings
+    private let logger: Logger
+    private let signals: SignalWaiter
+    private let credentials: Credentials
+    private let tokens: AccessTokens
+    private let account: MountedAccount
+    private let isPaused = Lock(false)
+    /// Set once by whoever unmounts for good, so that the end knows whether it still has to.
+    private let isUnmounted = Lock(false)
+
+    init(_ settings: DaemonSettings, logger: Logger, signals: SignalWaiter) throws(DaemonProgram.Failure) {
+        self.settings = settings
+        self.logger = logger
+        self.signals = signals
+        let store = CredentialStore(path: settings.credentialsPath)
+        do throws(CredentialStore.Failure) {
+            credentials = try store.load()
+        } catch {
+            switch error {
+            case .absent: throw DaemonProgram.Failure(description: "nobody is logged in here; run `daleks login` first")
+            case .unreadable(let reason): throw DaemonProgram.Failure(description: reason)
+            }
+        }
+        var options = MountedAccount.Options(source: credentials.region.filesURL, uid: getuid(), gid: getgid())
+        do throws(MountedAccount.UnknownOption) {
+            for list in settings.mountOptions { try options.add(list) }
+        } catch {
+            throw DaemonProgram.Failure(description: error.description, exitCode: 2)
+        }
+        let http = HTTPClient(
+            configuration: HTTPClientConfiguration(userAgent: "daleksd/\(Version.current)", caFile: credentials.caFile),
+            logger: logger
+        )
+        let users = UsersClient(url: credentials.usersURL, http: http)
+        tokens = AccessTokens(credentials, store: store, users: users, logger: logger)
+        let files = FilesClient(url: credentials.region.filesURL, http: http, tokens: tokens)
+        let configuration = SyncEngine.Configuration(
+            folder: settings.stateFolder,
+            subject: credentials.subject,
+            hostName: Self.hostName,
+            uid: options.uid,
+            gid: options.gid
+        )
+        let engine: SyncEngine
+        do throws(SyncEngine.StartFailure) {
+            engine = try SyncEngine(configuration, remote: RegionRemote(files: files, http: http), logger: logger)
+        } catch {
+            throw Self.failure(error, credentials)
+        }
+        do throws(MountedAccount.Failure) {
+            account = try MountedAccount(engine: engine, options: options, logger: logger)
+        } catch {
+            throw DaemonProgram.Failure(description: error.description)
+        }
+    }
+
+    private static func failure(
+        _ error: SyncEngine.StartFailure,
+        _ credentials: Credentials
+    ) -> DaemonProgram.Failure {
+        switch error {
+        case .inUse(let text), .unusable(let text): return DaemonProgram.Failure(description: text)
+        case .region(.loggedOut):
+            return DaemonProgram.Failure(
+                description: "the log-in of \(credentials.user.email) has ended; run `daleks login`"
+            )
+        case .region(let reason):
+            let what = if case .unreachable(let detail) = reason { detail } else { "\(reason)" }
+            return DaemonProgram.Failure(
+                description:
+                    "the first mount needs region \(credentials.region.code), and \(what); try again when it answers"
+            )
+        }
+    }
+
+    private static var hostName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "this machine" }
+        return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } ?? "this machine"
+    }
+
+    // MARK: Life
+
+    func run() throws(DaemonProgram.Failure) {
+        do throws(MountedAccount.Failure) {
+            try account.mount(at: settings.mountPoint)
+        } catch {
+            account.engine.stop()
+            throw DaemonProgram.Failure(description: error.description)
+        }
+        let control: ControlServer
+        do throws(Errno) {
+            control = try ControlServer(
+                path: Places.controlSocket(in: settings.stateFolder),
+                logger: logger,
+                answer: { [self] request in answer(request) }
+            )
+        } catch {
+            _ = account.unmount(force: true)
+            throw DaemonProgram.Failure(description: "the control socket in \(settings.stateFolder) failed: \(error)")
+        }
+        control.start()
+        let serving = Thread(name: "serve") { [self] in
+            do throws(MountedAccount.Failure) { try account.run() } catch {
+                logger.error("the kernel's connection failed", ["reason": error])
+            }
+            // However the mount ended, the main thread must hear of it.
+            signals.send(SIGTERM)
+        }
+        ServiceNotifier.ready()
+        logger.notice("ready", ["mount": settings.mountPoint, "region": credentials.region.code])
+        waitForEnd()
+        end(serving)
+        control.stop()
+    }
+
+    private func waitForEnd() {
+        let interval = ServiceNotifier.watchdogInterval.map { $0 / 2 }
+        while true {
+            switch signals.wait(timeout: interval) {
+            case SIGTERM, SIGINT: return
+            case nil: ServiceNotifier.watchdog()
+            default: logger.info("settings are read at start; restart to change them")
+            }
+        }
+    }
+
+    private func end(_ serving: Thread) {
+        ServiceNotifier.stopping()
+        if !isUnmounted.withLock({ $0 }) {
+            ServiceNotifier.status("sending what the region does not know yet")
+            if !account.engine.drain(timeout: settings.drainTimeout) {
+                logger.warning(
+                    "not everything is at the region; the rest is kept and goes on at the next mount",
+                    ["pending": account.engine.pendingCount]
+                )
+            }
+            // In use: taken out of sight, so that nobody begins anew; those who are there hear that it ended.
+            if !account.unmount(force: false) { _ = account.unmount(force: true) }
+        }
+        serving.join()
+        account.stop()
+        logger.notice("ended", ["mount": settings.mountPoint])
+    }
+
+    // MARK: The command line's requests
+
+    private func answer(_ request: ControlRequest) -> ControlAnswer {
+        switch request.verb {
+        case .status: return status()
+        case .sync:
+            let isDrained = account.engine.drain(timeout: .seconds(request.timeoutSeconds ?? 3_600))
+            return status(failure: isDrained ? nil : "the region does not know everything yet")
+        case .unmount: return unmount(request)
+        case .pause, .resume:
+            let pauses = request.verb == .pause
+            account.engine.pause(pauses)
+            isPaused.withLock { $0 = pauses }
+            return status()
+        }
+    }
+
+    private func unmount(_ request: ControlRequest) -> ControlAnswer {
+        let timeout = Duration.seconds(request.timeoutSeconds ?? settings.drainTimeout.components.seconds)
+        let isDrained = timeout == .zero || account.engine.drain(timeout: timeout)
+        guard account.unmount(force: false) else {
+            return status(failure: "\(settings.mountPoint) is in use; close what works in it, or end with --now")
+        }
+        isUnmounted.withLock { $0 = true }
+        let answer = status(
+            failure: isDrained ? nil : "unmounted, and the region does not know everything yet: the next mount goes on"
+        )
+        signals.send(SIGTERM)
+        return answer
+    }
+
+    private func status(failure: String? = nil) -> ControlAnswer {
+        let engine = account.engine.status
+        return ControlAnswer(
+            failure: failure,
+            mountPoint: settings.mountPoint,
+            email: credentials.user.email,
+            region: credentials.region.code,
+            filesURL: credentials.region.filesURL,
+            isConnected: engine.isConnected,
+            isLoggedOut: engine.isLoggedOut || tokens.ending != nil,
+            isPaused: isPaused.withLock { $0 },
+            pendingCount: engine.pendingCount,
+            lastFailure: engine.lastFailure,
+            processID: Int64(getpid())
+        )
+    }
+}

@@ -1,0 +1,68 @@
+import DaleksClient
+import DaleksMount
+import DaleksSystem
+import Glibc
+
+/// What a user decides about one mount.
+struct DaemonSettings {
+    var credentialsPath: String
+    var stateFolder: String
+    var mountPoint: String
+    var mountOptions: [String]
+    var drainTimeout: Duration
+    var logLevel: Logger.Level
+
+    static let schema = SettingsSchema(
+        program: "daleksd",
+        about: "Mounts your files and keeps them and their region alike.",
+        options: [
+            Option("profile", .text(placeholder: "NAME"), default: "default", help: "Which log-in to mount."),
+            Option(
+                "credentials",
+                .text(placeholder: "FILE"),
+                help: "What `daleks login` left; by default ~/.config/daleks/PROFILE.json."
+            ),
+            Option(
+                "state",
+                .text(placeholder: "DIR"),
+                help: "The folder for the replica, unsent changes and cached bytes; by default "
+                    + "~/.local/state/daleks/PROFILE. One daemon uses it at a time."
+            ),
+            Option(
+                "options",
+                .text(placeholder: "LIST"),
+                help: "Mount options, separated by commas: allow_other, nonempty, ro.",
+                short: "o",
+                repeats: true
+            ),
+            Option(
+                "drain-timeout",
+                .duration,
+                default: "30s",
+                help: "How long to wait at the end until the region knows everything; the rest is kept for next time."
+            ),
+            Option(
+                "log-level",
+                .choice(Logger.Level.allCases.map { "\($0)" }),
+                default: "notice",
+                help: "The least important events to log."
+            ),
+        ],
+        positionals: "[DIR]"
+    )
+
+    init(_ settings: Settings, environment: [String: String]) throws(SettingsError) {
+        let places: Places
+        do throws(Places.BadProfile) {
+            places = try Places(profile: settings.text("profile"), environment: environment)
+        } catch {
+            throw settings.refusing("profile", error.description)
+        }
+        credentialsPath = settings.optionalText("credentials") ?? places.credentials
+        stateFolder = settings.optionalText("state") ?? places.stateFolder
+        mountPoint = settings.positionals.first ?? places.mountPoint
+        mountOptions = settings.texts("options")
+        drainTimeout = try settings.duration("drain-timeout")
+        logLevel = Logger.Level(settings.text("log-level")) ?? .notice
+    }
+}
