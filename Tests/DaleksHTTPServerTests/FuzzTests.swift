@@ -210,9 +210,8 @@ private struct RequestMaker {
         if let bad = answers.first(where: { $0 >= 500 && $0 != 501 && $0 != 505 }) {
             return "case \(index): status \(bad)"
         }
-        return hasEnded
-            ? nil
-            : "case \(index): no end, answers \(answers): \(String(decoding: request.prefix(600), as: UTF8.self).debugDescription)"
+        let shown = String(decoding: request.prefix(600), as: UTF8.self).debugDescription
+        return hasEnded ? nil : "case \(index): no end, answers \(answers): \(shown)"
     }
 }
 

@@ -32,7 +32,7 @@ final class RawClient {
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
         let raw = socket.raw
         let result = withUnsafeBytes(of: &address) { bytes in
-            connect(raw, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!, socklen_t(bytes.count))
+            connect(raw, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(bytes.count))
         }
         if result != 0 { throw Errno.last }
     }
@@ -52,12 +52,8 @@ final class RawClient {
         bytes.withUnsafeBytes { buffer in
             var done = 0
             while done < buffer.count {
-                let count = Glibc.send(
-                    socket.raw,
-                    buffer.baseAddress! + done,
-                    buffer.count - done,
-                    Int32(MSG_NOSIGNAL)
-                )
+                let rest = UnsafeRawBufferPointer(rebasing: buffer[done...])
+                let count = Glibc.send(socket.raw, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
                 if count <= 0 { break }
                 done += count
             }
