@@ -90,7 +90,8 @@ private struct RequestMaker {
             isOdd
             ? pick(["", "X Y", "Content-Length ", " X", "X\u{0}Y", "é", "Host"])
             : pick([
-                "Range", "If-Range", "If-None-Match", "If-Match", "If-Modified-Since", "Content-Length",
+                "Range", "Range", "Range", "Range", "If-Range", "If-None-Match", "If-Match", "If-Modified-Since",
+                "Content-Length",
                 "Transfer-Encoding", "Expect", "Connection", "Cookie", "X-Forwarded-For", "Accept",
             ])
         let value = pick([
