@@ -8,7 +8,8 @@ import Testing
 struct DirectoryTests {
     static let count = 5_000
 
-    private func filled(_ readdirPlus: FUSEMountOptions.ReaddirPlus, validFor: Duration = .zero) throws -> MountFixture {
+    private func filled(_ readdirPlus: FUSEMountOptions.ReaddirPlus, validFor: Duration = .zero) throws -> MountFixture
+    {
         let mount = try MountFixture(MemoryTree(validFor: validFor)) { $0.readdirPlus = readdirPlus }
         let owner = FUSERequest(userID: 0, groupID: 0, processID: 0, umask: 0)
         for index in 0..<Self.count {
