@@ -35,8 +35,9 @@ public final class FUSESession: Sendable {
     }
 
     /// libfuse's session and where it is mounted.
+    //
+    // Unchecked: libfuse locks its session itself; the other fields never change.
     struct Mount: @unchecked Sendable {
-        // Unchecked: libfuse locks its session itself; the other fields never change.
         let raw: OpaquePointer
         let descriptor: Int32
         let path: String

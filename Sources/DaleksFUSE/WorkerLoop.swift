@@ -90,7 +90,8 @@ extension FUSESession {
 }
 
 /// A pointer on its way to the threads that share it.
+//
+// Unchecked: libfuse locks its session itself.
 private struct RawSession: @unchecked Sendable {
-    // Unchecked: libfuse locks its session itself.
     let pointer: OpaquePointer
 }
