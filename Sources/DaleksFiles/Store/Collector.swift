@@ -110,6 +110,8 @@ struct Collector: Sendable {
         }
         guard let floor else { return }
         let limit = Limits.Files.collectedRowCountMax * 8
-        while try store.write(.normal, { db in try ChangeTable.delete(of: number, upTo: floor, limit: limit, db) }) == limit {}
+        while try store.write(.normal, { db in try ChangeTable.delete(of: number, upTo: floor, limit: limit, db) })
+            == limit
+        {}
     }
 }
