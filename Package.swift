@@ -134,6 +134,10 @@ let package = Package(
         tests(of: "DaleksHTTPServer", uses: ground + vocabulary),
         tests(of: "DaleksCrypto", uses: ["COpenSSL", "DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
+        tests(
+            of: "DaleksSync",
+            uses: ["DaleksFiles", "DaleksCache", "DaleksSQLite", "DaleksAPI"] + ground + vocabulary
+        ),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
         tests(
             of: "DaleksFiles",

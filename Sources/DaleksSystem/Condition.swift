@@ -42,12 +42,18 @@ public final class Condition<State>: @unchecked Sendable {
 
     /// Waits until `body` returns a value; it is asked at once and after each wake-up. Nil when `timeout` passed, which
     /// is counted while the machine is awake.
-    ///
-    /// `whileWaiting` is told +1 before this thread sleeps and -1 after, under the lock.
+    public func wait<Result>(timeout: Duration? = nil, until body: (inout State) -> Result?) -> Result? {
+        // No default argument: its closure is allocated for each call, and leaks in a loop that never ends.
+        wait(timeout: timeout, until: body, whileWaiting: Self.ignore)
+    }
+
+    private static func ignore(_ state: inout State, _ change: Int) {}
+
+    /// The same; `whileWaiting` is told +1 before this thread sleeps and -1 after, under the lock.
     public func wait<Result>(
         timeout: Duration? = nil,
         until body: (inout State) -> Result?,
-        whileWaiting: (inout State, Int) -> Void = { _, _ in }
+        whileWaiting: (inout State, Int) -> Void
     ) -> Result? {
         let deadline = timeout.map(Self.deadline)
         pthread_mutex_lock(mutex)

@@ -51,7 +51,7 @@ import Testing
 
     @Test func `any bytes come back, and no other text stands for them`() {
         var random = SeededGenerator(for: "base64")
-        for _ in 0..<2_000 {
+        for _ in 0..<300 {
             let bytes = random.bytes(count: Int.random(in: 0...70, using: &random))
             for alphabet in [Base64.Alphabet.standard, .url] {
                 let text = Base64.encode(bytes, alphabet)

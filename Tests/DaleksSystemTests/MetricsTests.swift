@@ -134,7 +134,7 @@ import Testing
         metrics.gauge("a", help: "A.") { 1 }
         metrics.gauge("a", help: "A.") { 2 }
         // Reading one may ask for another: no lock is held meanwhile.
-        metrics.gauge("b", help: "B.") { metrics.gauge("c", help: "C.").value }
+        metrics.gauge("b", help: "B.") { [weak metrics] in metrics?.gauge("c", help: "C.").value ?? .nan }
         #expect(metrics.prometheusText().contains("\na 2\n"))
     }
 
