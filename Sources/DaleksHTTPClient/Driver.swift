@@ -57,6 +57,7 @@ final class Driver {
             startWaiting()
             multi.poll(milliseconds: pollMilliseconds())
         }
+        inbox.close()
         handles = []
         multi.close()
         runner.pool.close()
@@ -140,15 +141,15 @@ final class Driver {
             guard let easy = transfer.easy else { continue }
             let conclusion = Conclusion.of(code, transfer, easy)
             if case .answered = conclusion { transfer.redirectURL = easy.redirectURL }
-            endAttempt(transfer, conclusion)
+            endAttempt(transfer, conclusion, keepsHandle: code == CURLE_OK && easy.leavesNothingBehind)
         }
     }
 
-    private func endAttempt(_ transfer: Transfer, _ conclusion: Transfer.Conclusion) {
+    private func endAttempt(_ transfer: Transfer, _ conclusion: Transfer.Conclusion, keepsHandle: Bool = false) {
         if let easy = transfer.easy {
             multi.remove(easy)
             queue.finished(at: transfer.job.origin)
-            if handles.count < Limits.HTTPClient.handlesKeptMax {
+            if keepsHandle, handles.count < Limits.HTTPClient.handlesKeptMax {
                 easy.reset()
                 handles.append(easy)
             }
