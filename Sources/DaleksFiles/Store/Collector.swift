@@ -19,9 +19,7 @@ struct Collector: Sendable {
     let measures: FilesMeasures
     var feedChangeCountMax = Limits.Files.feedChangeCountMax
 
-    /// One round over everything that is due.
-    ///
-    /// - Parameter goesOn: Asked between transactions; false ends the round early.
+    /// One round over everything that is due. `goesOn` is asked between transactions; false ends the round early.
     func collect(while goesOn: () -> Bool = { true }) throws(APIError) {
         let due = store.time.wall - grace
         let limit = Limits.Files.collectedRowCountMax
