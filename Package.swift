@@ -57,6 +57,11 @@ let package = Package(
         program("bench-fuse", path: "bench/fuse-swift", uses: ["DaleksFUSE"] + ground),
 
         // Measured against others by the scripts in bench.
+        program(
+            "bench-files",
+            path: "bench/files",
+            uses: ["DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksCrypto"] + ground + vocabulary
+        ),
         program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
 
         // Product decides.

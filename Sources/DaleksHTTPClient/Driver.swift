@@ -55,7 +55,8 @@ final class Driver {
             endFinished()
             lookAtDue()
             startWaiting()
-            multi.poll(milliseconds: pollMilliseconds())
+            // The call that brought `stop` has been used up: nobody would end this sleep.
+            if !(isStopping && transfers.isEmpty) { multi.poll(milliseconds: pollMilliseconds()) }
         }
         inbox.close()
         handles = []
