@@ -150,5 +150,12 @@ let package = Package(
                 "daleks-files", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksCrypto",
             ] + ground + vocabulary
         ),
+        tests(
+            of: "DaleksUsers",
+            uses: [
+                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
+                "DaleksCrypto",
+            ] + ground + vocabulary
+        ),
     ]
 )

@@ -1,0 +1,135 @@
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksSystem
+import Glibc
+
+/// What a service is made of, put together.
+struct Parts {
+    let store: UsersStore
+    let hasher: PasswordHasher
+    let keys: KeyRing
+    let issuer: TokenIssuer
+    let sessions: Sessions
+    let registration: Registration
+    let logIn: LogIn
+    let check: AccessTokenCheck
+    let upkeep: Upkeep
+
+    init(
+        _ settings: UsersSettings,
+        _ state: StateFolder,
+        _ store: UsersStore,
+        _ measures: UsersMeasures,
+        _ time: TimeSource,
+        _ logger: Logger
+    ) throws(UsersServiceError) {
+        self.store = store
+        hasher = try Self.hasher(settings, measures)
+        keys = try Self.keys(settings, state, store, time, logger)
+        issuer = TokenIssuer(keys: keys, lifetime: settings.accessLifetime, time: time)
+        sessions = Sessions(
+            store: store,
+            issuer: issuer,
+            rule: settings.refreshRule,
+            measures: measures,
+            time: time
+        )
+        registration = Registration(store: store, hasher: hasher, measures: measures, time: time)
+        logIn = LogIn(
+            store: store,
+            hasher: hasher,
+            rule: settings.attemptRule,
+            sessions: sessions,
+            measures: measures,
+            time: time
+        )
+        check = AccessTokenCheck(store: store, keys: keys, issuer: issuer, time: time)
+        upkeep = Upkeep(
+            store: store,
+            keys: keys,
+            refreshRule: settings.refreshRule,
+            attemptRule: settings.attemptRule,
+            time: time,
+            logger: logger
+        )
+        do throws(APIError) {
+            try store.write { db in try RegionTable.configure(settings.regions, db) }
+        } catch {
+            throw UsersServiceError("the regions cannot be written down: \(error.detail)")
+        }
+        if settings.regions.isEmpty {
+            logger.warning("no region is configured; nobody can log in until --region names one")
+        }
+    }
+
+    func routes(_ settings: UsersSettings, _ metrics: Metrics) -> UsersRouter {
+        // Half of the announcement: whoever asked just before a key was announced asks again before it signs.
+        let age = min(Limits.Users.keySetAgeMax, settings.keySchedule.announce / 2)
+        return UsersRouter(
+            store: store,
+            registration: registration,
+            logIn: logIn,
+            sessions: sessions,
+            issuer: issuer,
+            keys: keys,
+            keySetAgeSeconds: age.nanoseconds / 1_000_000_000,
+            check: check,
+            metrics: metrics
+        )
+    }
+
+    func measure(_ metrics: Metrics, _ time: TimeSource) {
+        metrics.gauge("daleks_users_password_queue", help: "Passwords that are hashed or wait to be.") { [hasher] in
+            Double(hasher.admittedCount)
+        }
+        metrics.gauge("daleks_users_key_age_seconds", help: "How long the present key has signed.") { [keys] in
+            let activated = keys.records.first { $0.stage == .active }?.activated
+            return Double((time.wall - (activated ?? time.wall)).nanoseconds) / 1e9
+        }
+        metrics.gauge("daleks_users_keys", help: "Keys that are published.") { [keys] in Double(keys.records.count) }
+    }
+
+    private static func hasher(
+        _ settings: UsersSettings,
+        _ measures: UsersMeasures
+    ) throws(UsersServiceError) -> PasswordHasher {
+        let coreCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        do throws(CryptoError) {
+            return try PasswordHasher(
+                parameters: settings.passwordParameters,
+                coreCount: coreCount,
+                waitingCountMax: coreCount * Limits.Users.waitingHashesMaxPerCore,
+                hashes: measures.passwordHashes
+            )
+        } catch {
+            throw UsersServiceError("passwords cannot be hashed: \(error)")
+        }
+    }
+
+    private static func keys(
+        _ settings: UsersSettings,
+        _ state: StateFolder,
+        _ store: UsersStore,
+        _ time: TimeSource,
+        _ logger: Logger
+    ) throws(UsersServiceError) -> KeyRing {
+        let folder: KeyFolder
+        do throws(Errno) {
+            folder = try KeyFolder(state.keysPath)
+        } catch {
+            throw UsersServiceError("the folder \(state.keysPath) cannot be used: \(error)")
+        }
+        do throws(APIError) {
+            return try KeyRing(
+                store: store,
+                folder: folder,
+                schedule: settings.keySchedule,
+                time: time,
+                logger: logger
+            )
+        } catch {
+            throw UsersServiceError("there is no key to sign with: \(error.detail)")
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import DaleksCore
+import DaleksHTTP
+import DaleksSQLite
+import DaleksSystem
+
+/// What is done beside the requests: keys come and go, and rows that are of no use any more go.
+///
+/// ## Concurrency
+/// `isStopping` is guarded by itself. One thread does the work.
+final class Upkeep: Sendable {
+    private let store: UsersStore
+    private let keys: KeyRing
+    private let refreshRule: RefreshRule
+    private let attemptRule: AttemptRule
+    private let time: TimeSource
+    private let logger: Logger
+    private let isStopping = Condition(false)
+    private let finished = Gate()
+    /// The wall clock may be set; what is due by it is looked at no later than this.
+    private let lookInterval = Duration.seconds(30)
+    private let retryInterval = Duration.seconds(1)
+
+    init(
+        store: UsersStore,
+        keys: KeyRing,
+        refreshRule: RefreshRule,
+        attemptRule: AttemptRule,
+        time: TimeSource,
+        logger: Logger
+    ) {
+        self.store = store
+        self.keys = keys
+        self.refreshRule = refreshRule
+        self.attemptRule = attemptRule
+        self.time = time
+        self.logger = logger
+    }
+
+    /// The thread holds this until `stop`, which every service calls.
+    func start() {
+        _ = Thread(name: "upkeep") { [self] in
+            run()
+            finished.open()
+        }
+    }
+
+    func stop() {
+        isStopping.withLock { $0 = true }
+        isStopping.broadcast()
+        finished.wait()
+    }
+
+    private func run() {
+        var pruneDue = time.now
+        while true {
+            var pause = lookInterval
+            do throws(APIError) {
+                pause = min(pause, try keys.turn() - time.wall)
+                if time.now >= pruneDue {
+                    try prune()
+                    pruneDue = time.now + Limits.Users.pruneInterval
+                }
+            } catch {
+                logger.warning("the upkeep was stopped by a failure", ["error": error.detail])
+                pause = retryInterval
+            }
+            guard isStopping.wait(timeout: max(pause, .milliseconds(10)), until: { $0 ? true : nil }) == nil else {
+                return
+            }
+        }
+    }
+
+    private func prune() throws(APIError) {
+        let now = time.wall
+        let limit = Limits.Users.prunedRowCountMax
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try SessionTable.prune(
+                    createdBefore: now - refreshRule.lifetime - Limits.Users.endedSessionKept,
+                    endedBefore: now - Limits.Users.endedSessionKept,
+                    limit: limit,
+                    db
+                )
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try AttemptTable.prune(before: now - attemptRule.memory, limit: limit, db)
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try AuditTable.prune(keeping: Limits.Users.auditCountMax, limit: limit, db)
+            }
+        }
+    }
+
+    /// Small transactions, so that nobody waits long behind them.
+    private func repeating(_ step: () throws(APIError) -> Int) throws(APIError) {
+        while !isStopping.withLock({ $0 }), try step() >= Limits.Users.prunedRowCountMax {}
+    }
+}

@@ -1,0 +1,47 @@
+import DaleksCore
+import DaleksCrypto
+import DaleksSQLite
+
+/// What is counted: the log-ins that were tried for one address, whether or not there is such an account.
+struct AttemptSubject: Sendable {
+    let bytes: [UInt8]
+
+    init(_ email: Email) {
+        bytes = Array(SHA256.digest(of: Array("log-in\0\(email.text)".utf8)).bytes.prefix(16))
+    }
+}
+
+/// `attempts`.
+enum AttemptTable {
+    static func load(_ subject: AttemptSubject, _ db: borrowing Connection) throws -> AttemptState? {
+        try db.first(
+            "SELECT failures, last, blocked FROM attempts WHERE subject = ?1",
+            [.blob(subject.bytes)]
+        ) { row in
+            AttemptState(
+                failures: try row.int(0),
+                last: try row.timestamp(1),
+                blockedUntil: try row.timestamp(2)
+            )
+        }
+    }
+
+    static func save(_ state: AttemptState, of subject: AttemptSubject, _ db: borrowing Connection) throws {
+        try db.execute(
+            "INSERT OR REPLACE INTO attempts (subject, failures, last, blocked) VALUES (?1, ?2, ?3, ?4)",
+            [.blob(subject.bytes), .integer(state.failures), .time(state.last), .time(state.blockedUntil)]
+        )
+    }
+
+    static func clear(_ subject: AttemptSubject, _ db: borrowing Connection) throws {
+        try db.execute("DELETE FROM attempts WHERE subject = ?1", [.blob(subject.bytes)])
+    }
+
+    /// The count of those that went.
+    static func prune(before: Timestamp, limit: Int, _ db: borrowing Connection) throws -> Int {
+        try db.execute(
+            "DELETE FROM attempts WHERE subject IN (SELECT subject FROM attempts WHERE last < ?1 LIMIT ?2)",
+            [.time(before), .integer(limit)]
+        )
+    }
+}

@@ -1,0 +1,59 @@
+import DaleksCore
+import DaleksHTTPServer
+import DaleksSQLite
+
+/// Where a request came from, for the audit log.
+struct Origin: Sendable {
+    let client: String
+    let request: String
+
+    init(_ request: HTTPRequest) {
+        client = request.client.description
+        self.request = request.requestID
+    }
+}
+
+/// `audit`: who did what, from where, when, and how it ended. What was typed is never in it: people type passwords into
+/// the field for the e-mail.
+enum AuditTable {
+    enum Action: String, Sendable {
+        case register, login, refresh, revoke
+    }
+
+    enum Outcome: String, Sendable {
+        case done, refused, reused
+    }
+
+    static func add(
+        _ action: Action,
+        _ outcome: Outcome,
+        account: UserID?,
+        session: SessionID? = nil,
+        from origin: Origin,
+        at time: Timestamp,
+        _ db: borrowing Connection
+    ) throws {
+        try db.execute(
+            """
+            INSERT INTO audit (time, action, outcome, account, session, client, request)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """,
+            [
+                .time(time), .text(action.rawValue), .text(outcome.rawValue), .optional(account), .optional(session),
+                .text(origin.client), .text(origin.request),
+            ]
+        )
+    }
+
+    /// Leaves the newest; the count of those that went.
+    static func prune(keeping count: Int64, limit: Int, _ db: borrowing Connection) throws -> Int {
+        try db.execute(
+            """
+            DELETE FROM audit WHERE number IN (
+                SELECT number FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?1 ORDER BY number LIMIT ?2
+            )
+            """,
+            [.integer(count), .integer(limit)]
+        )
+    }
+}

@@ -1,0 +1,140 @@
+import DaleksCore
+import DaleksSQLite
+
+/// One log-in, with its family of refresh tokens.
+struct SessionState: Sendable {
+    enum Ending: String, Sendable {
+        case revoked, expired
+        /// A token that was used before came again: two hold it, and one of them stole it.
+        case reused
+    }
+
+    /// The token before the current one, which may still be asked for its successor.
+    struct Predecessor: Sendable {
+        let digest: Digest
+        /// When its successor was made.
+        let rotated: Timestamp
+        /// Of the request that made it, where the client named it.
+        let request: Digest?
+        /// The successor, which only who has the predecessor can read.
+        let sealedSuccessor: [UInt8]
+    }
+
+    let id: SessionID
+    let account: UserID
+    let client: String
+    let device: String
+    let scope: Scopes
+    /// The code of the region that the user logged in to.
+    let region: String
+    let created: Timestamp
+    /// When a token of it was last used.
+    var used: Timestamp
+    let mark: [UInt8]
+    /// Of the one token that is good.
+    var current: Digest
+    var predecessor: Predecessor?
+    var ended: Timestamp?
+}
+
+/// `sessions`.
+enum SessionTable {
+    static func insert(_ session: SessionState, _ db: borrowing Connection) throws {
+        try db.execute(
+            """
+            INSERT INTO sessions (id, account, client, device, scope, region, created, used, mark, current)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            """,
+            [
+                .id(session.id), .id(session.account), .text(session.client), .text(session.device),
+                .text(session.scope.text), .text(session.region), .time(session.created), .time(session.used),
+                .blob(session.mark), .digest(session.current),
+            ]
+        )
+    }
+
+    static func load(_ id: SessionID, _ db: borrowing Connection) throws -> SessionState? {
+        try db.first(
+            """
+            SELECT account, client, device, scope, region, created, used, mark, current, previous, rotated, request,
+                sealed, ended
+            FROM sessions WHERE id = ?1
+            """,
+            [.id(id)]
+        ) { row in
+            SessionState(
+                id: id,
+                account: try row.identifier(0),
+                client: try row.text(1),
+                device: try row.text(2),
+                scope: Scopes(words: try row.text(3)),
+                region: try row.text(4),
+                created: try row.timestamp(5),
+                used: try row.timestamp(6),
+                mark: try row.blob(7),
+                current: try row.digest(8),
+                predecessor: try predecessor(row),
+                ended: try row.optionalTimestamp(13)
+            )
+        }
+    }
+
+    private static func predecessor(_ row: borrowing Row) throws -> SessionState.Predecessor? {
+        guard let digest = try row.optionalDigest(9) else { return nil }
+        return SessionState.Predecessor(
+            digest: digest,
+            rotated: try row.timestamp(10),
+            request: try row.optionalDigest(11),
+            sealedSuccessor: try row.blob(12)
+        )
+    }
+
+    /// The current token becomes the predecessor of a new one.
+    static func rotate(
+        _ id: SessionID,
+        to current: Digest,
+        after predecessor: SessionState.Predecessor,
+        _ db: borrowing Connection
+    ) throws {
+        try db.execute(
+            """
+            UPDATE sessions SET current = ?2, used = ?4, previous = ?3, rotated = ?4, request = ?5, sealed = ?6
+            WHERE id = ?1
+            """,
+            [
+                .id(id), .digest(current), .digest(predecessor.digest), .time(predecessor.rotated),
+                .optional(predecessor.request), .blob(predecessor.sealedSuccessor),
+            ]
+        )
+    }
+
+    /// True where it had not ended before. What could still be read with an old token goes.
+    static func end(
+        _ id: SessionID,
+        _ ending: SessionState.Ending,
+        at time: Timestamp,
+        _ db: borrowing Connection
+    ) throws -> Bool {
+        try db.execute(
+            "UPDATE sessions SET ended = ?2, reason = ?3, sealed = NULL, previous = NULL WHERE id = ?1 AND ended IS NULL",
+            [.id(id), .time(time), .text(ending.rawValue)]
+        ) == 1
+    }
+
+    /// Rows that are of no use to anybody; the count of those that went.
+    static func prune(
+        createdBefore: Timestamp,
+        endedBefore: Timestamp,
+        limit: Int,
+        _ db: borrowing Connection
+    ) throws -> Int {
+        try db.execute(
+            """
+            DELETE FROM sessions WHERE id IN (
+                SELECT id FROM sessions WHERE created < ?1 UNION ALL SELECT id FROM sessions WHERE ended < ?2 LIMIT ?3
+            )
+            """,
+            [.time(createdBefore), .time(endedBefore), .integer(limit)]
+        )
+    }
+}

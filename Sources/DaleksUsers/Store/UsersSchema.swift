@@ -1,0 +1,88 @@
+import DaleksSystem
+
+/// The shape of the service's database, step by step. Steps that have run somewhere are never edited.
+enum UsersSchema {
+    /// `DLKU`: what the header of a users service's database says.
+    static let applicationID: Int32 = 0x444c_4b55
+
+    static let migrations = [
+        Migration(
+            1,
+            "accounts and sessions",
+            """
+            -- email: normalised, so that equal addresses are equal bytes. password: a hash in the PHC spelling.
+            CREATE TABLE accounts (
+                id BLOB PRIMARY KEY,
+                email TEXT NOT NULL UNIQUE,
+                name TEXT NOT NULL,
+                password TEXT NOT NULL,
+                home TEXT,
+                created INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID;
+
+            -- One log-in and its family of refresh tokens. mark: the key that tells tokens of this family from inventions.
+            -- current, previous: digests of the tokens. sealed: the current token, under a key from the previous one.
+            CREATE TABLE sessions (
+                id BLOB PRIMARY KEY,
+                account BLOB NOT NULL,
+                client TEXT NOT NULL,
+                device TEXT NOT NULL,
+                scope TEXT NOT NULL,
+                region TEXT NOT NULL,
+                created INTEGER NOT NULL,
+                used INTEGER NOT NULL,
+                mark BLOB NOT NULL,
+                current BLOB NOT NULL,
+                previous BLOB,
+                rotated INTEGER,
+                request BLOB,
+                sealed BLOB,
+                ended INTEGER,
+                reason TEXT
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX sessions_account ON sessions (account);
+            CREATE INDEX sessions_created ON sessions (created);
+            CREATE INDEX sessions_ended ON sessions (ended) WHERE ended IS NOT NULL;
+
+            -- The private halves are files beside the database. activated NULL: announced. retired: signs no more.
+            CREATE TABLE keys (
+                id TEXT PRIMARY KEY,
+                public TEXT NOT NULL,
+                announced INTEGER NOT NULL,
+                activated INTEGER,
+                retired INTEGER
+            ) STRICT, WITHOUT ROWID;
+
+            -- origin: who named it, so that a start does not undo what an administrator did.
+            CREATE TABLE regions (
+                code TEXT PRIMARY KEY,
+                name TEXT NOT NULL,
+                files_url TEXT NOT NULL,
+                status TEXT NOT NULL,
+                origin TEXT NOT NULL,
+                position INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID;
+
+            -- subject: a digest of what was tried, so that the table lists nobody. blocked: until when nothing is tried.
+            CREATE TABLE attempts (
+                subject BLOB PRIMARY KEY,
+                failures INTEGER NOT NULL,
+                last INTEGER NOT NULL,
+                blocked INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX attempts_last ON attempts (last);
+
+            CREATE TABLE audit (
+                number INTEGER PRIMARY KEY,
+                time INTEGER NOT NULL,
+                action TEXT NOT NULL,
+                outcome TEXT NOT NULL,
+                account BLOB,
+                session BLOB,
+                client TEXT,
+                request TEXT
+            ) STRICT
+            """
+        )
+    ]
+}
