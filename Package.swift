@@ -57,6 +57,11 @@ let package = Package(
         program("bench-fuse", path: "bench/fuse-swift", uses: ["DaleksFUSE"] + ground),
 
         // Measured against others by the scripts in bench.
+        program(
+            "bench-files",
+            path: "bench/files",
+            uses: ["DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksCrypto"] + ground + vocabulary
+        ),
         program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
 
         // Product decides.
@@ -134,6 +139,10 @@ let package = Package(
         tests(of: "DaleksHTTPServer", uses: ground + vocabulary),
         tests(of: "DaleksCrypto", uses: ["COpenSSL", "DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
+        tests(
+            of: "DaleksSync",
+            uses: ["DaleksFiles", "DaleksCache", "DaleksSQLite", "DaleksAPI"] + ground + vocabulary
+        ),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
         tests(
             of: "DaleksFiles",

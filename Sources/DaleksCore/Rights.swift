@@ -61,8 +61,9 @@ public enum AccessDecision: Equatable, Sendable {
     /// - Parameters:
     ///   - act: what is to be done.
     ///   - isOwner: the caller owns the tree that the node is in.
-    ///   - granted: the union of what the caller was granted on the node or any of its ancestors, expired grants left out.
+    ///   - granted: the union of what the caller was granted on the node or its ancestors, without expired grants.
     ///   - isPublic: the node or an ancestor is public, which adds `read`.
+    /// - Returns: whether it may be done, and if not, how much the caller may know.
     public static func decide(_ act: Act, isOwner: Bool, granted: Rights, isPublic: Bool) -> AccessDecision {
         if isOwner { return .allowed }
         let rights = isPublic ? granted.union(.read) : granted

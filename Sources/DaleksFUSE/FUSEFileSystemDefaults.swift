@@ -19,7 +19,8 @@ extension FUSEFileSystem {
         inode: UInt64,
         changes: FUSEAttributeChanges,
         handle: UInt64?,
-        reply: consuming AttributesReply) {
+        reply: consuming AttributesReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -37,11 +38,13 @@ extension FUSEFileSystem {
         name: FUSEName,
         mode: UInt32,
         device: UInt64,
-        reply: consuming EntryReply) {
+        reply: consuming EntryReply
+    ) {
         reply.error(.notImplemented)
     }
 
-    public func mkdir(_ request: FUSERequest, parent: UInt64, name: FUSEName, mode: UInt32, reply: consuming EntryReply) {
+    public func mkdir(_ request: FUSERequest, parent: UInt64, name: FUSEName, mode: UInt32, reply: consuming EntryReply)
+    {
         reply.error(.notImplemented)
     }
 
@@ -58,7 +61,8 @@ extension FUSEFileSystem {
         target: FUSEName,
         parent: UInt64,
         name: FUSEName,
-        reply: consuming EntryReply) {
+        reply: consuming EntryReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -69,7 +73,8 @@ extension FUSEFileSystem {
         newParent: UInt64,
         newName: FUSEName,
         flags: FUSERenameFlags,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -78,7 +83,8 @@ extension FUSEFileSystem {
         inode: UInt64,
         newParent: UInt64,
         newName: FUSEName,
-        reply: consuming EntryReply) {
+        reply: consuming EntryReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -93,7 +99,8 @@ extension FUSEFileSystem {
         name: FUSEName,
         mode: UInt32,
         flags: FUSEOpenFlags,
-        reply: consuming CreateReply) {
+        reply: consuming CreateReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -104,7 +111,8 @@ extension FUSEFileSystem {
         offset: Int64,
         count: Int,
         flags: FUSEOpenFlags,
-        reply: consuming ReadReply) {
+        reply: consuming ReadReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -112,7 +120,8 @@ extension FUSEFileSystem {
         _ request: FUSERequest,
         _ write: FUSEWrite,
         bytes: UnsafeRawBufferPointer,
-        reply: consuming WriteReply) {
+        reply: consuming WriteReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -121,7 +130,8 @@ extension FUSEFileSystem {
         inode: UInt64,
         handle: UInt64,
         lockOwner: UInt64,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -134,7 +144,8 @@ extension FUSEFileSystem {
         inode: UInt64,
         handle: UInt64,
         dataOnly: Bool,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         // The kernel takes ENOSYS for success from then on, and nothing was made durable.
         reply.error(.invalid)
     }
@@ -149,7 +160,8 @@ extension FUSEFileSystem {
         inode: UInt64,
         handle: UInt64,
         offset: Int64,
-        reply: consuming DirectoryReply) {
+        reply: consuming DirectoryReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -158,7 +170,8 @@ extension FUSEFileSystem {
         inode: UInt64,
         handle: UInt64,
         offset: Int64,
-        reply: consuming DirectoryReply) {
+        reply: consuming DirectoryReply
+    ) {
         // Entries without attributes are good too: the kernel looks up what it needs.
         readdir(request, inode: inode, handle: handle, offset: offset, reply: reply)
     }
@@ -172,7 +185,8 @@ extension FUSEFileSystem {
         inode: UInt64,
         handle: UInt64,
         dataOnly: Bool,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         // The kernel takes ENOSYS for success from then on, and nothing was made durable.
         reply.error(.invalid)
     }
@@ -187,7 +201,8 @@ extension FUSEFileSystem {
         name: FUSEName,
         value: UnsafeRawBufferPointer,
         flags: Int32,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -209,7 +224,8 @@ extension FUSEFileSystem {
         handle: UInt64,
         owner: UInt64,
         lock: FUSELock,
-        reply: consuming LockReply) {
+        reply: consuming LockReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -220,7 +236,8 @@ extension FUSEFileSystem {
         owner: UInt64,
         lock: FUSELock,
         waits: Bool,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -231,7 +248,8 @@ extension FUSEFileSystem {
         owner: UInt64,
         kind: FUSELock.Kind,
         waits: Bool,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -242,7 +260,8 @@ extension FUSEFileSystem {
         offset: Int64,
         count: Int64,
         mode: Int32,
-        reply: consuming EmptyReply) {
+        reply: consuming EmptyReply
+    ) {
         reply.error(.notImplemented)
     }
 
@@ -256,7 +275,8 @@ extension FUSEFileSystem {
         handle: UInt64,
         offset: Int64,
         whence: Int32,
-        reply: consuming SeekReply) {
+        reply: consuming SeekReply
+    ) {
         reply.error(.notImplemented)
     }
 }

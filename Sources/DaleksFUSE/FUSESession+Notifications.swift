@@ -6,8 +6,8 @@ import Glibc
 /// the kernel may hold locks for that request that the notification waits for.
 ///
 /// All throw `.noEntry` where the kernel does not know the inode or name (then there is nothing to forget),
-/// `.notConnected` before the mount, and `.noDevice` or `.notPermitted` after its end. The bytes are written by ourselves, since libfuse would
-/// print each refusal to standard error.
+/// `.notConnected` before the kernel's first request was answered, and another error after the end of the mount. The
+/// bytes are written by ourselves, since libfuse would print each refusal to standard error.
 extension FUSESession {
     /// The kernel drops the pages of a range and the attributes of an inode; `count` 0 reaches to the end.
     public func invalidateInode(_ inode: UInt64, offset: Int64 = 0, count: Int64 = 0) throws(Errno) {

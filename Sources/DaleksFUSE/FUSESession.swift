@@ -15,13 +15,15 @@ import Synchronization
 /// ## Concurrency
 /// `state` guards the life cycle; `loop` guards which threads serve and is what `run` waits on. Requests touch neither:
 /// they reach the session through libfuse, which borrows it (`run` holds it while there are callbacks, and each
-/// unanswered reply holds it after). The descriptor is closed with the last reference, so an answer or a notification
-/// that comes late meets an ended connection and never a stranger's descriptor.
+/// unanswered reply holds it after). The descriptor's number is given back with the last reference, so an answer or a
+/// notification that comes late meets an ended connection and never a stranger's descriptor.
+///
+/// A file system that keeps parked replies keeps the session with them: answer or drop them when `run` has returned.
 public final class FUSESession: Sendable {
     public enum End: Sendable {
         /// The mount is gone and so is everything that was open on it.
         case unmounted
-        /// `exit` was called. Whoever still uses the mount gets ENOTCONN once the session is freed.
+        /// `exit` was called. Whoever still waits for an answer gets ECONNABORTED, whoever asks anew ENOTCONN.
         case stopped
     }
 
@@ -33,8 +35,9 @@ public final class FUSESession: Sendable {
     }
 
     /// libfuse's session and where it is mounted.
+    //
+    // Unchecked: libfuse locks its session itself; the other fields never change.
     struct Mount: @unchecked Sendable {
-        // Unchecked: libfuse locks its session itself; the other fields never change.
         let raw: OpaquePointer
         let descriptor: Int32
         let path: String
@@ -56,6 +59,10 @@ public final class FUSESession: Sendable {
     let interrupts = InterruptTable()
     let ready = Gate()
     let loop = Condition(WorkerLoop())
+    /// Threads that wait for a request. Counted without a lock, so it steers and decides nothing.
+    let waitingCount = Atomic<Int>(0)
+    /// When the last spare thread ended, in nanoseconds of the monotonic clock.
+    let spareEnded = Atomic<Int64>(0)
 
     private let state = Lock(State.fresh)
     private let agreement = Lock<FUSEConnection?>(nil)
@@ -131,7 +138,7 @@ public final class FUSESession: Sendable {
         logger.info("mounted", ["path": path])
     }
 
-    /// Serves requests on `threads` threads until the mount ends or `exit` is called. Blocks.
+    /// Serves requests on up to `threads` threads until the mount ends or `exit` is called. Blocks.
     @discardableResult
     public func run(threads: Int = Limits.FUSE.threadsDefault) throws(FUSEError) -> End {
         let isMounted = state.withLock { state -> Bool in
@@ -142,6 +149,7 @@ public final class FUSESession: Sendable {
         guard isMounted, let mount else { preconditionFailure("a session runs once, after it was mounted") }
         serve(mount.raw, threads: min(max(1, threads), Limits.FUSE.threadsMax))
         state.withLock { $0 = .ended(mount) }
+        if !isDisconnected.load(ordering: .acquiring) { disconnect(mount) }
         if let failure = failure.withLock({ $0 }) { throw failure }
         let end = isDisconnected.load(ordering: .acquiring) ? End.unmounted : .stopped
         logger.info("session ended", ["path": mount.path, "how": "\(end)"])
@@ -163,6 +171,18 @@ public final class FUSESession: Sendable {
         loop.withLock { $0.isStopping = true }
         if let mount { fuse_session_exit(mount.raw) }
         loop.broadcast()
+    }
+
+    /// Ends the connection, though late answers still have its number: nobody serves any more, and whoever waited in the
+    /// kernel would wait for ever, not even to be killed.
+    private func disconnect(_ mount: Mount) {
+        do throws(Errno) {
+            let nothing = try FileDescriptor.open("/dev/null", O_RDONLY)
+            try checking { dup2(nothing.raw, mount.descriptor) }
+            try checking { fcntl(mount.descriptor, F_SETFD, FD_CLOEXEC) }
+        } catch {
+            logger.warning("connection still open", ["path": mount.path, "reason": error])
+        }
     }
 
     var mount: Mount? {

@@ -15,7 +15,8 @@ enum LibraryLog {
         installed
     }
 
-    private static func receive(_ level: fuse_log_level, _ format: UnsafePointer<CChar>?, _ arguments: CVaListPointer?) {
+    private static func receive(_ level: fuse_log_level, _ format: UnsafePointer<CChar>?, _ arguments: CVaListPointer?)
+    {
         guard let format, let arguments, let logger = logger.withLock({ $0 }) else { return }
         let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer -> String in
             guard let base = buffer.baseAddress, vsnprintf(base, buffer.count, format, arguments) > 0 else { return "" }

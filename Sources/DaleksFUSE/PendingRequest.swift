@@ -4,10 +4,11 @@ import Glibc
 
 /// The right to answer one kernel request, exactly once. Dropped unanswered, it answers EIO.
 ///
-/// It keeps its session alive, so that an answer that comes late finds the descriptor still open.
+/// It keeps its session alive, so that an answer that comes late does not meet a stranger's descriptor.
+//
+// Unchecked: libfuse locks what requests share, and this value, which cannot be copied, is the only one to use its
+// request.
 struct PendingRequest: ~Copyable, @unchecked Sendable {
-    // Unchecked: libfuse locks what requests share, and this value, which cannot be copied, is the only one to use its
-    // request.
     private let raw: OpaquePointer
     private let session: Unmanaged<FUSESession>
     /// Of the interruption handler in the session's table; 0 is none.

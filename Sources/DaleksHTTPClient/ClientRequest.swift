@@ -83,7 +83,9 @@ public struct ClientRequest: Sendable {
 
 extension ClientRequest {
     /// Fields that frame a message are the client's own business: a second opinion in them is request smuggling.
-    private static let ownFields = ["Content-Length", "Transfer-Encoding", "Connection", "Expect", "Upgrade", "TE", "Trailer"]
+    private static let ownFields = [
+        "Content-Length", "Transfer-Encoding", "Connection", "Expect", "Upgrade", "TE", "Trailer",
+    ]
 
     /// Nil when it can be sent.
     func refusal() -> HTTPClientError? {

@@ -55,8 +55,10 @@ final class Driver {
             endFinished()
             lookAtDue()
             startWaiting()
-            multi.poll(milliseconds: pollMilliseconds())
+            // The call that brought `stop` has been used up: nobody would end this sleep.
+            if !(isStopping && transfers.isEmpty) { multi.poll(milliseconds: pollMilliseconds()) }
         }
+        inbox.close()
         handles = []
         multi.close()
         runner.pool.close()
@@ -140,15 +142,15 @@ final class Driver {
             guard let easy = transfer.easy else { continue }
             let conclusion = Conclusion.of(code, transfer, easy)
             if case .answered = conclusion { transfer.redirectURL = easy.redirectURL }
-            endAttempt(transfer, conclusion)
+            endAttempt(transfer, conclusion, keepsHandle: code == CURLE_OK && easy.leavesNothingBehind)
         }
     }
 
-    private func endAttempt(_ transfer: Transfer, _ conclusion: Transfer.Conclusion) {
+    private func endAttempt(_ transfer: Transfer, _ conclusion: Transfer.Conclusion, keepsHandle: Bool = false) {
         if let easy = transfer.easy {
             multi.remove(easy)
             queue.finished(at: transfer.job.origin)
-            if handles.count < Limits.HTTPClient.handlesKeptMax {
+            if keepsHandle, handles.count < Limits.HTTPClient.handlesKeptMax {
                 easy.reset()
                 handles.append(easy)
             }

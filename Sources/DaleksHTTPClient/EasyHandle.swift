@@ -2,7 +2,7 @@ import CCurl
 import DaleksCore
 import DaleksHTTP
 
-/// One libcurl transfer, reused for many. It belongs to the driver's thread.
+/// One libcurl transfer, reused for others. It belongs to the driver's thread.
 final class EasyHandle {
     let raw: UnsafeMutableRawPointer
     private let errorText: UnsafeMutablePointer<CChar>
@@ -187,6 +187,14 @@ final class EasyHandle {
         var text: UnsafePointer<CChar>?
         guard daleks_curl_get_text(raw, CURLINFO_REDIRECT_URL, &text) == CURLE_OK else { return nil }
         return text.map { String(cString: $0) }
+    }
+
+    /// Forgetting is complete after a transfer that went well over HTTP/1. After others it is not: in libcurl 7.88 the
+    /// buffer of an HTTP/2 transfer stays, and a body that could not be sent again fails the next transfer too.
+    var leavesNothingBehind: Bool {
+        var version = 0
+        _ = daleks_curl_get_long(raw, CURLINFO_HTTP_VERSION, &version)
+        return version == Int(CURL_HTTP_VERSION_1_0) || version == Int(CURL_HTTP_VERSION_1_1)
     }
 
     func explanation(of code: CURLcode) -> String {

@@ -26,6 +26,8 @@ final class Inbox: Sendable {
         var messages: [Message] = []
         var isWakePending = false
         var isStopping = false
+        /// Nobody reads any more.
+        var isClosed = false
         var exchangeCount = 0
     }
 
@@ -65,6 +67,14 @@ final class Inbox: Sendable {
         if mustWake { multi.wake() }
     }
 
+    /// The driver's last look: what is posted from now on is dropped.
+    func close() {
+        state.withLock { state in
+            state.isClosed = true
+            state.messages = []
+        }
+    }
+
     /// One exchange has been completed, its callback included.
     func exchangeEnded() { state.withLock { $0.exchangeCount -= 1 } }
 
@@ -82,6 +92,7 @@ final class Inbox: Sendable {
     }
 
     private static func append(_ message: Message, to state: inout State) -> Bool {
+        guard !state.isClosed else { return false }
         state.messages.append(message)
         guard !state.isWakePending else { return false }
         state.isWakePending = true

@@ -38,7 +38,8 @@ struct Origin: Hashable, Sendable {
     private static func split(_ authority: ArraySlice<UInt8>) -> (host: ArraySlice<UInt8>, port: ArraySlice<UInt8>?)? {
         guard let first = authority.first else { return nil }
         guard first != UInt8(ascii: "[") else {
-            guard let end = authority.firstIndex(of: UInt8(ascii: "]")), authority.index(after: authority.startIndex) < end
+            guard let end = authority.firstIndex(of: UInt8(ascii: "]")),
+                authority.index(after: authority.startIndex) < end
             else { return nil }
             let address = authority[(authority.startIndex + 1)..<end]
             guard address.allSatisfy({ isHexadecimal($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }) else {

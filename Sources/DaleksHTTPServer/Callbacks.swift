@@ -4,8 +4,8 @@ import DaleksHTTP
 /// What libmicrohttpd and GnuTLS call, on threads of theirs.
 ///
 /// The daemon's context is the server's core, borrowed: the server stops the daemon before it lets the core go. A
-/// connection's context is its record, retained from its start to its end. A request's context is its exchange, retained
-/// from its first line until it is completed.
+/// connection's context is its record, retained from its start to its end. A request's context is its exchange,
+/// retained from its first line until it is completed.
 enum Callbacks {
     static let access: MHD_AccessHandlerCallback = { context, connection, _, method, version, upload, size, request in
         guard let context, let connection, let method, let version, let size, let exchange = request?.pointee else {
@@ -16,14 +16,15 @@ enum Callbacks {
             .handle(connection, method, version, upload, size)
     }
 
-    static let target: @convention(c) (
-        UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?
-    ) -> UnsafeMutableRawPointer? = { context, target, connection in
-        guard let context, let connection, let raw = daleks_mhd_socket_context(connection) else { return nil }
-        let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
-        let record = Unmanaged<ConnectionRecord>.fromOpaque(raw).takeUnretainedValue()
-        return Unmanaged.passRetained(core.begin(record, target: target)).toOpaque()
-    }
+    static let target:
+        @convention(c) (
+            UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?
+        ) -> UnsafeMutableRawPointer? = { context, target, connection in
+            guard let context, let connection, let raw = daleks_mhd_socket_context(connection) else { return nil }
+            let core = Unmanaged<ServerCore>.fromOpaque(context).takeUnretainedValue()
+            let record = Unmanaged<ConnectionRecord>.fromOpaque(raw).takeUnretainedValue()
+            return Unmanaged.passRetained(core.begin(record, target: target)).toOpaque()
+        }
 
     static let completed: MHD_RequestCompletedCallback = { _, _, request, _ in
         guard let raw = request?.pointee else { return }
@@ -44,11 +45,12 @@ enum Callbacks {
     }
 
     /// We decode targets ourselves, from what `target` saw.
-    static let unescape: @convention(c) (
-        UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<CChar>?
-    ) -> Int = { _, _, text in
-        text.map { strlen($0) } ?? 0
-    }
+    static let unescape:
+        @convention(c) (
+            UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<CChar>?
+        ) -> Int = { _, _, text in
+            text.map { strlen($0) } ?? 0
+        }
 
     static let field: MHD_KeyValueIteratorN = { context, _, name, nameCount, value, valueCount in
         guard let collector = context?.assumingMemoryBound(to: FieldCollector.self), let name else {
@@ -74,19 +76,21 @@ enum Callbacks {
     }
 
     /// GnuTLS asks for the certificate of a handshake; libmicrohttpd made the connection the session's pointer.
-    static let certificate: @convention(c) (
-        gnutls_session_t?, UnsafePointer<gnutls_datum_t>?, Int32, UnsafePointer<gnutls_pk_algorithm_t>?, Int32,
-        UnsafeMutablePointer<UnsafeMutablePointer<gnutls_pcert_st>?>?, UnsafeMutablePointer<UInt32>?,
-        UnsafeMutablePointer<gnutls_privkey_t?>?
-    ) -> Int32 = { session, _, _, _, _, chain, count, key in
-        guard let session, let chain, let count, let key,
-            let connection = gnutls_session_get_ptr(session),
-            let raw = daleks_mhd_socket_context(OpaquePointer(connection)),
-            let certificate = Unmanaged<ConnectionRecord>.fromOpaque(raw).takeUnretainedValue().certificates?.current
-        else { return -1 }
-        chain.pointee = daleks_tls_chain(certificate.raw)
-        count.pointee = certificate.raw.pointee.count
-        key.pointee = certificate.raw.pointee.key
-        return 0
-    }
+    static let certificate:
+        @convention(c) (
+            gnutls_session_t?, UnsafePointer<gnutls_datum_t>?, Int32, UnsafePointer<gnutls_pk_algorithm_t>?, Int32,
+            UnsafeMutablePointer<UnsafeMutablePointer<gnutls_pcert_st>?>?, UnsafeMutablePointer<UInt32>?,
+            UnsafeMutablePointer<gnutls_privkey_t?>?
+        ) -> Int32 = { session, _, _, _, _, chain, count, key in
+            guard let session, let chain, let count, let key,
+                let connection = gnutls_session_get_ptr(session),
+                let raw = daleks_mhd_socket_context(OpaquePointer(connection)),
+                let certificate = Unmanaged<ConnectionRecord>.fromOpaque(raw).takeUnretainedValue().certificates?
+                    .current
+            else { return -1 }
+            chain.pointee = daleks_tls_chain(certificate.raw)
+            count.pointee = certificate.raw.pointee.count
+            key.pointee = certificate.raw.pointee.key
+            return 0
+        }
 }

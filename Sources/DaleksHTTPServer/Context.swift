@@ -7,8 +7,8 @@ public struct Context: Sendable {
     public let pattern: String
 }
 
-/// The same, and who asks. Only an `Authenticator` makes one: a handler that takes it cannot be reached by a request that
-/// was not checked.
+/// The same, and who asks. Only an `Authenticator` makes one: a handler that takes it cannot be reached by a request
+/// that was not checked.
 public struct Authenticated<Principal: Sendable>: Sendable {
     public let principal: Principal
     public let parameters: PathParameters

@@ -34,7 +34,9 @@ final class EventPoll: Sendable {
 
     /// The marks of what is ready; none where the time passed or a signal came.
     func wait(milliseconds: Int32, into marks: inout [UInt64]) -> ArraySlice<UInt64> {
-        let count = marks.withUnsafeMutableBufferPointer { daleks_epoll_wait(descriptor.raw, $0.baseAddress, milliseconds) }
+        let count = marks.withUnsafeMutableBufferPointer {
+            daleks_epoll_wait(descriptor.raw, $0.baseAddress, milliseconds)
+        }
         let ready = marks.prefix(Int(max(0, count)))
         if ready.contains(wakeMark) { drainWakeUp() }
         return ready

@@ -11,8 +11,9 @@ import DaleksSystem
 ///
 /// ## Concurrency
 /// The variables below `Stage` belong to the connection's event thread. `state` guards what workers and the watching
-/// thread touch as well. `suspend` and `resume` call libmicrohttpd with `state` held, so that no resume is lost and none
-/// reaches a connection that is gone; libmicrohttpd's own lock is taken after ours, and it calls nobody with it held.
+/// thread touch as well. `suspend` and `resume` call libmicrohttpd with `state` held, so that no resume is lost and
+/// none reaches a connection that is gone; libmicrohttpd's own lock is taken after ours, and it calls nobody with it
+/// held.
 final class Exchange: Sendable {
     struct Job: Sendable {
         let route: Route
@@ -61,7 +62,7 @@ final class Exchange: Sendable {
     }
 
     let core: ServerCore
-    private let record: ConnectionRecord
+    let record: ConnectionRecord
     private let target: RawTarget?
     private let startedAt: Instant?
     private let state = Lock(State())
@@ -116,8 +117,13 @@ final class Exchange: Sendable {
                 throw .malformed("the request target is not UTF-8 or holds a NUL")
             }
             reader = try RequestReader(
-                connection, method: method, version: version, rawTarget: target.text, record: record,
-                configuration: core.configuration)
+                connection,
+                method: method,
+                version: version,
+                rawTarget: target.text,
+                record: record,
+                configuration: core.configuration
+            )
         } catch {
             requestID = .next()
             // What follows such a header cannot be trusted to be where it seems; answering now ends the connection.
@@ -203,8 +209,8 @@ final class Exchange: Sendable {
         return suspend(connection) ? .YES : advance(connection)
     }
 
-    /// Answers a request that no handler gets to see. Its body, where it is small, is poured away first: a client that is
-    /// still sending might otherwise never read the answer.
+    /// Answers a request that no handler gets to see. Its body, where it is small, is poured away first: a client that
+    /// is still sending might otherwise never read the answer.
     private func refuse(_ response: HTTPResponse, _ reader: RequestReader, _ connection: OpaquePointer) -> MHD_Result {
         switch reader.framing {
         case .length(let length) where length > unwantedLeft: return reply(response, connection)
@@ -309,17 +315,16 @@ final class Exchange: Sendable {
 
     /// The last byte was sent, or the connection is lost.
     func finished() {
-        let (parked, pipe, output, wasWatched) = state.withLock { state in
+        let (parked, pipe, output) = state.withLock { state in
             state.isFinished = true
             state.response = nil
-            let result = (state.parked, state.pipe, state.output, state.isParked || state.isFeed)
+            let result = (state.parked, state.pipe, state.output)
             state.pipe = nil
             state.output = nil
             return result
         }
         record.end()
-        record.setDeadline(core.now + core.keepAliveNanoseconds)
-        if wasWatched { core.watcher.unwatch(record) }
+        record.arm(now: core.now, core.keepAliveNanoseconds)
         parked?.clientWentAway()
         pipe?.fail(.malformed("the client went away in the middle of the body"))
         output?.close()
@@ -344,17 +349,18 @@ final class Exchange: Sendable {
     // MARK: Deadlines of the body
 
     private func armUploadDeadline() {
-        record.setDeadline(core.now + core.configuration.grants.uploadGrace.nanoseconds)
+        record.arm(now: core.now, core.configuration.grants.uploadGrace.nanoseconds)
     }
 
-    /// Bytes buy time: who keeps to the minimum rate never meets the deadline, who sends faster saves up no more than the
-    /// grace.
+    /// Bytes buy time: who keeps to the minimum rate never meets the deadline, who sends faster saves up no more than
+    /// the grace.
     private func creditUpload(_ count: Int) {
         let grants = core.configuration.grants
         let current = record.currentDeadline
-        let latest = core.now + grants.uploadGrace.nanoseconds
+        let now = core.now
+        guard current != ConnectionRecord.never else { return armUploadDeadline() }
         let bought = Int64(count) * 1_000_000_000 / max(1, grants.uploadRateMin)
-        record.setDeadline(current == ConnectionRecord.never ? latest : min(latest, current + bought))
+        record.arm(now: now, min(grants.uploadGrace.nanoseconds, current - now + bought))
     }
 
     // MARK: On any thread
@@ -385,9 +391,9 @@ final class Exchange: Sendable {
             parked.clientWentAway()
         } else {
             record.setLookAt(core.now + core.configuration.grants.parkedTimeout.nanoseconds)
-            core.watcher.watch(record)
         }
         start(parked)
+        if record.isPeerClosed { clientWentAway() }
     }
 
     private func complete(_ response: HTTPResponse) {
@@ -401,8 +407,8 @@ final class Exchange: Sendable {
         resume()
     }
 
-    /// True where the connection is suspended now (or will be closed at the next look); false where there was news and the
-    /// caller must look again.
+    /// True where the connection is suspended now (or will be closed at the next look); false where there was news and
+    /// the caller must look again.
     func suspend(_ connection: OpaquePointer) -> Bool {
         let suspended = Suspended(connection: connection)
         return state.withLock { state in
@@ -468,32 +474,7 @@ final class Exchange: Sendable {
 
     // MARK: Answers that come in pieces
 
-    func pump(_ stream: StreamSource) -> StreamPump {
-        StreamPump(output(), submit: core.submitContinuation, next: stream.next)
-    }
-
-    func pump(reading source: ContentSource, _ range: Range<Int64>) -> StreamPump {
-        let position = Lock(range.lowerBound)
-        return StreamPump(output(), submit: core.submitContinuation) { () throws(APIError) in
-            let offset = position.withLock { $0 }
-            guard offset < range.upperBound else { return nil }
-            let wanted = min(range.upperBound - offset, Int64(Limits.HTTPServer.downloadBufferBytes / 2))
-            let piece = try source.read(offset, Int(wanted))
-            guard !piece.isEmpty, piece.count <= wanted else { throw .internalError("the content could not be read") }
-            position.withLock { $0 += Int64(piece.count) }
-            return piece
-        }
-    }
-
-    func feed(_ start: (EventSink) -> Void) -> OutputPipe {
-        let output = output(isFeed: true)
-        watchFeed(now: core.now)
-        core.watcher.watch(record)
-        start(EventSink(output))
-        return output
-    }
-
-    private func output(isFeed: Bool = false) -> OutputPipe {
+    func output(isFeed: Bool = false) -> OutputPipe {
         let capacity = isFeed ? Limits.HTTPServer.eventBacklogBytesMax : Limits.HTTPServer.downloadBufferBytes
         let output = OutputPipe(capacity: capacity) { [weak self] in self?.resume() }
         state.withLock { state in
@@ -503,25 +484,8 @@ final class Exchange: Sendable {
         return output
     }
 
-    private func watchFeed(now: Int64) {
+    func watchFeed(now: Int64) {
         let heartbeat = Duration.seconds(Limits.HTTPServer.eventHeartbeatSeconds).nanoseconds
         record.setLookAt(now + heartbeat)
     }
-}
-
-/// The target of a request line and where in memory it ended.
-struct RawTarget: Sendable {
-    let text: String
-    private let end: UInt
-
-    /// Nil where it is not UTF-8.
-    init?(_ pointer: UnsafePointer<CChar>) {
-        guard let text = String(validatingCString: pointer) else { return nil }
-        self.text = text
-        end = UInt(bitPattern: pointer) + UInt(text.utf8.count)
-    }
-
-    /// Only the one space that became the target's terminator lies between it and the version: a NUL inside would have
-    /// cut the target short.
-    func ends(before version: UnsafePointer<CChar>) -> Bool { UInt(bitPattern: version) == end + 1 }
 }

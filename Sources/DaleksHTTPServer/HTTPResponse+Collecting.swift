@@ -24,7 +24,9 @@ extension HTTPResponse {
         case .empty: break
         case .bytes(let bytes): collected = bytes
         case .file, .source:
-            guard let source = body.contentSource, source.size <= Int64(max) else { throw .tooLarge("the answer is long") }
+            guard let source = body.contentSource, source.size <= Int64(max) else {
+                throw .tooLarge("the answer is long")
+            }
             while Int64(collected.count) < source.size {
                 collected += try source.read(Int64(collected.count), Int(source.size) - collected.count)
             }

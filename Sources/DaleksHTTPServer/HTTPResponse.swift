@@ -2,8 +2,8 @@ public import DaleksHTTP
 
 /// An answer.
 ///
-/// `ETag` and `Last-Modified` among its fields are compared with the request's conditions, and ranges are cut, after the
-/// handler returned: for GET and HEAD a handler just describes the whole.
+/// `ETag` and `Last-Modified` among its fields are compared with the request's conditions, and ranges are cut, after
+/// the handler returned: for GET and HEAD a handler just describes the whole.
 public struct HTTPResponse: Sendable {
     public var status: HTTPStatus
     public var fields: HTTPFields

@@ -55,8 +55,8 @@ public final class HTTPServer: Sendable {
         try core.certificates?.reload(now: core.time.now)
     }
 
-    /// Takes no more connections, answers what was asked, ends what is parked (503) and what is a feed, and stops. After
-    /// `timeout` it stops in the middle of what is left.
+    /// Takes no more connections, answers what was asked, ends what is parked (503) and what is a feed, and stops.
+    /// After `timeout` it stops in the middle of what is left.
     public func drain(timeout: Duration) {
         guard state.withLock({ $0 == .running }) else { return stop() }
         core.beginDraining()
@@ -73,8 +73,8 @@ public final class HTTPServer: Sendable {
         stop()
     }
 
-    /// Closes every connection and returns when no thread of the server runs, but for workers whose handlers still block
-    /// after some seconds.
+    /// Closes every connection and returns when no thread of the server runs, but for workers whose handlers still
+    /// block after some seconds.
     public func stop() {
         let wasRunning = state.withLock { state in
             defer { state = .stopped }

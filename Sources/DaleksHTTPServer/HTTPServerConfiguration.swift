@@ -51,8 +51,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var grants: Grants
     /// Whose word about the client counts: X-Forwarded-For, -Proto and -Host, and X-Request-Id.
     public var trustedProxies: [CIDR]
-    /// Told of each answer when it is done: the route's pattern (`-` where none matched), the status, the seconds. Runs on
-    /// event threads and must not block.
+    /// Told of each answer when it is done: the route's pattern (`-` where none matched), the status, the seconds. Runs
+    /// on event threads and must not block.
     public var observe: (@Sendable (_ route: String, _ status: Int, _ seconds: Double) -> Void)?
 
     public init(address: String = "127.0.0.1", port: UInt16 = 0) {

@@ -7,12 +7,12 @@ extension Limits {
         /// the rest; each connection reserves as much.
         public static let headerBytesMax = 8 << 10
 
-        /// One target. Longer ones are no use to any route: the longest path is 4 KiB, percent-encoded perhaps twice that,
-        /// and the header limit ends it anyway.
+        /// One target. Longer ones are no use to any route: the longest path is 4 KiB, percent-encoded perhaps twice
+        /// that, and the header limit ends it anyway.
         public static let targetBytesMax = 7 << 10
 
-        /// What a connection's arena holds besides the request's header: libmicrohttpd's bookkeeping of fields (48 bytes
-        /// each) and the header of our answer.
+        /// What a connection's arena holds besides the request's header: libmicrohttpd's bookkeeping of fields (48
+        /// bytes each) and the header of our answer.
         public static let arenaExtraBytes = 4 << 10
 
         /// A body for which a route gave no limit of its own: documents, not files.

@@ -29,7 +29,9 @@ public struct PathParameters: Sendable {
 
     public func integer(_ name: String, in range: ClosedRange<Int64> = 0...Int64.max) throws(APIError) -> Int64 {
         guard let value = Int64(try text(name)), range.contains(value) else {
-            throw .malformed("\(name) in the path must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            throw .malformed(
+                "\(name) in the path must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
         }
         return value
     }

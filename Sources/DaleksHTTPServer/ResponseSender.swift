@@ -34,7 +34,11 @@ enum ResponseSender {
         }
     }
 
-    private static func body(_ body: ResponseBody, for exchange: Exchange, _ connection: OpaquePointer) -> OpaquePointer? {
+    private static func body(
+        _ body: ResponseBody,
+        for exchange: Exchange,
+        _ connection: OpaquePointer
+    ) -> OpaquePointer? {
         switch body {
         case .empty, .parked:
             return MHD_create_response_from_buffer(0, nil, MHD_ResponseMemoryMode.RESPMEM_PERSISTENT)
@@ -74,7 +78,13 @@ enum ResponseSender {
     private static func stream(_ size: UInt64, _ session: OutputSession) -> OpaquePointer? {
         // C holds the session's one reference until it frees the response.
         let context = Unmanaged.passRetained(session)
-        let raw = MHD_create_response_from_callback(size, blockBytes, Callbacks.fill, context.toOpaque(), Callbacks.freeFill)
+        let raw = MHD_create_response_from_callback(
+            size,
+            blockBytes,
+            Callbacks.fill,
+            context.toOpaque(),
+            Callbacks.freeFill
+        )
         if raw == nil { context.release() }
         return raw
     }

@@ -7,8 +7,8 @@ import Synchronization
 /// What all connections of one server share.
 ///
 /// ## Concurrency
-/// Everything is immutable but the counters and marks, which are single words, and the daemon's handle, which `start` sets
-/// before any connection exists and `stop` clears after the last thread that adds connections is gone.
+/// Everything is immutable but the counters and marks, which are single words, and the daemon's handle, which `start`
+/// sets before any connection exists and `stop` clears after the last thread that adds connections is gone.
 final class ServerCore: Sendable {
     let configuration: HTTPServerConfiguration
     let router: Router
@@ -49,9 +49,14 @@ final class ServerCore: Sendable {
             certificates = try TLSCertificates(files, handshakeMax: grants.headerTimeout)
         }
         self.certificates = certificates
-        table = ConnectionTable(perClientMax: grants.connectionsPerClientMax, certificates: certificates)
+        table = ConnectionTable(
+            threads: max(1, configuration.eventThreads),
+            perClientMax: grants.connectionsPerClientMax,
+            certificates: certificates
+        )
         watcher = try Watcher()
-        // Work on an answer that was begun is never refused: beyond what may wait, each connection may have one such job.
+        // Work on an answer that was begun is never refused: beyond what may wait, each connection may have one such
+        // job.
         workers = WorkerPool(
             name: "http-work",
             threadCountMax: configuration.workers,
@@ -83,17 +88,23 @@ final class ServerCore: Sendable {
 
     var hasRoom: Bool { table.count < configuration.grants.connectionsMax }
 
-    func admit(_ descriptor: Int32, _ peer: PeerAddress, now: Int64) {
+    func admit(_ accepted: Int32, _ peer: PeerAddress, now: Int64) {
+        let descriptor = balanced(accepted)
         let client = peer.client
         let isTrusted = configuration.trustedProxies.contains { $0.contains(client.address) }
         let record = table.admit(
-            descriptor, client, isTrustedProxy: isTrusted, deadline: now + headerNanoseconds)
+            descriptor,
+            client,
+            isTrustedProxy: isTrusted,
+            deadline: now + headerNanoseconds
+        )
         guard let record else {
             _ = FileDescriptor(owning: descriptor)
             logger.debug("a client has as many connections as it may", ["client": client])
             return
         }
         SocketOptions.prepare(descriptor)
+        watcher.watch(record)
         let isAdded = daemon.withLock { daemon in
             guard let daemon else { return false }
             return peer.withBytes { daleks_mhd_add_connection(daemon.raw, descriptor, $0, $1) } != 0
@@ -102,9 +113,24 @@ final class ServerCore: Sendable {
         if !isAdded { table.remove(record) }
     }
 
+    /// The same socket under a number that spreads connections evenly over the event threads, where one is found soon.
+    private func balanced(_ descriptor: Int32) -> Int32 {
+        var best = descriptor
+        var others: [Int32] = []
+        for _ in 0..<configuration.eventThreads where table.isUnbalanced(by: best) {
+            let next = SocketCalls.duplicate(best)
+            guard next >= 0 else { break }
+            others.append(best)
+            best = next
+        }
+        // Closed only now, so that no try gets a number that was tried.
+        for other in others { _ = FileDescriptor(owning: other) }
+        return best
+    }
+
     func begin(_ record: ConnectionRecord, target: UnsafePointer<CChar>?) -> Exchange {
         let exchange = Exchange(self, record, target: target.flatMap { RawTarget($0) })
-        record.setDeadline(now + headerNanoseconds)
+        record.arm(now: now, headerNanoseconds)
         record.begin(exchange)
         active.wrappingAdd(1, ordering: .relaxed)
         return exchange
@@ -112,9 +138,13 @@ final class ServerCore: Sendable {
 
     func exchangeEnded() { active.wrappingSubtract(1, ordering: .relaxed) }
 
-    func clientWentAway(descriptor: Int32, _ generation: UInt32) {
+    func peerClosed(_ descriptor: Int32, _ generation: UInt32, now: Int64) {
         guard let record = table.record(descriptor), record.generation == generation else { return }
+        record.markPeerClosed()
         record.exchange?.clientWentAway()
+        if record.currentDeadline != ConnectionRecord.never {
+            record.arm(now: now, ConnectionRecord.lastBytesNanoseconds)
+        }
     }
 
     func sweep(now: Int64) {

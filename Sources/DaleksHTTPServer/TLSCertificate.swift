@@ -15,7 +15,9 @@ final class TLSCertificate: @unchecked Sendable {
             }
         }
         guard let loaded else {
-            throw .tls(error < 0 ? String(cString: gnutls_strerror(error)) : "the key does not belong to the certificate")
+            throw .tls(
+                error < 0 ? String(cString: gnutls_strerror(error)) : "the key does not belong to the certificate"
+            )
         }
         raw = loaded
     }

@@ -2,11 +2,14 @@ import DaleksCore
 import DaleksSystem
 import Synchronization
 
-/// The one thread beside the event threads: it accepts, notices that the client of a parked request went away (the event
-/// threads do not look at suspended connections), and once in a while looks at the clock for everybody.
+/// The one thread beside the event threads: it accepts, notices when clients close their sending side, and once in a
+/// while looks at the clock for everybody.
+///
+/// It has to notice, since the event threads do not look at suspended connections, and overlook an end that arrived
+/// together with the last bytes before it.
 ///
 /// ## Concurrency
-/// The loop's variables are the thread's own. `watch` and `unwatch` may be called from anywhere: the kernel locks.
+/// The loop's variables are the thread's own. `watch` is called by it as well.
 final class Watcher: Sendable {
     private static let listenMark = UInt64.max
     private static let wakeMark = UInt64.max - 1
@@ -31,14 +34,12 @@ final class Watcher: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
-    /// Tells the connection's exchange once when the client closes its sending side.
+    /// Tells the connection once when the client closes its sending side. Closing the socket ends the watch.
     func watch(_ record: ConnectionRecord) {
         let mark = UInt64(record.generation) << 32 | UInt64(UInt32(bitPattern: record.descriptor))
         // Failing means that the connection is gone already, which its event thread will find out.
         try? poll.add(record.descriptor, .peerClosed, mark: mark)
     }
-
-    func unwatch(_ record: ConnectionRecord) { poll.remove(record.descriptor) }
 
     func stopAccepting() {
         isAccepting.store(false, ordering: .releasing)
@@ -66,7 +67,7 @@ final class Watcher: Sendable {
                 switch mark {
                 case Self.listenMark: mayAccept = true
                 case Self.wakeMark: break
-                default: core.clientWentAway(descriptor: Int32(truncatingIfNeeded: mark), UInt32(mark >> 32))
+                default: core.peerClosed(Int32(truncatingIfNeeded: mark), UInt32(mark >> 32), now: now)
                 }
             }
             if listens, mayAccept {

@@ -109,8 +109,10 @@ final class NotificationListener: Sendable {
         while !isClosed {
             do throws(PostgresError) {
                 let session = try Session.open(url, configuration, until: nil)
+                // Who is told that it listens on this connection has missed nothing, and must not be among these.
+                let losers = established()
                 try followChannels(session)
-                reportLosses()
+                for receive in losers { receive(.mayHaveMissed) }
                 delay = Limits.Postgres.reconnectDelayFirst
                 try serve(session)
             } catch {
@@ -169,10 +171,10 @@ final class NotificationListener: Sendable {
         }
     }
 
-    private func reportLosses() {
-        let receivers = state.withLock { state in
+    /// Those who listened on a connection before.
+    private func established() -> [Receiver] {
+        state.withLock { state in
             state.subscribers.values.joined().filter(\.isEstablished).map(\.receive)
         }
-        for receive in receivers { receive(.mayHaveMissed) }
     }
 }

@@ -4,9 +4,8 @@ import DaleksSystem
 /// What one statement answered, in memory.
 ///
 /// ## Concurrency
-/// Immutable: libpq allows any number of threads to read a result that nobody changes.
+/// Immutable: libpq allows any number of threads to read a result that nobody changes, and `raw` is freed in deinit only.
 public final class PostgresRows: RandomAccessCollection, @unchecked Sendable {
-    // Unchecked: `raw` is freed in deinit only, and all calls on it before that only read.
     private let raw: OpaquePointer
     public let count: Int
     let columnCount: Int

@@ -4,9 +4,9 @@ import DaleksSystem
 /// One connection with what it has prepared and the transaction it is in.
 ///
 /// ## Concurrency
-/// One thread at a time: the pool (or the listener's thread) hands it to one user, who gives it back.
+/// One thread at a time: the pool hands it to one user through its lock, and nobody keeps a session that was given
+/// back. The listener's session never leaves its thread.
 final class Session: @unchecked Sendable {
-    // Unchecked: the hand-over goes through the pool's lock, and nobody keeps a session that was given back.
     enum Transaction {
         /// Each statement commits by itself.
         case none

@@ -272,9 +272,8 @@ private struct Collector {
     }
 }
 
-/// The right to cancel what a connection does, usable from any thread.
+/// The right to cancel what a connection does. `raw` never changes, and libpq allows PQcancel on any thread.
 private final class CancelRequest: @unchecked Sendable {
-    // Unchecked: `raw` never changes, and libpq allows PQcancel from another thread than the connection's.
     private let raw: OpaquePointer
 
     init?(of connection: OpaquePointer) {

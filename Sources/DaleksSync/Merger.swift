@@ -35,9 +35,7 @@ struct Merger {
             return node
         }
         guard record.revision > node.revision || node.isStale else { return node }
-        let isPending = try JournalTable.isPending(node.inode, in: db)
-        let isDirty = try ContentTable.isDirty(node.inode, in: db)
-        if isPending || isDirty {
+        if try Self.isUnsettled(node.inode, db) {
             node.isStale = true
             try NodeTable.update(node, in: db)
             return node
@@ -63,6 +61,12 @@ struct Merger {
         return node
     }
 
+    /// Something was done to it here that the region does not know: it must not be changed or lose its name meanwhile.
+    private static func isUnsettled(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
+        if try JournalTable.isPending(inode, in: db) { return true }
+        return try ContentTable.isDirty(inode, in: db)
+    }
+
     /// A name that now stands for a node, or for nothing.
     mutating func merge(_ entry: Change.Entry, at sequence: Revision, _ db: borrowing Connection) throws {
         guard var folder = try NodeTable.find(entry.parent, in: db), folder.attributes.kind == .folder else { return }
@@ -73,6 +77,12 @@ struct Merger {
             return
         }
         let standing = try EntryTable.find(entry.name, in: folder.inode, db)
+        if let standing, standing.id != entry.node, try Self.isUnsettled(standing.inode, db) {
+            // What it names has edits that the region does not know: they must not lose their last name.
+            folder.isStale = true
+            try NodeTable.update(folder, in: db)
+            return
+        }
         guard let id = entry.node else {
             guard let standing else { return }
             try EntryTable.delete(entry.name, in: folder.inode, db)
@@ -129,7 +139,10 @@ struct Merger {
             let node = try merge(record.node, db)
             let standing = try EntryTable.find(record.name, in: inode, db)
             guard standing?.inode != node.inode else { continue }
-            if standing != nil { try EntryTable.delete(record.name, in: inode, db) }
+            if let standing {
+                guard try !Self.isUnsettled(standing.inode, db) else { continue }
+                try EntryTable.delete(record.name, in: inode, db)
+            }
             try EntryTable.insert(record.name, in: inode, node: node.inode, db)
             // Nobody can have heard of a name in a folder that was not known.
             if standing != nil || before.isComplete { effects.append(.entry(parent: inode, name: record.name)) }
@@ -140,6 +153,7 @@ struct Merger {
             guard let last = page.last else { break }
             position = last.position
             for entry in page where !listed.contains(entry.name) && !pendingNames.contains(entry.name) {
+                guard try !Self.isUnsettled(entry.node.inode, db) else { continue }
                 try EntryTable.delete(entry.name, in: inode, db)
                 effects.append(.removed(parent: inode, name: entry.name, node: entry.node.inode))
             }

@@ -47,7 +47,7 @@ public final class SyncEngine: Sendable {
     private let pusher: Pusher
     private let puller: Puller
     private let logger: Logger
-    private let folderLock: LockFile
+    private let folderLock: Lock<LockFile?>
     private let threads = Lock<[Thread]>([])
 
     /// Opens what is there, recovers it, and makes the root known. Waits for the region only the very first time.
@@ -60,7 +60,7 @@ public final class SyncEngine: Sendable {
         self.configuration = configuration
         self.remote = remote
         self.logger = logger
-        folderLock = try Self.lock(configuration.folder)
+        folderLock = Lock(try Self.lock(configuration.folder))
         let opened = try Self.open(configuration, logger)
         database = opened.database
         let wake = Lock<(@Sendable () -> Void)?>(nil)
@@ -194,6 +194,7 @@ public final class SyncEngine: Sendable {
             logger.error("the replica could not be made durable", ["reason": "\(error)"])
         }
         database.close()
+        folderLock.withLock { $0 = nil }
     }
 
     // MARK: Asking

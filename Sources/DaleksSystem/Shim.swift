@@ -26,6 +26,10 @@ enum Shim {
         daleks_lgetxattr(path, name, value, UInt(count))
     }
 
+    static func punchHole(_ descriptor: Int32, _ offset: Int, _ count: Int) -> Int32 {
+        daleks_punch_hole(descriptor, offset, count)
+    }
+
     static func nameThread(_ name: String) { daleks_name_thread(name) }
 
     static func dieWithParent(signal: Int32) -> Int32 { daleks_die_with_parent(signal) }

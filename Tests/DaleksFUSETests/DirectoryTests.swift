@@ -8,7 +8,8 @@ import Testing
 struct DirectoryTests {
     static let count = 5_000
 
-    private func filled(_ readdirPlus: FUSEMountOptions.ReaddirPlus, validFor: Duration = .zero) throws -> MountFixture {
+    private func filled(_ readdirPlus: FUSEMountOptions.ReaddirPlus, validFor: Duration = .zero) throws -> MountFixture
+    {
         let mount = try MountFixture(MemoryTree(validFor: validFor)) { $0.readdirPlus = readdirPlus }
         let owner = FUSERequest(userID: 0, groupID: 0, processID: 0, umask: 0)
         for index in 0..<Self.count {
@@ -51,7 +52,9 @@ struct DirectoryTests {
         var names: [String] = []
         func next() -> String? {
             guard let entry = readdir(folder) else { return nil }
-            return withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            // Read in place: an entry is shorter than its type says, so it must not be copied whole.
+            let place = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 0)
+            return String(cString: place.assumingMemoryBound(to: CChar.self))
         }
         for _ in 0..<100 { names.append(try #require(next())) }
 

@@ -17,6 +17,10 @@ extension MemoryTree {
             parkedLookups.broadcast()
             return
         }
+        if name.starts(with: "block".utf8) {
+            note("blocked")
+            gate.wait()
+        }
         answer(
             state.withLock { state in
                 guard let child = state.inodes[parent]?.children[name] else { return .failure(.noEntry) }
@@ -217,10 +221,11 @@ extension MemoryTree {
             try self.state.withLock { state throws(Errno) in
                 guard let folder = state.inodes[inode] else { throw .stale }
                 for (name, cookie) in [(".", Int64(1)), ("..", 2)] where cookie > offset {
-                    guard entries.add(name: Array(name.utf8), inode: 1, mode: S_IFDIR, nextOffset: cookie) else { return }
+                    guard entries.add(name: Array(name.utf8), inode: 1, mode: S_IFDIR, nextOffset: cookie) else {
+                        return
+                    }
                 }
-                let start = folder.order.firstIndex { $0.cookie > offset } ?? folder.order.endIndex
-                for (cookie, name) in folder.order[start...] {
+                for (cookie, name) in folder.order[folder.index(after: offset)...] {
                     guard let child = folder.children[name], let node = state.inodes[child.inode] else { continue }
                     guard entries.add(name: name, entry: self.entry(node), nextOffset: cookie) else { return }
                     if isPlus { state.inodes[child.inode]?.lookupCount += 1 }
@@ -276,7 +281,9 @@ extension MemoryTree {
     }
 
     func listxattr(_ request: FUSERequest, inode: UInt64, reply: consuming XattrReply) {
-        reply.value(state.withLock { $0.inodes[inode]?.xattrs.keys.sorted { $0.count < $1.count }.flatMap { $0 + [0] } ?? [] })
+        reply.value(
+            state.withLock { $0.inodes[inode]?.xattrs.keys.sorted { $0.count < $1.count }.flatMap { $0 + [0] } ?? [] }
+        )
     }
 
     func removexattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming EmptyReply) {

@@ -6,6 +6,7 @@ import Glibc
 /// A file system in memory that can do all that the adapter carries, and some tricks for tests:
 ///
 /// - looking up `dropped` drops the reply; `later` parks it until the test takes it from `parkedLookups`;
+///   `block…` keeps its thread until `gate` opens;
 /// - reading a file whose name begins with `parts`, `descriptor`, `memory` or `slow` answers in that way.
 ///
 /// ## Concurrency
@@ -23,6 +24,16 @@ final class MemoryTree: FUSEFileSystem {
         var locks: [(owner: UInt64, lock: FUSELock)] = []
         var waiting: [(owner: UInt64, lock: FUSELock, reply: ParkedReply<EmptyReply>)] = []
         var name: [UInt8] = []
+
+        /// Of the first child with a larger cookie.
+        func index(after cookie: Int64) -> Int {
+            var (low, high) = (0, order.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if order[middle].cookie > cookie { high = middle } else { low = middle + 1 }
+            }
+            return low
+        }
     }
 
     struct State {
@@ -37,6 +48,7 @@ final class MemoryTree: FUSEFileSystem {
 
     let state = Lock(State())
     let parkedLookups = Condition<[ParkedReply<EntryReply>]>([])
+    let gate = Gate()
     let parkedReads = Condition<[ParkedReply<ReadReply>]>([])
     /// How long the kernel may believe names and attributes.
     let validFor: Duration
@@ -112,8 +124,9 @@ final class MemoryTree: FUSEFileSystem {
         target: [UInt8] = []
     ) -> Result<FUSEEntry, Errno> {
         state.withLock { state in
-            guard let folder = state.inodes[parent] else { return .failure(.stale) }
-            if folder.children[name] != nil { return .failure(.exists) }
+            // A copy of the folder held here would make each addition copy all its children.
+            guard state.inodes[parent] != nil else { return .failure(.stale) }
+            if state.inodes[parent]?.children[name] != nil { return .failure(.exists) }
             state.inodeLast += 1
             let inode = state.inodeLast
             let now = Self.now()
@@ -150,9 +163,8 @@ final class MemoryTree: FUSEFileSystem {
 
     static func detach(_ name: [UInt8], in parent: UInt64, _ state: inout State) {
         guard let child = state.inodes[parent]?.children.removeValue(forKey: name) else { return }
-        if let index = state.inodes[parent]?.order.firstIndex(where: { $0.cookie == child.cookie }) {
-            state.inodes[parent]?.order.remove(at: index)
-        }
+        guard let index = state.inodes[parent]?.index(after: child.cookie - 1) else { return }
+        state.inodes[parent]?.order.remove(at: index)
     }
 
     static func dropLink(_ inode: UInt64, _ state: inout State) {

@@ -62,7 +62,7 @@ final class MountFixture: Sendable {
     static func makeFolder() throws -> String {
         var template = Array("/tmp/daleks-fuse-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Errno.last }
-        return template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// Whether anything is mounted at the path.

@@ -11,7 +11,9 @@ struct NegotiationTests {
         let connection = try #require(mount.session.connection)
 
         #expect(connection.protocolMajor == 7)
-        #expect(connection.granted.isSuperset(of: [.asyncRead, .atomicTruncate, .parallelDirectoryOperations, .maxPages]))
+        #expect(
+            connection.granted.isSuperset(of: [.asyncRead, .atomicTruncate, .parallelDirectoryOperations, .maxPages])
+        )
         #expect(connection.granted.isSuperset(of: [.readdirPlus, .readdirPlusAuto, .cacheSymlinks, .autoInvalidate]))
         #expect(connection.granted.isDisjoint(with: [.writebackCache, .posixLocks, .flockLocks, .export, .dontMask]))
         #expect(connection.offered.contains(.writebackCache))

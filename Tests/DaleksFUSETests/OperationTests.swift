@@ -185,7 +185,9 @@ struct OperationTests {
         let longest = String(repeating: "n", count: 255)
 
         _ = try FileDescriptor.open(mount.file(longest), O_WRONLY | O_CREAT)
-        #expect(throws: Errno.nameTooLong) { _ = try FileDescriptor.open(mount.file(longest + "n"), O_WRONLY | O_CREAT) }
+        #expect(throws: Errno.nameTooLong) {
+            _ = try FileDescriptor.open(mount.file(longest + "n"), O_WRONLY | O_CREAT)
+        }
         #expect(throws: Errno.nameTooLong) { try Syscalls.status(mount.file(longest + "n")) }
 
         let strange: [CChar] = Array(mount.path.utf8CString.dropLast()) + [0x2f, -1, 0x0a, 0x5c, 1, 0]

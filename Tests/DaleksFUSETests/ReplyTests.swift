@@ -137,21 +137,35 @@ struct ReplyTests {
         #expect(got.withLock { $0 } == Array("abc".utf8))
     }
 
-    @Test func `an answer after the end of the mount is told to be in vain and harms nobody`() throws {
+    @Test func `who waits when serving ends is let go, and the late answer is told to be in vain`() throws {
         var mount: MountFixture? = try MountFixture()
         let path = try #require(mount).file("later")
         let caller = Caller { () throws(Errno) in _ = try Syscalls.status(path) }
         let parked = try parkedLookup(#require(mount))
 
         mount?.session.exit()
-        _ = mount?.outcome()
-        caller.interrupt()
-        mount = nil
-        let wasTaken = parked.take()?.error(.noEntry)
+        #expect(mount?.outcome() == .success(.stopped))
+        #expect(caller.result() == .some(.some(Errno(rawValue: ECONNABORTED))))
+        #expect(throws: Errno.notConnected) { try Syscalls.status(path) }
 
-        // The connection lives as long as the reply: the kernel took this last answer, and the session went with it.
-        #expect(wasTaken == true)
-        #expect(caller.result() != nil)
+        mount = nil
+        #expect(parked.take()?.error(.noEntry) == false)
+    }
+
+    @Test func `threads are started while all are busy, up to the bound`() throws {
+        let mount = try MountFixture(threads: 4)
+        let callers = (0..<6).map { number in
+            let path = mount.file("block-\(number)")
+            return Caller { () throws(Errno) in _ = try Syscalls.status(path) }
+        }
+
+        while mount.tree.count("blocked") < 4 { usleep(1_000) }
+        usleep(20_000)
+        #expect(mount.tree.count("blocked") == 4)
+        mount.tree.gate.open()
+
+        for caller in callers { #expect(caller.result() == .some(.some(.noEntry))) }
+        #expect(mount.tree.count("blocked") == 6)
     }
 
     @Test func `requests are traced when asked, without names`() throws {

@@ -13,7 +13,8 @@ enum Xattr {
 /// System calls that Glibc's module leaves out because they need _GNU_SOURCE, found by name.
 enum Syscalls {
     private static func find<Function>(_ name: String, as type: Function.Type) -> Function {
-        unsafeBitCast(dlsym(nil, name)!, to: type)
+        guard let found = dlsym(nil, name) else { preconditionFailure("the C library has no \(name)") }
+        return unsafeBitCast(found, to: type)
     }
 
     static func renameat2(_ from: String, _ to: String, _ flags: UInt32) -> Int32 {

@@ -188,7 +188,11 @@ struct CommitTests {
         let size = Limits.fileBytesMax
         let last = Int((size - 1) / Int64(mebibyte))
         let bytes = Int(size - Int64(last) * Int64(mebibyte))
-        let outcome = try commit(.content(0), size: size, [Span(index: last, bytes: bytes, source: try chunk(bytes, 1))])
+        let outcome = try commit(
+            .content(0),
+            size: size,
+            [Span(index: last, bytes: bytes, source: try chunk(bytes, 1))]
+        )
 
         let content = try #require(outcome.content)
         #expect(try region.store.manifest(of: file, at: content, for: device.owner).spans.map(\.index) == [last])
@@ -273,6 +277,8 @@ struct CommitTests {
             let error = #expect(throws: APIError.self) { try body() }
             #expect(error?.code == .notFound)
         }
-        #expect(try stranger.run(device.commit([2], to: file, base: .content(content))) == .conflict(.missing, current: nil))
+        #expect(
+            try stranger.run(device.commit([2], to: file, base: .content(content))) == .conflict(.missing, current: nil)
+        )
     }
 }

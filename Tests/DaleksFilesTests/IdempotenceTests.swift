@@ -83,7 +83,10 @@ struct IdempotenceTests {
         _ = try device.run([try device.creation("b").0])
         let before = try sequence()
 
-        let other = device.batch([try device.creation("c").0, try device.creation("d").0, try device.creation("e").0], from: 1)
+        let other = device.batch(
+            [try device.creation("c").0, try device.creation("d").0, try device.creation("e").0],
+            from: 1
+        )
         let error = #expect(throws: APIError.self) { try device.send(other) }
 
         #expect(error?.code == .deviceForked && error?.status == .conflict)

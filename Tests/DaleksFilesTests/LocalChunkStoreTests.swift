@@ -114,7 +114,8 @@ struct LocalChunkStoreTests {
         _ = try open().store(contents)
 
         let bytes = try folder.read("chunks/\(try #require(try segments().first))")
-        let found = stride(from: 0, to: bytes.count - ChunkHeader.byteCount, by: Int(ChunkHeader.alignment)).compactMap {
+        let found = stride(from: 0, to: bytes.count - ChunkHeader.byteCount, by: Int(ChunkHeader.alignment)).compactMap
+        {
             ChunkHeader(bytes: bytes[$0..<$0 + ChunkHeader.byteCount])?.digest
         }
 

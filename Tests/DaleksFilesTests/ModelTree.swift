@@ -184,7 +184,11 @@ struct ModelTree {
         guard node.attributes.kind == .file else { return .conflict(.kind) }
         guard commit.base == .content(node.content) else { return .conflict(.changed) }
         for span in commit.spans {
-            if case .inline(let bytes) = span.source { node.spans[span.index] = bytes } else { node.spans[span.index] = nil }
+            if case .inline(let bytes) = span.source {
+                node.spans[span.index] = bytes
+            } else {
+                node.spans[span.index] = nil
+            }
         }
         let spanBytes = Int64(Limits.spanBytes)
         node.spans = node.spans.filter { Int64($0.key) * spanBytes < commit.size }

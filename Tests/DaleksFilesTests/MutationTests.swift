@@ -149,7 +149,12 @@ struct MutationTests {
         let file = try device.make("a")
         let before = try device.node(file).attributes
 
-        let change = Mutation.AttributeChange(node: file, mode: 0o4755, accessed: Timestamp(nanoseconds: -5), time: moment)
+        let change = Mutation.AttributeChange(
+            node: file,
+            mode: 0o4755,
+            accessed: Timestamp(nanoseconds: -5),
+            time: moment
+        )
         #expect(try device.run(.attributes(change)).isDone)
 
         var expected = before

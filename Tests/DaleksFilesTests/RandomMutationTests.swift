@@ -134,7 +134,9 @@ private struct History {
     /// Few of them, so that they meet; one is not UTF-8.
     private static func name(_ random: inout SeededGenerator) -> Name {
         let names: [[UInt8]] = ["a", "b", "c", "d", "ä", "A", "long name"].map { Array($0.utf8) } + [[0xff, 0xfe]]
-        guard let name = try? Name(names.randomElement(using: &random) ?? [97]) else { preconditionFailure("a bad name") }
+        guard let name = try? Name(names.randomElement(using: &random) ?? [97]) else {
+            preconditionFailure("a bad name")
+        }
         return name
     }
 

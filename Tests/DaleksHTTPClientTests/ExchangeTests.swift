@@ -57,7 +57,8 @@ struct ExchangeTests {
     }
 
     @Test func `HEAD has no body whatever length the answer names`() throws {
-        let server = try RawServer { _, connection in connection.send("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n") }
+        let server = try RawServer { _, connection in connection.send("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+        }
 
         let response = try client.send(ClientRequest(.head, server.url))
 

@@ -26,7 +26,12 @@ struct FaultProxyTests {
     }
 
     private func request(_ path: String = "/", deadline: Duration = .seconds(10)) -> ClientRequest {
-        ClientRequest(.get, "http://127.0.0.1:\(proxy.port)\(path)", deadline: deadline, idleTimeout: .milliseconds(300))
+        ClientRequest(
+            .get,
+            "http://127.0.0.1:\(proxy.port)\(path)",
+            deadline: deadline,
+            idleTimeout: .milliseconds(300)
+        )
     }
 
     private func elapsed(_ body: () throws -> Void) rethrows -> Duration {

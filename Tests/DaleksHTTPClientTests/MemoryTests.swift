@@ -7,9 +7,15 @@ import Testing
 
 @testable import DaleksHTTPClient
 
+#if DALEKS_SANITIZE
+private let isMeasurable = false
+#else
+private let isMeasurable = true
+#endif
+
 /// A body of 256 MiB passes through, and the process grows by little. Other tests run in this process too, so the bound
 /// is half of the body: whoever held it whole would break it at once.
-@Suite(.serialized)
+@Suite(.serialized, .enabled(if: isMeasurable, "a sanitizer keeps freed memory for a while"))
 struct MemoryTests {
     private static let bodyBytes = 256 << 20
     private static let growthBytesMax = 128 << 20

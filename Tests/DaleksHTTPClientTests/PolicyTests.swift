@@ -9,7 +9,8 @@ struct PolicyTests {
     private func origin(_ url: String) throws -> Origin { try #require(Origin(url: url)) }
 
     @Test(arguments: [
-        ("http://a/", "http", "a", 80), ("https://a", "https", "a", 443), ("HTTPS://A.Example:8443?x", "https", "a.example", 8443),
+        ("http://a/", "http", "a", 80), ("https://a", "https", "a", 443),
+        ("HTTPS://A.Example:8443?x", "https", "a.example", 8443),
         ("http://127.0.0.1:9/x@y", "http", "127.0.0.1", 9), ("http://[::1]:8080/", "http", "[::1]", 8080),
         ("http://[fe80::1]#f", "http", "[fe80::1]", 80),
     ])
@@ -80,7 +81,9 @@ struct PolicyTests {
                 active[id] = nil
             default:
                 guard let id = queue.next() else {
-                    let isBlocked = waiting.values.allSatisfy { origin in active.values.filter { $0 == origin }.count == 3 }
+                    let isBlocked = waiting.values.allSatisfy { origin in
+                        active.values.filter { $0 == origin }.count == 3
+                    }
                     try #require(active.count == 7 || isBlocked)
                     continue
                 }
@@ -146,10 +149,12 @@ struct PolicyTests {
         #expect(decide(.final) == .accept)
     }
 
-    @Test(arguments: [
-        ("120", 120), ("0", 0), ("-1", nil), ("1.5", nil), ("", nil), ("99999999999", nil), ("soon", nil),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 0), ("Thu, 01 Jan 1998 00:01:40 GMT", 100),
-    ] as [(String, Int64?)])
+    @Test(
+        arguments: [
+            ("120", 120), ("0", 0), ("-1", nil), ("1.5", nil), ("", nil), ("99999999999", nil), ("soon", nil),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0), ("Thu, 01 Jan 1998 00:01:40 GMT", 100),
+        ] as [(String, Int64?)]
+    )
     func `Retry-After is seconds or a date`(text: String, seconds: Int64?) {
         // 1998-01-01T00:00:00Z.
         let now = Timestamp(seconds: 883_612_800)

@@ -20,7 +20,9 @@ struct SupportTests {
     @Test func `waiting for words that never come says what came instead`() throws {
         let child = try ChildProcess("sh", ["-c", "echo something else"])
 
-        let failure = #expect(throws: ChildProcess.Failure.self) { try child.line(within: .seconds(5)) { $0 == "ready" } }
+        let failure = #expect(throws: ChildProcess.Failure.self) {
+            try child.line(within: .seconds(5)) { $0 == "ready" }
+        }
         #expect(failure?.description.contains("something else") == true)
     }
 

@@ -27,7 +27,9 @@ private final class Authority: Sendable {
     }
 
     deinit {
-        for name in ["ca.key", "ca.pem", "good.key", "good.pem", "other.key", "other.pem"] { unlink(folder + "/" + name) }
+        for name in ["ca.key", "ca.pem", "good.key", "good.pem", "other.key", "other.pem"] {
+            unlink(folder + "/" + name)
+        }
         rmdir(folder)
     }
 
@@ -61,11 +63,9 @@ private final class Authority: Sendable {
 
 /// Real TLS, against `openssl s_server`.
 struct TLSTests {
-    private static let authority = Result { try Authority() }
-
     private let authority: Authority
 
-    init() throws { authority = try Self.authority.get() }
+    init() throws { authority = try Authority() }
 
     private func isRefused(_ failure: HTTPClientError?) -> Bool {
         if case .tls = failure { true } else { false }
@@ -138,7 +138,9 @@ struct TLSTests {
         let server = try RawServer { _, connection in connection.respond(200) }
         let client = HTTPClient.forTests()
 
-        let failure = client.failure(of: ClientRequest(.get, "https://127.0.0.1:\(server.port)/", deadline: .seconds(2)))
+        let failure = client.failure(
+            of: ClientRequest(.get, "https://127.0.0.1:\(server.port)/", deadline: .seconds(2))
+        )
 
         #expect(isRefused(failure) || failure == .timedOut)
     }

@@ -150,7 +150,9 @@ import Testing
             Array("--\(boundary)\r\nContent-Type: image/png\r\nContent-Range: bytes 0-99999/1000000\r\n\r\n".utf8)
             + bytes[..<100_000]
             + Array(
-                "\r\n--\(boundary)\r\nContent-Type: image/png\r\nContent-Range: bytes 500000-999999/1000000\r\n\r\n".utf8)
+                "\r\n--\(boundary)\r\nContent-Type: image/png\r\nContent-Range: bytes 500000-999999/1000000\r\n\r\n"
+                    .utf8
+            )
             + bytes[500_000...] + Array("\r\n--\(boundary)--\r\n".utf8)
         #expect(parts.body == expected)
     }

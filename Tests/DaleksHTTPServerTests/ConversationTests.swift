@@ -27,7 +27,8 @@ import Testing
         }
         client.send(
             "GET /worker HTTP/1.1\r\nHost: t\r\n\r\nGET /event HTTP/1.1\r\nHost: t\r\n\r\n"
-                + "PUT /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabcGET /nope HTTP/1.1\r\nHost: t\r\n\r\n")
+                + "PUT /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabcGET /nope HTTP/1.1\r\nHost: t\r\n\r\n"
+        )
         #expect(client.readReply()?.text == "worker")
         #expect(client.readReply()?.text == "event")
         #expect(client.readReply()?.text == "abc")
@@ -162,7 +163,11 @@ import Testing
         let observed = Lock<[String]>([])
         let logger = Logger(level: .info, style: .text) { line in lines.withLock { $0.append(line) } }
         let server = try TestServer(
-            { $0.observe = { route, status, seconds in observed.withLock { $0.append("\(route) \(status) \(seconds < 5)") } } },
+            {
+                $0.observe = { route, status, seconds in
+                    observed.withLock { $0.append("\(route) \(status) \(seconds < 5)") }
+                }
+            },
             logger: logger
         ) {
             $0.on(.get, "/nodes/:id") { _, _ throws(APIError) in .text("x") }

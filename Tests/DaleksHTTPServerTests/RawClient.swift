@@ -18,7 +18,8 @@ final class RawClient {
 
     init(port: UInt16, receiveBufferBytes: Int32? = nil) throws(Errno) {
         socket = FileDescriptor(
-            owning: try checking { Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) })
+            owning: try checking { Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
+        )
         if var size = receiveBufferBytes {
             setsockopt(socket.raw, SOL_SOCKET, SO_RCVBUF, &size, 4)
         }
@@ -31,10 +32,13 @@ final class RawClient {
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
         let raw = socket.raw
         let result = withUnsafeBytes(of: &address) { bytes in
-            connect(raw, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!, socklen_t(bytes.count))
+            connect(raw, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(bytes.count))
         }
         if result != 0 { throw Errno.last }
     }
+
+    /// Received and not read yet.
+    var unread: [UInt8] { buffer }
 
     func setTimeout(milliseconds: Int) {
         var time = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
@@ -48,8 +52,8 @@ final class RawClient {
         bytes.withUnsafeBytes { buffer in
             var done = 0
             while done < buffer.count {
-                let count = Glibc.send(
-                    socket.raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL))
+                let rest = UnsafeRawBufferPointer(rebasing: buffer[done...])
+                let count = Glibc.send(socket.raw, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
                 if count <= 0 { break }
                 done += count
             }
@@ -114,7 +118,9 @@ final class RawClient {
         for line in lines.dropFirst() {
             guard let colon = line.firstIndex(of: ":") else { return nil }
             fields.append(
-                String(line[..<colon]), String(line[line.index(after: colon)...].drop { $0 == " " }))
+                String(line[..<colon]),
+                String(line[line.index(after: colon)...].drop { $0 == " " })
+            )
         }
         return (status, fields)
     }

@@ -1,11 +1,17 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksJSON
 import DaleksSystem
 import Testing
 
 @Suite struct RouterTests {
-    private func text(_ router: Router, _ method: HTTPMethod, _ target: String, _ fields: HTTPFields = [:]) throws
+    private func text(
+        _ router: Router,
+        _ method: HTTPMethod,
+        _ target: String,
+        _ fields: HTTPFields = [:]
+    ) throws
         -> (status: Int, text: String, fields: HTTPFields)
     {
         let response = router.respond(to: try HTTPRequest(method, target, fields: fields))
@@ -182,5 +188,35 @@ import Testing
 
         #expect(router.respond(to: try HTTPRequest(.put, "/a", body: [1, 2, 3])).status == .ok)
         #expect(router.respond(to: try HTTPRequest(.put, "/a", body: [1, 2, 3, 4])).status == .contentTooLarge)
+    }
+
+    @Test func `a JSON body is read as what it must be, or refused with the place`() throws {
+        struct Point: JSONDecodable, JSONEncodable {
+            let x: Int64
+
+            init(json: JSONValue) throws(JSONError) { x = try JSONReader(json).integer("x", in: 0...9) }
+            func encode(to writer: inout JSONWriter) {
+                writer.beginObject()
+                writer.key("x")
+                writer.integer(x)
+                writer.endObject()
+            }
+        }
+        var router = Router()
+        router.on(.post, "/point") { request, _ throws(APIError) in .json(try request.json(Point.self, bytesMax: 20)) }
+        func post(_ body: String, _ type: String? = "application/json; charset=utf-8") throws -> (Int, String) {
+            var fields = HTTPFields()
+            fields["Content-Type"] = type
+            let request = try HTTPRequest(.post, "/point", fields: fields, body: Array(body.utf8))
+            let response = router.respond(to: request)
+            return (response.status.code, String(decoding: try response.collectedBody(), as: UTF8.self))
+        }
+
+        #expect(try post("{\"x\": 3}") == (200, "{\"x\":3}"))
+        #expect(try post("{\"x\":3}", nil) == (200, "{\"x\":3}"))
+        #expect(try post("{\"x\":3}", "text/plain").0 == 415)
+        #expect(try post("{\"x\":").0 == 400)
+        #expect(try post("{\"x\":99}").1.contains("$.x"))
+        #expect(try post("{\"x\":3              }").0 == 413)
     }
 }

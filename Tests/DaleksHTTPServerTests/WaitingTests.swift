@@ -143,7 +143,8 @@ import Testing
             }
         }
 
-        // The machine may be busy with other tests, so one in twenty may be late; a delay by the block is 700 ms for all.
+        // The machine may be busy with other tests, so one in twenty may be late; a delay by the block is 700 ms for
+        // all.
         delays.sort()
         #expect(delays[delays.count * 95 / 100] < .milliseconds(20))
         #expect(blocked.allSatisfy { $0.readReply()?.text == "done" })

@@ -49,7 +49,8 @@ import Testing
 
         #expect(
             text == #"{"type":"about:blank","title":"Not Found","status":404,"code":"not_found","#
-                + #""detail":"no \"such\"\u000athing","request_id":"r-1"}"#)
+                + #""detail":"no \"such\"\u000athing","request_id":"r-1"}"#
+        )
     }
 
     @Test func `every code has a client or server status and its own name`() {
@@ -81,7 +82,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "a", "//", "//a", "/a//b", "/.", "/..", "/a/../b", "/%2e%2e/b", "/%2E./b", "/.%2e", "/a%00b", "/a%2fb", "/a%2Fb",
+        "", "a", "//", "//a", "/a//b", "/.", "/..", "/a/../b", "/%2e%2e/b", "/%2E./b", "/.%2e", "/a%00b", "/a%2fb",
+        "/a%2Fb",
         "/%ff", "/%c3%28", "/%", "/%1", "/%zz", "/a b", "/a\tb", "/a#b", "/a?x=%", "/a?x=%ff", "/a?x=%00", "http://",
         "http:///a", "ftp://host/a", "/a\u{7f}",
     ])
@@ -168,7 +170,10 @@ import Testing
         ("If-Modified-Since", "not a date", .get, .proceed),
     ])
     func `conditions are compared with the state`(
-        name: String, value: String, method: HTTPMethod, expected: Conditional.Outcome
+        name: String,
+        value: String,
+        method: HTTPMethod,
+        expected: Conditional.Outcome
     ) {
         var fields = HTTPFields()
         fields.set(name, value)
@@ -178,7 +183,8 @@ import Testing
 
     @Test func `what does not exist matches nothing`() {
         #expect(
-            Conditional.evaluate(.put, ["If-Match": "*"], tag: nil, exists: false) == .preconditionFailed)
+            Conditional.evaluate(.put, ["If-Match": "*"], tag: nil, exists: false) == .preconditionFailed
+        )
         #expect(Conditional.evaluate(.put, ["If-None-Match": "*"], tag: nil, exists: false) == .proceed)
     }
 
@@ -216,7 +222,9 @@ import Testing
         #expect(type?["Charset"] == "UTF-8")
     }
 
-    @Test(arguments: ["", "text", "text/", "/plain", "text/plain; a", "text/plain; a=b; A=c", "text/plain; a=\"b", "a/b/c"])
+    @Test(arguments: [
+        "", "text", "text/", "/plain", "text/plain; a", "text/plain; a=b; A=c", "text/plain; a=\"b", "a/b/c",
+    ])
     func `what is no media type is refused`(text: String) {
         #expect(MediaType(text) == nil)
     }

@@ -96,9 +96,13 @@ struct PostgresPoolTests {
 
     @Test func `connections that are old or long idle are closed`() throws {
         let pool = try makePool { $0.idleLifetime = .milliseconds(50) }
-        _ = onThreads(4) { _ in _ = try pool.query("SELECT pg_sleep(0.1)") }
-        let before = pool.statistics.openCount
-        #expect(before > 1)
+        let held = Collected<Int>()
+        _ = onThreads(4) { _ in
+            try pool.withConnection { _ in
+                held.append(1)
+                #expect(held.wait { $0.count == 4 })
+            }
+        }
         _ = try pool.query("SELECT pg_sleep(0.1)")
         #expect(pool.statistics.openCount == 1)
 
@@ -156,5 +160,17 @@ struct PostgresPoolTests {
         let error = postgresError { _ = try makePool(url: url) }
         #expect(error?.code == .cannotConnect)
         #expect(error?.message.contains("server does not support SSL") == true)
+    }
+
+    @Test func `whoever begins to listen is not told of losses`() throws {
+        for _ in 0..<25 {
+            let pool = try makePool()
+            let heard = Collected<PostgresNotification>()
+            let subscription = try pool.listen("quiet") { heard.append($0) }
+            try pool.transaction { try $0.notify("quiet", "x") }
+            #expect(heard.wait { $0.last == .payload("x") })
+            #expect(heard.all == [.payload("x")])
+            subscription.cancel()
+        }
     }
 }

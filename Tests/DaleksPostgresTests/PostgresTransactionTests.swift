@@ -136,7 +136,7 @@ struct PostgresTransactionTests {
         #expect(errors.isEmpty)
         #expect(try value("a", pool) == 2)
         #expect(try value("b", pool) == 2)
-        #expect(attempts.all.count == 3)
+        #expect(attempts.all.count >= 3)
     }
 
     @Test func `attempts are counted, and the last error is the caller's`() throws {

@@ -213,7 +213,9 @@ public final class ChildProcess: Sendable {
         defer { for text in arguments + variables { free(text) } }
         var id: pid_t = 0
         let result = posix_spawn(&id, "/bin/sh", &actions, &attributes, &arguments, &variables)
-        if result != 0 { throw Failure(description: "cannot start \(words.joined(separator: " ")): \(Errno(rawValue: result))") }
+        if result != 0 {
+            throw Failure(description: "cannot start \(words.joined(separator: " ")): \(Errno(rawValue: result))")
+        }
         return id
     }
 

@@ -160,6 +160,8 @@ final class ProxyLane: Sendable {
         var due = TimeSource.system.now
         while !rest.isEmpty {
             let piece = bytesPerSecond == nil ? rest : rest.prefix(Self.pacedBytes)
+            // Counted before: whoever has received a byte finds it counted.
+            proxy.passed(piece.count, toServer: isToServer)
             let count = piece.withUnsafeBytes { buffer in
                 Glibc.send(
                     destination,
@@ -168,11 +170,12 @@ final class ProxyLane: Sendable {
                     Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
                 )
             }
+            let error = Errno.last
+            proxy.passed(max(0, count) - piece.count, toServer: isToServer)
             if count < 0 {
-                guard Errno.last == .tryAgain, waitFor(destination, POLLOUT) else { return false }
+                guard error == .tryAgain, waitFor(destination, POLLOUT) else { return false }
                 continue
             }
-            proxy.passed(count, toServer: isToServer)
             rest = rest.dropFirst(count)
             guard let bytesPerSecond else { continue }
             due = due + .nanoseconds(Int64(count) * 1_000_000_000 / Int64(max(1, bytesPerSecond)))

@@ -1,6 +1,10 @@
 import DaleksSystem
 import Glibc
+
+// A static release build compiles this target too, and has no Testing module.
+#if canImport(Testing)
 public import Testing
+#endif
 
 /// What a test needs of the machine. Where it is missing, the test is skipped and the reason printed: a test that did
 /// not run must not look like one that passed.
@@ -33,6 +37,7 @@ public struct Requirement: Sendable {
     public static let ordinaryUser = Requirement("root is not stopped by file modes") { geteuid() != 0 }
 }
 
+#if canImport(Testing)
 extension Trait where Self == ConditionTrait {
     /// Runs the test only where the machine can.
     public static func needs(_ requirement: Requirement) -> ConditionTrait {
@@ -43,3 +48,4 @@ extension Trait where Self == ConditionTrait {
         }
     }
 }
+#endif

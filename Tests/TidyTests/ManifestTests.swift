@@ -42,7 +42,11 @@ import Testing
                         swiftSettings: house
                     ),
                     tests(of: "DaleksCore"),
-                    tests(of: "DaleksSQLite", uses: ground),
+                    tests(
+                        of: "DaleksSQLite",
+                        uses: ["CSQLite"]
+                            + ground
+                    ),
                 ]
             )
             """
@@ -105,8 +109,8 @@ import Testing
                 == ["DaleksFUSE uses another adapter, DaleksSQLite"]
         )
         #expect(
-            complaints("\"DaleksSync\"] + ground", "\"DaleksAPI\"] + ground")
-                == ["DaleksVFS uses DaleksAPI: it sees neither network nor database"]
+            complaints("\"DaleksSync\"] + ground", "\"DaleksSQLite\"] + ground")
+                == ["DaleksVFS uses DaleksSQLite: it sees neither network nor database"]
         )
     }
 

@@ -20,6 +20,8 @@ import Testing
     @Test(arguments: [
         "// The lock guards every one of its fields.\nfinal class A: @unchecked Sendable {}",
         "// The lock guards every one of its fields.\n@frozen\nfinal class A: @unchecked Sendable {}",
+        "/// A sentence that needs two lines and has one\n/// word.\nfinal class A: @unchecked Sendable {}",
+        "// As above.\nnonisolated(unsafe) var a = 1",
         "fatalError(\"x\")  // The kernel broke its own promise.",
         "let text = \"try! fatalError( @unchecked Sendable\"",
         "// We never write try! in this house, ever.", "/* fatalError( */ let a = 1",

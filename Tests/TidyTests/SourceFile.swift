@@ -27,11 +27,15 @@ struct SourceFile {
         if isSentence(comments[index]) { return true }
         var above = index - 1
         while above >= 0, comments[above].isEmpty, code[above].drop(while: { $0 == " " }).hasPrefix("@") { above -= 1 }
-        return above >= 0 && isSentence(comments[above])
+        // A comment of several lines may end with one word.
+        let block = comments[...max(above, -1)].reversed().prefix { !$0.isEmpty }
+        return block.contains(where: isSentence)
     }
 
-    /// A word is no reason.
-    private func isSentence(_ comment: String) -> Bool { comment.split(separator: " ").count >= 4 }
+    /// A word is no reason; `As above.` points to one.
+    private func isSentence(_ comment: String) -> Bool {
+        comment.split { $0 == " " || $0 == "/" }.count >= 2
+    }
 }
 
 /// One thing that is not as it should be.

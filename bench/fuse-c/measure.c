@@ -1,9 +1,10 @@
 // Asks a mount for the same thing over and over, on some threads, for some time.
 //
-//     measure FILE stat|read|write THREADS SECONDS
+//     measure FILE stat|lookup|read|write THREADS SECONDS
 //
 // prints: requests per second, and the median and the 99th percentile of one request in nanoseconds.
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,9 +32,10 @@ static long long now(void) {
     return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-static int ask(int file, char kind, char *buffer) {
+static int ask(int file, char kind, char *buffer, const char *absent) {
     struct stat status;
     switch (kind) {
+    case 'l': return stat(absent, &status) == -1 && errno == ENOENT ? 0 : -1;
     case 's': return fstat(file, &status);
     case 'r': return pread(file, buffer, block, 0) == block ? 0 : -1;
     default: return pwrite(file, buffer, block, 0) == block ? 0 : -1;
@@ -44,11 +46,13 @@ static void *work(void *argument) {
     struct worker *worker = argument;
     int file = open(worker->path, O_RDWR);
     if (file == -1) return perror(worker->path), exit(1), NULL;
-    char buffer[block];
+    char buffer[block], absent[4096];
+    // A name that is not there, and of which the kernel was not told to remember it.
+    snprintf(absent, sizeof absent, "%s-absent", worker->path);
     memset(buffer, 1, sizeof buffer);
     long long begin = now(), end = begin + (long long)(worker->seconds * 1e9), before = begin;
     while (before < end && worker->count < samples_max) {
-        if (ask(file, worker->kind, buffer) != 0) return perror("request"), exit(1), NULL;
+        if (ask(file, worker->kind, buffer, absent) != 0) return perror("request"), exit(1), NULL;
         long long after = now();
         worker->samples[worker->count++] = (unsigned)(after - before);
         before = after;
@@ -64,7 +68,7 @@ static int order(const void *left, const void *right) {
 }
 
 int main(int count, char **words) {
-    if (count != 5) return fprintf(stderr, "usage: measure FILE stat|read|write THREADS SECONDS\n"), 2;
+    if (count != 5) return fprintf(stderr, "usage: measure FILE stat|lookup|read|write THREADS SECONDS\n"), 2;
     int threads = atoi(words[3]);
     struct worker *workers = calloc(threads, sizeof *workers);
     for (int i = 0; i < threads; i++) {

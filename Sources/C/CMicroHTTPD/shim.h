@@ -1,11 +1,12 @@
 #pragma once
-// libmicrohttpd with faces that Swift can call: its start and its questions are variadic. The two Swift files that import
-// this module do not import Glibc, since types of the C library reached through two modules are ambiguous; what they need
-// of it has a face here.
+// libmicrohttpd with faces that Swift can call: its start and its questions are variadic. The Swift files that import
+// this module do not import Glibc, since types of the C library reached through two modules are ambiguous; what they
+// need of it has a face here.
 #include <microhttpd.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -166,3 +167,5 @@ static inline int daleks_accept(int fd, void *address, unsigned *address_bytes) 
 static inline int daleks_stream_socket(int family) {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
+
+static inline int daleks_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }

@@ -26,9 +26,9 @@ static inline int daleks_open_nameless(const char *folder) {
     return open(folder, O_RDWR | O_CLOEXEC | 020000000 | O_DIRECTORY, 0600); /* O_TMPFILE */
 }
 
-#include <sys/socket.h>
-// accept4, which the headers declare only under _GNU_SOURCE.
-static inline int daleks_accept(int listener) { return (int)syscall(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC); }
+// accept4, which the headers declare only under _GNU_SOURCE. SOCK_CLOEXEC is O_CLOEXEC; <sys/socket.h> must not stand
+// here: whether a Swift file then finds SOCK_CLOEXEC in Glibc depends on which files are compiled together.
+static inline int daleks_accept(int listener) { return (int)syscall(SYS_accept4, listener, 0, 0, O_CLOEXEC); }
 
 #include <sys/xattr.h>
 static inline long daleks_lgetxattr(const char *path, const char *name, void *value, unsigned long size) {

@@ -76,7 +76,11 @@ final class ChunkSegment: Sendable {
         barrier.withLock { barrier in
             barrier.isSynchronizing = false
             barrier.count += 1
-            if let failure { barrier.failure = failure } else { barrier.durableCount = max(barrier.durableCount, count) }
+            if let failure {
+                barrier.failure = failure
+            } else {
+                barrier.durableCount = max(barrier.durableCount, count)
+            }
         }
         barrier.broadcast()
         if let failure { throw failure }

@@ -76,7 +76,9 @@ final class LocalChunkStore: ChunkStore {
     /// The records one after the other, each at a multiple of the alignment; positions count from the first.
     private static func records(of chunks: [ChunkContent]) -> (bytes: [UInt8], locations: [ChunkLocation]) {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(chunks.reduce(0) { $0 + $1.bytes.count + ChunkHeader.byteCount + Int(ChunkHeader.alignment) })
+        bytes.reserveCapacity(
+            chunks.reduce(0) { $0 + $1.bytes.count + ChunkHeader.byteCount + Int(ChunkHeader.alignment) }
+        )
         var locations: [ChunkLocation] = []
         for chunk in chunks {
             let compressed = Zstd.compress(chunk.bytes, level: 1)
@@ -100,7 +102,8 @@ final class LocalChunkStore: ChunkStore {
         while true {
             let room = state.wait { state -> Room? in
                 if state.isOpening { return nil }
-                if let active = state.active, !active.hasFailed, state.end == 0 || state.end + count <= segmentBytesMax {
+                if let active = state.active, !active.hasFailed, state.end == 0 || state.end + count <= segmentBytesMax
+                {
                     defer { state.end += count }
                     return .reserved(active, state.end)
                 }
@@ -188,7 +191,9 @@ final class LocalChunkStore: ChunkStore {
 
     /// Which one makes room does not matter: whoever reads from it holds it.
     private static func remember(_ segment: ChunkSegment, _ state: inout State) {
-        if state.open.count >= openSegmentCountMax, let other = state.open.keys.first(where: { $0 != state.active?.number }) {
+        if state.open.count >= openSegmentCountMax,
+            let other = state.open.keys.first(where: { $0 != state.active?.number })
+        {
             state.open.removeValue(forKey: other)
         }
         state.open[segment.number] = segment

@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 
 /// The spans of one stretch of a file (`Limits.Files.manifestPageSpanCount` of them), holes left out.
@@ -39,6 +40,13 @@ struct ManifestPage: Hashable, Sendable {
         case (nil, true): spans.remove(at: place)
         case (nil, false): break
         }
+    }
+
+    /// Puts what a commit says there, whose chunk is known to be stored.
+    mutating func place(_ span: Span) {
+        let index = span.index % Limits.Files.manifestPageSpanCount
+        guard let digest = span.digest else { return set(index, to: nil) }
+        set(index, to: (digest, span.bytes))
     }
 
     mutating func removeSpans(from index: Int) { spans.removeSubrange(place(of: index)...) }

@@ -129,7 +129,9 @@ final class ChangeFeed: Sendable {
                 let page = try store.changes(of: owner, after: cursor)
                 if page.changes.isEmpty {
                     // Announced for another owner in the same place of the table.
-                    for reader in group { park(reader.parked, owner, after: cursor, since: mark, until: reader.deadline) }
+                    for reader in group {
+                        park(reader.parked, owner, after: cursor, since: mark, until: reader.deadline)
+                    }
                 } else {
                     let response = Self.response(page)
                     for reader in group { reader.parked.complete(response) }

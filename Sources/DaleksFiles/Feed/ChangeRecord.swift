@@ -45,10 +45,7 @@ enum ChangeRecord {
         if let target = node.target { writer.blob(target) }
     }
 
-    /// - Parameters:
-    ///   - bytes: What was kept.
-    ///   - sequence: The column beside it.
-    ///   - owner: Whose tree it is, and so every node in it.
+    /// The sequence is the column beside it; the owner of a tree owns every node in it, so neither is in the bytes.
     static func change(from bytes: [UInt8], sequence: Revision, owner: UserID) throws(RecordError) -> Change {
         var reader = RecordReader(bytes, "change")
         guard try reader.byte() == version else { throw reader.failure }

@@ -72,7 +72,9 @@ struct FilesRouter: Sendable {
             by: callers(.write),
             body: .limited(to: Int64(Limits.Wire.batchBytesMax))
         ) { [mutations] request, asked throws(APIError) in
-            .json(of: try mutations.run(try request.body.bytes(max: Limits.Wire.batchBytesMax), of: asked.principal.user))
+            .json(
+                of: try mutations.run(try request.body.bytes(max: Limits.Wire.batchBytesMax), of: asked.principal.user)
+            )
         }
     }
 

@@ -71,7 +71,11 @@ public struct FilesSettings: Sendable {
                     + "other audience are refused. By default it is made from the address and the port."
             ),
             Option("quota", .bytes, default: "100GiB", help: "Bytes of content that each user may store."),
-            Option("tls-certificate", .text(placeholder: "FILE"), help: "The certificate chain (PEM); SIGHUP reads it again."),
+            Option(
+                "tls-certificate",
+                .text(placeholder: "FILE"),
+                help: "The certificate chain (PEM); SIGHUP reads it again."
+            ),
             Option("tls-key", .text(placeholder: "FILE"), help: "The private key of the certificate (PEM)."),
             Option(
                 "trusted-proxy",

@@ -19,9 +19,7 @@ struct Collector: Sendable {
     let measures: FilesMeasures
     var feedChangeCountMax = Limits.Files.feedChangeCountMax
 
-    /// One round over everything that is due.
-    ///
-    /// - Parameter goesOn: Asked between transactions; false ends the round early.
+    /// One round over everything that is due. `goesOn` is asked between transactions; false ends the round early.
     func collect(while goesOn: () -> Bool = { true }) throws(APIError) {
         let due = store.time.wall - grace
         let limit = Limits.Files.collectedRowCountMax
@@ -110,6 +108,8 @@ struct Collector: Sendable {
         }
         guard let floor else { return }
         let limit = Limits.Files.collectedRowCountMax * 8
-        while try store.write(.normal, { db in try ChangeTable.delete(of: number, upTo: floor, limit: limit, db) }) == limit {}
+        while try store.write(.normal, { db in try ChangeTable.delete(of: number, upTo: floor, limit: limit, db) })
+            == limit
+        {}
     }
 }

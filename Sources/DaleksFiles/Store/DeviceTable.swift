@@ -77,6 +77,9 @@ enum DeviceTable {
 
     /// Forgets what is further back than a forked journal is recognised.
     static func forget(upTo last: Int64, of device: Int64, _ db: borrowing Connection) throws {
-        try db.execute("DELETE FROM operations WHERE device = ?1 AND sequence <= ?2", [.integer(device), .integer(last)])
+        try db.execute(
+            "DELETE FROM operations WHERE device = ?1 AND sequence <= ?2",
+            [.integer(device), .integer(last)]
+        )
     }
 }

@@ -119,6 +119,6 @@ enum FilesSchema {
                 fetched INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID
             """
-        ),
+        )
     ]
 }

@@ -85,7 +85,11 @@ enum NodeTable {
             }
             if let parent = node.parent { try statement.bind(parent, at: 18) } else { try statement.bindNull(at: 18) }
             if let target = node.target { try statement.bind(target, at: 19) } else { try statement.bindNull(at: 19) }
-            if let removed = node.removed { try statement.bind(removed, at: 20) } else { try statement.bindNull(at: 20) }
+            if let removed = node.removed {
+                try statement.bind(removed, at: 20)
+            } else {
+                try statement.bindNull(at: 20)
+            }
             try statement.run()
         }
     }

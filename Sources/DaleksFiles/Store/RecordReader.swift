@@ -15,7 +15,7 @@ struct RecordReader {
     private var position = 0
     private let record: StaticString
 
-    /// - Parameter record: What it is, for the error.
+    /// `record` says what it is, for the error.
     init(_ bytes: [UInt8], _ record: StaticString) {
         self.bytes = bytes
         self.record = record

@@ -37,7 +37,8 @@ enum StorageFailure {
 
     private static func apiError(_ error: ChunkStoreError) -> APIError {
         switch error {
-        case .damaged: .internalError("this part of the file is damaged in the region's storage; its operator has been told")
+        case .damaged:
+            .internalError("this part of the file is damaged in the region's storage; its operator has been told")
         case .full: .unavailable("the region's disk is full", retryAfterSeconds: 60)
         case .failed: .unavailable("the region's storage does not work now", retryAfterSeconds: 30)
         }

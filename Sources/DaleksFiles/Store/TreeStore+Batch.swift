@@ -4,12 +4,8 @@ import DaleksHTTP
 import DaleksSystem
 
 extension TreeStore {
-    /// Runs a batch and returns when what it did survives a power cut.
-    ///
-    /// - Parameters:
-    ///   - batch: What the device sent.
-    ///   - chunks: Contents of the batch that were stored just now and are not in the index yet.
-    ///   - owner: Whose tree it is.
+    /// Runs a batch and returns when what it did survives a power cut. `chunks` are contents of the batch that were
+    /// stored just now and are not in the index yet.
     func apply(
         _ batch: PreparedBatch,
         storing chunks: [(digest: Digest, location: ChunkLocation)] = [],

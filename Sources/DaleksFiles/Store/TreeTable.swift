@@ -40,7 +40,8 @@ enum TreeTable {
     }
 
     /// An empty tree: a root that belongs to nobody in particular until its owner says otherwise.
-    static func create(owner: UserID, root: NodeID, at time: Timestamp, _ db: borrowing Connection) throws -> TreeState {
+    static func create(owner: UserID, root: NodeID, at time: Timestamp, _ db: borrowing Connection) throws -> TreeState
+    {
         try db.execute(
             """
             INSERT INTO trees (owner, root, epoch, sequence, feed_floor, bytes_used, files_used)

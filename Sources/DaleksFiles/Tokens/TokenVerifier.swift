@@ -26,6 +26,8 @@ final class TokenVerifier: Sendable {
         self.logger = logger
     }
 
+    var rememberedCount: Int { checked.withLock { $0.count } }
+
     func setAudience(_ url: String) { audience.withLock { $0 = url } }
 
     func caller(of request: HTTPRequest, needing scope: Scope) throws(APIError) -> Caller {
@@ -57,7 +59,9 @@ final class TokenVerifier: Sendable {
         guard let value = values.first else { throw .unauthorized("this needs a token") }
         guard values.count == 1 else { throw invalid("more than one Authorization field") }
         let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized("this needs a bearer token") }
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+            throw .unauthorized("this needs a bearer token")
+        }
         return String(parts[1])
     }
 

@@ -70,14 +70,14 @@ extension TreeDraft {
         plan.bytesDelta = -old.pages.filter { $0.index >= plan.pageCount }.reduce(0) { $0 + $1.page.bytes }
 
         let spansOfPage = Limits.Files.manifestPageSpanCount
-        var rest = commit.spans[...]
-        while let first = rest.first {
-            let index = first.index / spansOfPage
+        var next = 0
+        while next < commit.spans.count {
+            let index = commit.spans[next].index / spansOfPage
             var page = try page(old[index])
             let before = page.bytes
-            while let span = rest.first, span.index / spansOfPage == index {
-                page.set(span.index % spansOfPage, to: span.digest.map { ($0, span.bytes) })
-                rest.removeFirst()
+            while next < commit.spans.count, commit.spans[next].index / spansOfPage == index {
+                page.place(commit.spans[next])
+                next += 1
             }
             plan.bytesDelta += page.bytes - before
             plan.pages.append((index, page))

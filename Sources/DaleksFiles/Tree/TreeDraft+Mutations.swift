@@ -33,21 +33,30 @@ extension TreeDraft {
     static func facts(namedBy mutation: Mutation) -> [Fact] {
         switch mutation {
         case .create(let creation):
-            [
-                .node(creation.parent), .node(creation.node),
-                .entry(EntryKey(parent: creation.parent, name: creation.name)),
-            ]
-        case .link(let parent, let name, let node, _), .remove(let parent, let name, let node, _):
-            [.node(parent), .node(node), .entry(EntryKey(parent: parent, name: name))]
+            return facts(creation.node, at: EntryKey(parent: creation.parent, name: creation.name))
+        case .link(let parent, let name, let node, _):
+            return facts(node, at: EntryKey(parent: parent, name: name))
+        case .remove(let parent, let name, let node, _):
+            return facts(node, at: EntryKey(parent: parent, name: name))
         case .rename(let rename):
-            [
-                .node(rename.parent), .node(rename.toParent), .node(rename.node),
-                .entry(EntryKey(parent: rename.parent, name: rename.name)),
-                .entry(EntryKey(parent: rename.toParent, name: rename.toName)),
-            ] + (rename.replaces.map { [.node($0)] } ?? [])
-        case .attributes(let change): [.node(change.node)]
-        case .commit(let commit): [.node(commit.node)] + commit.spans.compactMap { $0.digest.map { .chunk($0) } }
+            let target = EntryKey(parent: rename.toParent, name: rename.toName)
+            var facts = facts(rename.node, at: EntryKey(parent: rename.parent, name: rename.name))
+            facts += [.node(rename.toParent), .entry(target)]
+            if let replaces = rename.replaces { facts.append(.node(replaces)) }
+            return facts
+        case .attributes(let change):
+            return [.node(change.node)]
+        case .commit(let commit):
+            var facts = [Fact.node(commit.node)]
+            for span in commit.spans {
+                if let digest = span.digest { facts.append(.chunk(digest)) }
+            }
+            return facts
         }
+    }
+
+    private static func facts(_ node: NodeID, at key: EntryKey) -> [Fact] {
+        [.node(key.parent), .node(node), .entry(key)]
     }
 }
 

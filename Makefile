@@ -1,0 +1,82 @@
+# Everything a person does with this repository. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+BUILD := .build
+# An import that the manifest does not declare is an error, in every build.
+FLAGS := --explicit-target-dependency-import-check error
+PREFIX ?= /usr/local
+DESTDIR ?=
+SOURCES := Package.swift Sources Tests daemon bench
+PROGRAMS := daleks daleksd daleks-users daleks-files
+VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/DaleksCore/Version.swift Sources/DaleksSystem/Version.swift 2>/dev/null | head -n 1)
+
+BUILD_PACKAGES := pkg-config fuse3 libfuse3-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev \
+	libgnutls28-dev libpq-dev libargon2-dev libzstd-dev
+TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-linux
+BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc
+
+.PHONY: help deps deps-test deps-bench build release run test check check-sanitizers fmt bench crash install deb clean
+
+help: ## Lists what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+deps: ## Installs what building and running needs (apt), where it is missing
+	@deploy/packages $(BUILD_PACKAGES)
+
+deps-test: deps
+	@deploy/packages $(TEST_PACKAGES)
+	@deploy/promtool $(BUILD)/tools
+	@Tests/venv || true
+
+deps-bench: deps-test
+	@deploy/packages $(BENCH_PACKAGES)
+
+build: deps ## Builds for development
+	$(SWIFT) build $(FLAGS)
+
+release: deps ## Builds for use
+	$(SWIFT) build $(FLAGS) -c release
+
+run: release ## Runs the whole system on this machine and mounts ~/daleks, until Ctrl-C
+	@exec $(BUILD)/release/daleks demo $(DEMO)
+
+test: deps-test ## Builds and runs every test
+	$(SWIFT) build $(FLAGS) --build-tests
+	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" $(SWIFT) test $(FLAGS) --skip-build $(TEST)
+
+check: deps ## Checks format and manifest
+	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format $(SOURCES)
+	$(SWIFT) build $(FLAGS)
+
+check-sanitizers: deps-test ## Runs the tests under the thread and the address sanitizer
+	deploy/sanitizers
+
+fmt: ## Formats the sources
+	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format $(SOURCES)
+
+bench: deps-bench ## Measures against peers; `make bench NAME=http`
+	bench/run $(or $(NAME),all)
+
+crash: deps-test ## Kills the daemon and the services at random, many rounds
+	$(SWIFT) build $(FLAGS) --build-tests
+	DALEKS_CRASH_ROUNDS=$(or $(ROUNDS),100) $(SWIFT) test $(FLAGS) --skip-build --filter Crash
+
+# Installed programs need no Swift toolchain on the machine they run on.
+static: deps
+	$(SWIFT) build $(FLAGS) -c release --static-swift-stdlib --scratch-path $(BUILD)/static
+.PHONY: static
+
+install: static ## Installs programs and units under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/user $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for program in $(PROGRAMS); do \
+		install -s -m 755 $(BUILD)/static/release/$$program $(DESTDIR)$(PREFIX)/bin/ || exit 1; done
+	install -m 644 systemd/daleks.service $(DESTDIR)$(PREFIX)/lib/systemd/user/
+	install -m 644 systemd/daleks-users.service systemd/daleks-files@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+
+deb: static ## Builds Debian packages into .build/deb
+	deploy/deb $(BUILD)/static/release $(BUILD)/deb
+
+clean: ## Removes what was built
+	rm -rf $(BUILD)

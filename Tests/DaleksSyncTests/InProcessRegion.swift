@@ -1,0 +1,139 @@
+import DaleksAPI
+import DaleksCore
+import DaleksHTTP
+import DaleksJSON
+import DaleksSync
+import DaleksSystem
+import DaleksTestSupport
+
+@testable import DaleksFiles
+
+/// The real engine of a files service, asked without HTTP in between, over a line that can fail.
+final class InProcessRegion: Remote {
+    private struct Line {
+        var isUp = true
+        /// The region does what it is asked, and the answer never arrives.
+        var losesAnswers = 0
+        var isCanceled = false
+    }
+
+    let storage: RegionStorage
+    let owner: UserID
+    private let line = Condition(Line())
+
+    init(_ storage: RegionStorage, owner: UserID) {
+        self.storage = storage
+        self.owner = owner
+    }
+
+    func setUp(_ isUp: Bool) { line.withLock { $0.isUp = isUp } }
+    func loseAnswers(_ count: Int) { line.withLock { $0.losesAnswers = count } }
+    func cancelAll() {
+        line.withLock { $0.isCanceled = true }
+        line.broadcast()
+    }
+
+    func tree() throws(RemoteError) -> TreeRecord {
+        let state = try asking { () throws(APIError) in try storage.store.tree(of: owner) }
+        return TreeRecord(
+            root: state.root,
+            epoch: state.epoch,
+            cursor: Cursor(epoch: state.epoch, sequence: state.sequence).description
+        )
+    }
+
+    func node(_ id: NodeID) throws(RemoteError) -> NodeRecord {
+        try asking { () throws(APIError) in try storage.store.node(id, for: owner) }
+    }
+
+    func children(of id: NodeID, after name: Name?, limit: Int) throws(RemoteError) -> ChildrenPage {
+        try asking { () throws(APIError) in
+            try storage.store.children(of: id, after: name, limit: limit, for: owner)
+        }
+    }
+
+    func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer {
+        let answer = try asking { () throws(APIError) in try storage.mutations.run(batch.jsonBytes, of: owner) }
+        let isLost = line.withLock { line in
+            guard line.losesAnswers > 0 else { return false }
+            line.losesAnswers -= 1
+            return true
+        }
+        if isLost { throw .unreachable("the answer was lost") }
+        return answer
+    }
+
+    func missing(_ digests: [Digest]) throws(RemoteError) -> [Digest] {
+        try asking { () throws(APIError) in try storage.store.missing(digests, of: owner) }
+    }
+
+    func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError) {
+        _ = try asking { () throws(APIError) in try storage.content.put(bytes, as: digest, of: owner) }
+    }
+
+    func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest {
+        try asking { () throws(APIError) in try storage.store.manifest(of: id, at: revision, for: owner) }
+    }
+
+    func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8] {
+        try asking { () throws(APIError) in try storage.content.read(index, of: id, at: revision, for: owner) }
+    }
+
+    func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
+        guard let cursor = Cursor(cursor) else { throw .cursorExpired }
+        // Looks often instead of being woken: what is tested here is what happens with the answer.
+        for _ in 0..<waitSeconds * 200 {
+            let page = try asking { () throws(APIError) in try storage.store.changes(of: owner, after: cursor) }
+            if !page.changes.isEmpty {
+                return ChangesPage(changes: page.changes, cursor: page.cursor.description)
+            }
+            let isOver = line.wait(timeout: .milliseconds(5)) { $0.isCanceled || !$0.isUp ? true : nil } ?? false
+            if isOver { break }
+        }
+        return ChangesPage(changes: [], cursor: cursor.description)
+    }
+
+    func usage() throws(RemoteError) -> UsageRecord {
+        try asking { () throws(APIError) in try storage.store.usage(of: owner) }
+    }
+
+    private func asking<Answer>(_ question: () throws(APIError) -> Answer) throws(RemoteError) -> Answer {
+        let line = line.withLock { $0 }
+        if line.isCanceled { throw .canceled }
+        guard line.isUp else { throw .unreachable("the line is down") }
+        do throws(APIError) {
+            return try question()
+        } catch {
+            switch error.code {
+            case .notFound: throw .notFound
+            case .cursorExpired: throw .cursorExpired
+            case .deviceForked: throw .deviceForked
+            case .unavailable: throw .unreachable(error.detail)
+            default: throw .refused(code: error.code.rawValue, detail: error.detail)
+            }
+        }
+    }
+}
+
+/// A region's database and chunks in a scratch folder.
+final class RegionStorage: Sendable {
+    let folder = ScratchFolder()
+    let store: TreeStore
+    let content: ChunkAccess
+    let mutations: Mutations
+    private let feed: ChangeFeed
+
+    init() throws {
+        store = try TreeStore(path: folder.path("files.db"), bytesQuota: 1 << 40, logger: .silent)
+        let chunks = try LocalChunkStore(folder: folder.path("chunks"))
+        feed = ChangeFeed(store: store)
+        let measures = FilesMeasures(Metrics())
+        mutations = Mutations(store: store, chunks: chunks, feed: feed, measures: measures)
+        content = ChunkAccess(store: store, chunks: chunks, measures: measures)
+    }
+
+    deinit {
+        feed.stop()
+        store.close()
+    }
+}

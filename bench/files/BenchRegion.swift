@@ -1,0 +1,148 @@
+import DaleksAPI
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksHTTPClient
+import DaleksHTTPServer
+import DaleksJSON
+import DaleksSystem
+import Glibc
+
+/// A running `daleks-files` and the issuer whose tokens it takes.
+final class BenchRegion: Sendable {
+    private let key: SigningKey
+    private let issuer: HTTPServer
+    private let issuerURL: String
+    private let process: Subprocess
+    let url: String
+    let http: HTTPClient
+
+    init(folder: String, program: String) throws {
+        let key = try SigningKey.generate(.es256)
+        let keys = try JWKSet([key.publicKey.jwk]).jsonBytes
+        var router = Router()
+        router.on(.get, Routes.Users.keys, runs: .event) { _, _ in .json(bytes: keys) }
+        issuer = try HTTPServer(HTTPServerConfiguration(), router: router, logger: .silent)
+        try issuer.start()
+        issuerURL = "http://127.0.0.1:\(issuer.port)"
+        self.key = key
+
+        let lines = Condition<[String]>([])
+        var command = Command(
+            program,
+            ["--state", "\(folder)/state", "--users-url", issuerURL, "--port", "0"],
+            environment: [:],
+            deathSignal: SIGKILL
+        )
+        command.errors = .lines { line in
+            lines.withLock { $0.append(line) }
+            lines.broadcast()
+        }
+        process = try Subprocess.start(command)
+        let ready = lines.wait(timeout: .seconds(20)) { $0.first { $0.contains("\"ready\"") } }
+        guard let ready else { throw BenchFailure("daleks-files did not start: \(lines.withLock { $0 })") }
+        url = try JSONReader(try JSONValue.parse(ready)).string("url")
+        var configuration = HTTPClientConfiguration()
+        configuration.connectionsPerHostMax = 64
+        http = HTTPClient(configuration: configuration)
+    }
+
+    func stop() {
+        process.terminate(grace: .seconds(10))
+        http.shutdown()
+        issuer.stop()
+    }
+
+    /// A device of a user of its own.
+    func device() throws -> BenchDevice {
+        let now = TimeSource.system.wall
+        let claims: JSONObject = [
+            "iss": .string(issuerURL),
+            "aud": .string(url),
+            "sub": .string(UserID.random(at: now).description),
+            "scope": "files:read files:write",
+            "iat": .integer(now.seconds),
+            "exp": .integer(now.seconds + 3_600),
+        ]
+        let token = JWT.sign(claims: claims, type: "at+jwt", key: key, kid: key.publicKey.jwk.keyID)
+        return try BenchDevice(self, token: token)
+    }
+}
+
+/// One device; it sends one batch at a time.
+final class BenchDevice: Sendable {
+    private let region: BenchRegion
+    private let token: String
+    private let id = DeviceID.random(at: TimeSource.system.wall)
+    private let sequence = Lock<Int64>(0)
+    let root: NodeID
+
+    init(_ region: BenchRegion, token: String) throws {
+        self.region = region
+        self.token = token
+        let answer = try Self.send(region, token, .get, Routes.Files.tree)
+        root = try TreeRecord(json: try JSONValue.parse(answer.body)).root
+    }
+
+    @discardableResult
+    private static func send(
+        _ region: BenchRegion,
+        _ token: String,
+        _ method: HTTPMethod,
+        _ path: String,
+        _ body: [UInt8] = []
+    ) throws -> ClientResponse {
+        var request = ClientRequest(method, region.url + path, body: body.isEmpty ? .empty : .bytes(body))
+        request.fields.set("Authorization", "Bearer \(token)")
+        let response = try region.http.send(request)
+        guard response.status.isSuccess else {
+            throw BenchFailure("\(response.status) \(String(decoding: response.body, as: UTF8.self))")
+        }
+        return response
+    }
+
+    func get(_ path: String) throws { try Self.send(region, token, .get, path) }
+
+    func put(_ chunk: [UInt8]) throws {
+        try Self.send(region, token, .put, Routes.Files.chunk(SHA256.digest(of: chunk)), chunk)
+    }
+
+    func run(_ mutations: [Mutation]) throws {
+        let first = sequence.withLock { $0 + 1 }
+        let operations = mutations.enumerated().map { Operation(sequence: first + Int64($0), mutation: $1) }
+        let batch = MutationBatch(device: id, acknowledged: first - 1, operations: operations)
+        try Self.send(region, token, .post, Routes.Files.mutations, batch.jsonBytes)
+        sequence.withLock { $0 += Int64(mutations.count) }
+    }
+
+    func creation(_ text: String) -> (Mutation, NodeID) {
+        let node = NodeID.random(at: TimeSource.system.wall)
+        guard let name = try? Name(text) else { preconditionFailure("a bad name") }
+        let creation = Mutation.Creation(
+            parent: root,
+            name: name,
+            node: node,
+            kind: .file,
+            mode: 0o644,
+            uid: 1_000,
+            gid: 1_000,
+            time: TimeSource.system.wall
+        )
+        return (.create(creation), node)
+    }
+
+    /// As the second operation of a batch whose first made the file.
+    func commit(_ bytes: [UInt8], to node: NodeID) -> Mutation {
+        let now = TimeSource.system.wall
+        return .commit(
+            Mutation.Commit(
+                node: node,
+                base: .operation(sequence.withLock { $0 + 1 }),
+                size: Int64(bytes.count),
+                spans: [Span(index: 0, bytes: bytes.count, source: .inline(bytes))],
+                modified: now,
+                time: now
+            )
+        )
+    }
+}

@@ -1,0 +1,4 @@
+import DaleksSystem
+import Glibc
+
+exit(FilesBench.run(CommandLine.arguments, Environment.current))
