@@ -49,7 +49,12 @@ struct BadInputTests {
             Case(path: users, body: user(#""a@b.c""#, #""password123""#, #""n""#), status: 422, code: "invalid"),
             Case(path: users, body: user(#""a@b.c""#, #""a good password""#, #""""#), status: 422, code: "invalid"),
             Case(path: users, body: user(#""a@b.c""#, #""a good password""#, #""a\nb""#), status: 422, code: "invalid"),
-            Case(path: users, body: user(#""a@b.c""#, #""a good password""#, #""\#(long)""#), status: 422, code: "invalid"),
+            Case(
+                path: users,
+                body: user(#""a@b.c""#, #""a good password""#, #""\#(long)""#),
+                status: 422,
+                code: "invalid"
+            ),
             Case(path: users, body: "{}", type: "text/plain", status: 415, code: "unsupported"),
             Case(path: users, body: "email=a@b.c", type: form, status: 415, code: "unsupported"),
             Case(path: users, body: String(repeating: " ", count: 20_000), status: 413, code: "too_large"),
@@ -73,12 +78,14 @@ struct BadInputTests {
 
     private static var forms: [Case] {
         let token = Routes.Users.token
-        func bad(_ body: String, _ code: String = "invalid_request", type: String = form, path: String = token) -> Case {
+        func bad(_ body: String, _ code: String = "invalid_request", type: String = form, path: String = token) -> Case
+        {
             Case(path: path, body: body, type: type, status: 400, code: code)
         }
         let id16 = "0123456789abcdef"
         return [
-            bad(""), bad("grant_type="), bad("grant_type=refresh_token"), bad("grant_type=refresh_token&refresh_token="),
+            bad(""), bad("grant_type="), bad("grant_type=refresh_token"),
+            bad("grant_type=refresh_token&refresh_token="),
             bad("refresh_token=x"),
             bad("grant_type=refresh_token&refresh_token=x&refresh_token=y"),
             bad("grant_type=refresh_token&grant_type=refresh_token&refresh_token=x"),
@@ -93,7 +100,10 @@ struct BadInputTests {
             bad("grant_type=refresh_token&refresh_token=x", "invalid_grant"),
             bad("grant_type=refresh_token&refresh_token=x&request_id=\(id16)", "invalid_grant"),
             bad("grant_type=refresh_token&refresh_token=dlr_" + String(repeating: "A", count: 86), "invalid_grant"),
-            bad("grant_type=refresh_token&refresh_token=dlr_" + String(repeating: "%C3%A9", count: 43), "invalid_grant"),
+            bad(
+                "grant_type=refresh_token&refresh_token=dlr_" + String(repeating: "%C3%A9", count: 43),
+                "invalid_grant"
+            ),
             bad(#"{"grant_type": "refresh_token"}"#, type: "application/json"),
             bad((0..<2_000).map { "p\($0)=1" }.joined(separator: "&")),
             Case(path: token, body: String(repeating: "x", count: 20_000), type: form, status: 413, code: "too_large"),
@@ -126,14 +136,15 @@ struct BadInputTests {
         #expect(try service.send(.get, Routes.Users.token).status.code == 405)
         #expect(try service.send(.delete, Routes.Users.keys).status.code == 405)
         #expect(try service.send(.get, "/v1/nothing").status.code == 404)
-        #expect(try service.send(.post, Routes.Users.login).status.code == 415)
+        #expect(try service.send(.post, Routes.Users.login).code == "malformed")
     }
 
     @Test func `random bytes are never a failure of ours`() throws {
         let service = try TestService()
         var generator = SeededGenerator(for: "random bodies")
         let pieces = [
-            "{", "}", "[", "]", "\"email\"", "\"password\"", ":", ",", "\"a@b.c\"", "\"", "\\u0000", "1e999", "null", "&",
+            "{", "}", "[", "]", "\"email\"", "\"password\"", ":", ",", "\"a@b.c\"", "\"", "\\u0000", "1e999", "null",
+            "&",
             "=", "%", "%00", "grant_type=refresh_token", "refresh_token=dlr_", "token", "\u{fffd}", "\u{7}", "é",
         ]
         let paths = [Routes.Users.users, Routes.Users.login, Routes.Users.token, Routes.Users.revoke]

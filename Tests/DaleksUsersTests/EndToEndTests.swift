@@ -113,7 +113,11 @@ struct EndToEndTests {
         let less = try SessionAnswer(json: try JSONValue.parse(try asking("files:read", token).body))
 
         #expect(try service.verify(less.accessToken).reader.string("scope") == "files:read")
-        let next = try service.users.refresh(try required(less.refreshToken), requestID: "0123456789abcdef", resource: nil)
+        let next = try service.users.refresh(
+            try required(less.refreshToken),
+            requestID: "0123456789abcdef",
+            resource: nil
+        )
         #expect(next.scope == Scopes.all.text)
     }
 
@@ -161,12 +165,15 @@ struct EndToEndTests {
             kid: try service.keySet().keys[0].keyID
         )
 
-        for bad in ["", "x", "a.b.c", parts[0] + "." + parts[1] + ".", parts.reversed().joined(separator: "."), forged] {
+        for bad in ["", "x", "a.b.c", parts[0] + "." + parts[1] + ".", parts.reversed().joined(separator: "."), forged]
+        {
             let response = try service.send(.get, Routes.Users.me, fields: [("Authorization", "Bearer \(bad)")])
             #expect(response.status == .unauthorized && response.fields["WWW-Authenticate"] != nil)
         }
         #expect(try service.send(.get, Routes.Users.me).status == .unauthorized)
-        #expect(try service.send(.get, Routes.Users.me, fields: [("Authorization", "Basic eDp5")]).code == "unauthorized")
+        #expect(
+            try service.send(.get, Routes.Users.me, fields: [("Authorization", "Basic eDp5")]).code == "unauthorized"
+        )
     }
 
     @Test func `a token that is over is told from one that is wrong`() throws {

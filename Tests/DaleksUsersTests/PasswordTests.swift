@@ -210,7 +210,8 @@ struct PasswordTests {
     }
 
     @Test(arguments: [
-        ("a@b", "a@b"), (" Ann.B+x@Example.co.uk\n", "ann.b+x@example.co.uk"), ("o'neil@example.com", "o'neil@example.com"),
+        ("a@b", "a@b"), (" Ann.B+x@Example.co.uk\n", "ann.b+x@example.co.uk"),
+        ("o'neil@example.com", "o'neil@example.com"),
         ("a", nil), ("", nil), ("@b", nil), ("a@", nil), ("a@b@c", nil), ("a b@c", nil), ("a@b..c", nil), ("a@-b", nil),
         ("a@b.c.", nil), ("ännchen@example.com", nil), ("a@exämple.com", nil), ("a\u{0}@b", nil), ("<a@b>", nil),
         (String(repeating: "a", count: 65) + "@b", nil),
@@ -245,11 +246,14 @@ struct PasswordTests {
         // What must be found, so that the search is one.
         #expect(String(decoding: stored, as: Unicode.ASCII.self).contains("ann@example.com"))
         #expect(logged.contains("came twice"))
-        for secret in [TestService.password, wrong, first, second, try required(third.refreshToken), third.accessToken] {
+        for secret in [TestService.password, wrong, first, second, try required(third.refreshToken), third.accessToken]
+        {
             let core = Array(secret.utf8.dropFirst(4).prefix(24))
             #expect(!contains(stored, core) && !contains(after, core) && !contains(metrics, core))
             #expect(!logged.contains(String(decoding: core, as: UTF8.self)))
-            let bytes = try RefreshToken(secret).map { _ in Array(try required(Base64.decode(secret.dropFirst(4)))[16..<48]) }
+            let bytes = try RefreshToken(secret).map { _ in
+                Array(try required(Base64.decode(secret.dropFirst(4)))[16..<48])
+            }
             if let bytes { #expect(!contains(stored, bytes) && !contains(after, bytes)) }
         }
         for text in ["a-very-secret-request-id", "another-secret-request-id"] {

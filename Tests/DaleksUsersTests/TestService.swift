@@ -14,7 +14,12 @@ import DaleksTestSupport
 final class TestService: Sendable {
     static let password = "a horse that knows batteries"
     static let here = RegionRecord(code: "here", name: "Here", filesURL: "http://files.here.example", status: "open")
-    static let there = RegionRecord(code: "there", name: "There", filesURL: "https://files.there.example", status: "open")
+    static let there = RegionRecord(
+        code: "there",
+        name: "There",
+        filesURL: "https://files.there.example",
+        status: "open"
+    )
 
     let folder: ScratchFolder
     let service: UsersService
@@ -141,7 +146,10 @@ struct TestFailure: Error, CustomStringConvertible {
 }
 
 /// Runs the body so many times at once and gives what came out.
-func atOnce<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Value) -> [Result<Value, any Error>] {
+func atOnce<Value: Sendable>(
+    _ count: Int,
+    _ body: @escaping @Sendable (Int) throws -> Value
+) -> [Result<Value, any Error>] {
     let results = Lock<[Result<Value, any Error>]>([])
     let start = Gate()
     let threads = (0..<count).map { index in

@@ -2,9 +2,9 @@ import DaleksCore
 
 /// An e-mail address as accounts have it: two spellings of one address are one value.
 ///
-/// White space around it is dropped and upper case is made lower: no provider of today tells `Ann@` from `ann@`, and two
-/// accounts that differ in it would be a trap. Letters beyond ASCII are refused: one of them can be written in several
-/// ways that look alike, and such a domain has an ASCII form (`xn--…`).
+/// White space around it is dropped and upper case is made lower: no provider of today tells `Ann@` from `ann@`, and
+/// two accounts that differ in it would be a trap. Letters beyond ASCII are refused: one of them can be written in
+/// several ways that look alike, and such a domain has an ASCII form (`xn--…`).
 struct Email: Hashable, Sendable {
     let text: String
 

@@ -8,9 +8,9 @@ import DaleksSystem
 /// The service's keys: the one that signs, those that are published, and their way from one to the other.
 ///
 /// ## Concurrency
-/// `state` is what everybody reads, guarded by itself and replaced as a whole. `turn` is called by one thread at a time;
-/// it makes keys and writes them with no lock held. A key is on the disk before anybody sees it, and it is published
-/// before it signs.
+/// `state` is what everybody reads, guarded by itself and replaced as a whole. `turn` is called by one thread at a
+/// time; it makes keys and writes them with no lock held. A key is on the disk before anybody sees it, and it is
+/// published before it signs.
 final class KeyRing: Sendable {
     struct Signing: Sendable {
         let id: String

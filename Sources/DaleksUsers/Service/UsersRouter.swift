@@ -41,23 +41,23 @@ struct UsersRouter: Sendable {
 
     private func addAccounts(to router: inout Router) {
         router.on(.post, Routes.Users.users, body: Self.body) { [registration] request, _ throws(APIError) in
-            let body: RegistrationRequest = try request.decoded()
+            let body = try request.json(RegistrationRequest.self, bytesMax: Limits.Users.bodyBytesMax)
             return try Self.answered(status: .created) { answer throws(APIError) in
                 try registration.begin(body, from: Origin(request), then: answer)
             }
         }
         router.on(.post, Routes.Users.login, body: Self.body) { [logIn] request, _ throws(APIError) in
-            let body: LoginRequest = try request.decoded()
+            let body = try request.json(LoginRequest.self, bytesMax: Limits.Users.bodyBytesMax)
             return try Self.answered(status: .ok) { answer throws(APIError) in
                 try logIn.begin(body, from: Origin(request), then: answer)
             }
         }
         let members = Authenticator<Account> { [check] request throws(APIError) in try check.account(of: request) }
         router.onAuthenticated(.get, Routes.Users.me, by: members) { _, asked in
-            HTTPResponse.json(of: asked.principal.record).notStored
+            HTTPResponse.json(asked.principal.record).notStored
         }
         router.on(.get, Routes.Users.regions) { [store] _, _ throws(APIError) in
-            HTTPResponse.json(of: RegionList(try store.read { db in try RegionTable.allOpen(db) }))
+            HTTPResponse.json(RegionList(try store.read { db in try RegionTable.allOpen(db) }))
                 .with("Cache-Control", "max-age=30")
         }
     }
@@ -77,7 +77,7 @@ struct UsersRouter: Sendable {
                         origin: Origin(request)
                     )
                 )
-                return .json(of: answer)
+                return .json(answer)
             }
         }
         router.on(.post, Routes.Users.revoke, body: Self.body) { [sessions] request, _ throws(APIError) in
@@ -101,7 +101,7 @@ struct UsersRouter: Sendable {
                 .with("Cache-Control", age).with("ETag", "\"\(published.tag)\"")
         }
         router.on(.get, Routes.Users.metadata, runs: .event) { [issuer] _, _ in
-            HTTPResponse.json(of: Metadata(issuer: issuer.issuer)).with("Cache-Control", age)
+            HTTPResponse.json(Metadata(issuer: issuer.issuer)).with("Cache-Control", age)
         }
     }
 
@@ -113,7 +113,7 @@ struct UsersRouter: Sendable {
         let answer = LaterAnswer()
         try begin { result in
             switch result {
-            case .success(let body): answer.give { $0.complete(HTTPResponse.json(of: body, status: status).notStored) }
+            case .success(let body): answer.give { $0.complete(HTTPResponse.json(body, status: status).notStored) }
             case .failure(let error): answer.give { $0.fail(error) }
             }
         }

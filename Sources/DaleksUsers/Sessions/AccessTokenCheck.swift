@@ -6,8 +6,8 @@ import DaleksHTTPServer
 import DaleksJSON
 import DaleksSystem
 
-/// Lets in who has an access token of a session that goes on. Tokens are for regions; this service takes those of any of
-/// its own.
+/// Lets in who has an access token of a session that goes on. Tokens are for regions; this service takes those of any
+/// of its own.
 struct AccessTokenCheck: Sendable {
     let store: UsersStore
     let keys: KeyRing

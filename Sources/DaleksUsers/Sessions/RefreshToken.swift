@@ -5,9 +5,9 @@ import DaleksSystem
 /// A secret that gets the next access token, once: which session it belongs to, 256 random bits, and a mark that shows
 /// that this service made it.
 ///
-/// The mark is what tells a token of the session's past from an invention without keeping a row for each: the first means
-/// that somebody has a copy and ends the session, the second means nothing and must end nobody's. The mark's key lies in
-/// the database; whoever reads it there can end sessions and not use them.
+/// The mark is what tells a token of the session's past from an invention without keeping a row for each: the first
+/// means that somebody has a copy and ends the session, the second means nothing and must end nobody's. The mark's key
+/// lies in the database; whoever reads it there can end sessions and not use them.
 struct RefreshToken: Sendable {
     let session: SessionID
     private let bytes: [UInt8]

@@ -116,7 +116,10 @@ enum SessionTable {
         _ db: borrowing Connection
     ) throws -> Bool {
         try db.execute(
-            "UPDATE sessions SET ended = ?2, reason = ?3, sealed = NULL, previous = NULL WHERE id = ?1 AND ended IS NULL",
+            """
+            UPDATE sessions SET ended = ?2, reason = ?3, sealed = NULL, previous = NULL
+            WHERE id = ?1 AND ended IS NULL
+            """,
             [.id(id), .time(time), .text(ending.rawValue)]
         ) == 1
     }

@@ -20,7 +20,7 @@ enum UsersSchema {
                 created INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID;
 
-            -- One log-in and its family of refresh tokens. mark: the key that tells tokens of this family from inventions.
+            -- One log-in and its family of refresh tokens. mark: the key that tells its tokens from inventions.
             -- current, previous: digests of the tokens. sealed: the current token, under a key from the previous one.
             CREATE TABLE sessions (
                 id BLOB PRIMARY KEY,
@@ -63,7 +63,7 @@ enum UsersSchema {
                 position INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID;
 
-            -- subject: a digest of what was tried, so that the table lists nobody. blocked: until when nothing is tried.
+            -- subject: a digest of what was tried, so that this lists nobody. blocked: until when nothing is tried.
             CREATE TABLE attempts (
                 subject BLOB PRIMARY KEY,
                 failures INTEGER NOT NULL,
