@@ -36,7 +36,7 @@ extension LocalTree {
                 node.attributes.changed = max(node.attributes.changed, pending.modified)
                 node.attributes.modified = pending.modified
                 try NodeTable.update(node, in: db)
-                if pending.isUncommitted, node.attributes.links > 0 { try Self.journalCommit(of: node.inode, db) }
+                if pending.isUncommitted, node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
             }
         } catch {
             content.state.withLock { state in
@@ -79,8 +79,13 @@ extension LocalTree {
         }
     }
 
-    static func journalCommit(of inode: Inode, _ db: borrowing Connection) throws {
-        guard try JournalTable.openCommit(of: inode, in: db) == nil else { return }
+    /// Sees to it that a commit will carry the file as it is now, or later.
+    private func journalCommit(of inode: Inode, _ db: borrowing Connection) throws {
+        if let place = try JournalTable.openCommit(of: inode, in: db),
+            !takenCommits.withLock({ $0.contains(place) })
+        {
+            return
+        }
         try JournalTable.append(.commit, JournalTable.Subjects(node: inode), body: nil, in: db)
     }
 
@@ -99,7 +104,7 @@ extension LocalTree {
                 node.attributes.size = max(status.size, 0)
                 node.attributes.modified = max(node.attributes.modified, status.modified)
                 try NodeTable.update(node, in: db)
-                try Self.journalCommit(of: inode, db)
+                try journalCommit(of: inode, db)
             }
         }
         while true {

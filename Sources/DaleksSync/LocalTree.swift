@@ -19,6 +19,8 @@ public final class LocalTree: Sendable {
     private let store: BackingStore
     private let time: TimeSource
     private let journalGrew: @Sendable () -> Void
+    /// Commits in the journal whose instant is fixed already: what is written now needs another one.
+    let takenCommits = Lock<Set<Int64>>([])
     private let kernelNodes = Lock<[Inode: UInt64]>([:])
 
     init(

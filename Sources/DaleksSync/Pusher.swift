@@ -231,6 +231,8 @@ final class Pusher: Sendable {
             try tree.database.writing { db throws in try JournalTable.delete(place: row.place, in: db) }
             return nil
         }
+        // First this, then the snapshot: whatever is saved between the two gets a commit of its own, needed or not.
+        tree.takenCommits.withLock { _ = $0.insert(row.place) }
         let commit = ActiveCommit(content: content, snapshot: content.takeSnapshot(asideFolder: asideFolder))
         active.withLock { $0[row.place] = commit }
         do throws(Errno) {
@@ -288,6 +290,7 @@ final class Pusher: Sendable {
     /// Lets go of a commit's snapshot and content.
     func finish(_ place: Int64) {
         guard let commit = active.withLock({ $0.removeValue(forKey: place) }) else { return }
+        tree.takenCommits.withLock { _ = $0.remove(place) }
         commit.content.dropSnapshot(commit.snapshot)
         tree.contents.release(commit.content.inode)
         tree.collect(commit.content.inode)
