@@ -7,7 +7,7 @@ import Testing
 /// What needs a process of its own: death, other users, another /dev. The bench's server is the daemon.
 @Suite(.needsFUSE)
 struct DaemonTests {
-    private static let program: String? = {
+    static let program: String? = {
         var buffer = [CChar](repeating: 0, count: 4_096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         guard count > 0 else { return nil }
@@ -21,7 +21,7 @@ struct DaemonTests {
     private func run(_ script: String) throws -> (status: Int32, output: String, folder: String) {
         let program = try #require(Self.program, "bench-fuse was not built beside the tests")
         let folder = try MountFixture.makeFolder()
-        defer { _ = Syscalls.run(["rm", "-r", "--one-file-system", folder]) }
+        defer { _ = Child.run(["rm", "-r", "--one-file-system", folder]) }
         #expect(chmod(folder, 0o755) == 0)
         #expect(mkdir("\(folder)/mnt", 0o755) == 0)
         let prelude = """
@@ -31,7 +31,7 @@ struct DaemonTests {
 
             """
         let words = ["unshare", "-m", "sh", "-c", prelude + script, "sh", folder, program]
-        let (status, output) = Syscalls.run(words)
+        let (status, output) = Child.run(words)
         return (status, output, folder)
     }
 
@@ -86,11 +86,11 @@ struct DaemonTests {
         let program = try #require(Self.program, "bench-fuse was not built beside the tests")
         let folder = try MountFixture.makeFolder()
         defer {
-            _ = Syscalls.run(["umount", "-lq", folder])
+            _ = Child.run(["umount", "-lq", folder])
             rmdir(folder)
         }
         #expect(StaleMount.state(at: folder) == .none)
-        let (status, output) = Syscalls.run(
+        let (status, output) = Child.run(
             [
                 "sh", "-c",
                 """

@@ -10,6 +10,7 @@ final class MountFixture: Sendable {
     let path: String
     let session: FUSESession
     private let serving: Thread
+    private let isOver = Gate()
     /// What `run` returned.
     let end: Condition<Result<FUSESession.End, FUSEError>?>
 
@@ -42,14 +43,33 @@ final class MountFixture: Sendable {
             end.withLock { $0 = result }
             end.broadcast()
         }
+        Self.watch(path, session, until: isOver)
         #expect(session.waitUntilReady(timeout: .seconds(5)))
     }
 
     deinit {
+        isOver.open()
         try? session.unmount(.lazily)
-        session.exit()
-        serving.join()
+        Child.birth.withLock { _ in
+            session.exit()
+            serving.join()
+        }
         rmdir(path)
+    }
+
+    /// A process that waits for its own answer cannot be killed, so a test that hangs is let go with errors instead.
+    private static func watch(_ path: String, _ session: FUSESession, until isOver: Gate) {
+        _ = Thread(name: "watchdog") {
+            if isOver.wait(timeout: .seconds(30)) { return }
+            // This ends the connection, whatever serves it.
+            umount2(path, Int32(MNT_FORCE))
+            session.exit()
+        }
+    }
+
+    /// Unmounts while no child that was just started keeps the mount busy.
+    func unmount() throws(FUSEError) {
+        try Child.birth.withLock { (_) throws(FUSEError) in try session.unmount() }
     }
 
     /// What `run` returned, nil while it serves.
@@ -67,7 +87,7 @@ final class MountFixture: Sendable {
 
     /// Whether anything is mounted at the path.
     static func isMounted(_ path: String) -> Bool {
-        Syscalls.run(["grep", "-cF", " \(path) ", "/proc/self/mountinfo"]).status == 0
+        Child.run(["grep", "-cF", " \(path) ", "/proc/self/mountinfo"]).status == 0
     }
 
     static let isAvailable = access("/dev/fuse", R_OK | W_OK) == 0 && geteuid() == 0

@@ -22,7 +22,7 @@ struct MountTests {
 
     @Test func `a mount point that is missing, no folder, not empty or in use is refused with its reason`() throws {
         let folder = try MountFixture.makeFolder()
-        defer { _ = Syscalls.run(["rm", "-r", folder]) }
+        defer { _ = Child.run(["rm", "-r", folder]) }
         let mount = try MountFixture()
         _ = try FileDescriptor.open("\(folder)/file", O_WRONLY | O_CREAT)
 
@@ -37,7 +37,7 @@ struct MountTests {
 
     @Test func `a mount point is found behind symbolic links, dots and slashes`() throws {
         let folder = try MountFixture.makeFolder()
-        defer { _ = Syscalls.run(["rm", "-r", folder]) }
+        defer { _ = Child.run(["rm", "-r", folder]) }
         #expect(mkdir("\(folder)/with space", 0o700) == 0)
         #expect(symlink("with space", "\(folder)/link") == 0)
 
@@ -71,7 +71,7 @@ struct MountTests {
 
     @Test func `run ends by umount from outside and by exit from another thread`() throws {
         let unmounted = try MountFixture()
-        #expect(Syscalls.run(["umount", unmounted.path]).status == 0)
+        #expect(Child.run(["umount", unmounted.path]).status == 0)
         #expect(unmounted.outcome() == .success(.unmounted))
 
         let stopped = try MountFixture(threads: 16)
@@ -99,7 +99,7 @@ struct MountTests {
         for round in 0..<20 {
             let mount = try MountFixture(threads: 2)
             #expect(mkdir(mount.file("folder"), 0o700) == 0)
-            if round % 2 == 0 { try mount.session.unmount() }
+            if round % 2 == 0 { try mount.unmount() }
             #expect(round % 2 == 1 || mount.outcome() == .success(.unmounted))
         }
         let after = try Syscalls.names(in: "/proc/self/task", bufferBytes: 4_096).count

@@ -61,7 +61,7 @@ struct NegotiationTests {
         let path = mount.file("a")
         _ = try FileDescriptor.open(path, O_RDWR | O_CREAT)
         func asNobody(_ command: String) -> Int32 {
-            Syscalls.run(
+            Child.run(
                 ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", command, "sh", path]
             ).status
         }
@@ -80,12 +80,12 @@ struct NegotiationTests {
     }
 
     @Test func `the umask is applied by whom it was agreed`() throws {
-        let old = Syscalls.run(["sh", "-c", "umask"]).output
+        let old = Child.run(["sh", "-c", "umask"]).output
         let kernel = try MountFixture()
         let ours = try MountFixture { $0.kernelAppliesUmask = false }
 
         for mount in [kernel, ours] {
-            #expect(Syscalls.run(["sh", "-c", "umask 027; mkdir \"$1\"", "sh", mount.file("folder")]).status == 0)
+            #expect(Child.run(["sh", "-c", "umask 027; mkdir \"$1\"", "sh", mount.file("folder")]).status == 0)
         }
 
         #expect(try Syscalls.status(kernel.file("folder")).st_mode & 0o777 == 0o750, "\(old)")
@@ -99,7 +99,7 @@ struct NegotiationTests {
             $0.allowOther = true
         }
 
-        let line = Syscalls.run(["grep", "-F", " \(mount.path) ", "/proc/self/mounts"]).output
+        let line = Child.run(["grep", "-F", " \(mount.path) ", "/proc/self/mounts"]).output
 
         #expect(line.hasPrefix("daleks,test \(mount.path) fuse.daleks-test ro,nosuid,nodev,noexec"))
         #expect(line.contains("default_permissions") && line.contains("allow_other"))

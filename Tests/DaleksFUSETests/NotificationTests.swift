@@ -126,7 +126,7 @@ struct NotificationTests {
 
     @Test func `a notification after the end is refused and not misdelivered`() throws {
         let mount = try makeMount()
-        try mount.session.unmount()
+        try mount.unmount()
         _ = mount.outcome()
 
         #expect(throws: Errno.self) { try mount.session.invalidateInode(2) }

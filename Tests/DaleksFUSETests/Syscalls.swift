@@ -92,41 +92,4 @@ enum Syscalls {
         try checking { lstat(path, &status) }
         return status
     }
-
-    /// Runs a program and returns its exit status and all it printed.
-    static func run(_ words: [String]) -> (status: Int32, output: String) {
-        var ends: (Int32, Int32) = (-1, -1)
-        _ = withUnsafeMutableBytes(of: &ends) {
-            socketpair(
-                AF_UNIX,
-                Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue),
-                0,
-                $0.bindMemory(to: Int32.self).baseAddress
-            )
-        }
-        let (ours, theirs) = ends
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, theirs, STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, theirs, STDERR_FILENO)
-        var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
-        pointers.append(nil)
-        var process = pid_t()
-        let result = posix_spawnp(&process, words[0], &actions, nil, pointers, environ)
-        for pointer in pointers { free(pointer) }
-        posix_spawn_file_actions_destroy(&actions)
-        _ = close(theirs)
-        let output = FileDescriptor(owning: ours)
-        guard result == 0 else { return (-1, "\(words[0]): \(Errno(rawValue: result))") }
-        var text: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4_096)
-        while true {
-            let count = buffer.withUnsafeMutableBytes { (try? output.read(into: $0)) ?? 0 }
-            if count == 0 { break }
-            text += buffer[..<count]
-        }
-        var status: Int32 = 0
-        waitpid(process, &status, 0)
-        return (status & 0x7f == 0 ? (status >> 8) & 0xff : -1, String(decoding: text, as: UTF8.self))
-    }
 }

@@ -5,13 +5,15 @@ import Glibc
 
 /// Mounts the bench's file system and serves it until SIGTERM, SIGINT or somebody's unmount.
 ///
-/// `bench-fuse FOLDER [--threads N] [--trace]`
+/// `bench-fuse FOLDER [--threads N] [--trace]`, or `bench-fuse map FILE OFFSET BYTE`: maps a file into memory, prints
+/// the byte there and puts another in its place, for tests that serve the file themselves and so must not.
 enum BenchProgram {
     static func run(_ arguments: [String]) -> Int32 {
         guard let path = arguments.first, !path.hasPrefix("-") else {
             complain("usage: bench-fuse FOLDER [--threads N] [--trace]")
             return 2
         }
+        if path == "map" { return map(arguments) }
         let threads = arguments.firstIndex(of: "--threads").flatMap { index in
             index + 1 < arguments.count ? Int(arguments[index + 1]) : nil
         }
@@ -46,6 +48,25 @@ enum BenchProgram {
             do throws(FUSEError) { try session.unmount(.lazily) } catch { complain(error.description) }
         }
         try session.run(threads: threads)
+    }
+
+    private static func map(_ arguments: [String]) -> Int32 {
+        guard arguments.count == 4, let offset = Int(arguments[2]), let byte = UInt8(arguments[3]) else { return 2 }
+        do throws(Errno) {
+            let file = try FileDescriptor.open(arguments[1], O_RDWR)
+            let count = offset + 1
+            guard let memory = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0), memory != MAP_FAILED
+            else { throw .last }
+            defer { munmap(memory, count) }
+            let line = Array("\(memory.load(fromByteOffset: offset, as: UInt8.self))\n".utf8)
+            memory.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
+            try checking { msync(memory, count, MS_SYNC) }
+            _ = write(STDOUT_FILENO, line, line.count)
+            return 0
+        } catch {
+            complain(error.description)
+            return 1
+        }
     }
 
     private static func complain(_ text: String) {
