@@ -213,10 +213,20 @@ import Testing
 
         let fresh = try machine("fresh")
         defer { fresh.stop() }
-        #expect(eventually {
+        let agree = eventually {
             guard let truth = try? fresh.picture() else { return false }
             return machines.allSatisfy { $0.engine.pendingCount == 0 && (try? $0.picture()) == truth }
-        })
+        }
+        #expect(agree)
+        guard !agree else { return }
+        let truth = try fresh.picture()
+        for machine in machines {
+            print("seed \(seed): pending \(machine.engine.pendingCount), \(machine.engine.status)")
+            let picture = try machine.picture()
+            for path in Set(truth.keys).union(picture.keys).sorted() where truth[path] != picture[path] {
+                print("  \(path): here \(picture[path] ?? "-"), at the region \(truth[path] ?? "-")")
+            }
+        }
     }
 
     private func step(on machine: Machine, _ random: inout SeededGenerator) throws {
