@@ -7,10 +7,15 @@ import DaleksSystem
 /// Follows the region's change feed.
 ///
 /// ## Concurrency
-/// One thread of its own runs `run`. `state` is how others speak to it.
+/// One thread of its own runs `run`, another `runRefresh`: what was held back becomes due when our own operations are
+/// answered, and that happens while the feed waits for news. `state` is how others speak to it.
 final class Puller: Sendable {
     private struct State {
         var isStopping = false
+        /// The region answered somebody else of ours: no reason to wait any longer.
+        var isPoked = false
+        /// Something may be stale and settled.
+        var isRefreshDue = true
         var isConnected = false
         var usage: UsageRecord?
         var usageAskedAt: Instant?
@@ -39,13 +44,25 @@ final class Puller: Sendable {
     /// How full the account was lately.
     var usage: UsageRecord? { state.withLock { $0.usage } }
 
+    /// The region answers again.
+    func poke() {
+        state.withLock { ($0.isPoked, $0.isRefreshDue) = (true, true) }
+        state.broadcast()
+    }
+
+    private func askForRefresh() {
+        state.withLock { $0.isRefreshDue = true }
+        state.broadcast()
+    }
+
     func stop() {
         state.withLock { $0.isStopping = true }
         state.broadcast()
     }
 
     func run() {
-        var retry = Retry()
+        // While the feed is lost the kernel believes nothing for long and everything is slower: ask often.
+        var retry = Retry(upTo: .seconds(5))
         while !state.withLock({ $0.isStopping }) {
             do throws(PullFailure) {
                 askUsage()
@@ -55,7 +72,8 @@ final class Puller: Sendable {
             } catch {
                 state.withLock { $0.isConnected = false }
                 logger.info("change feed waits for the region", ["reason": "\(error)"])
-                _ = state.wait(timeout: retry.next()) { $0.isStopping ? true : nil }
+                state.withLock { $0.isPoked = false }
+                _ = state.wait(timeout: retry.next()) { $0.isStopping || $0.isPoked ? true : nil }
             }
         }
     }
@@ -99,7 +117,7 @@ final class Puller: Sendable {
         } catch {
             throw .local(error)
         }
-        refreshStale()
+        askForRefresh()
     }
 
     private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID) {
@@ -128,20 +146,36 @@ final class Puller: Sendable {
         } catch {
             throw .local(error)
         }
-        refreshStale()
+        askForRefresh()
+    }
+
+    func runRefresh() {
+        while true {
+            let isStopping = state.waitThrowing(until: { $0.isStopping || $0.isRefreshDue }) { state in
+                state.isRefreshDue = false
+                return state.isStopping
+            }
+            if isStopping { return }
+            if !refreshStale() {
+                // The region is away; the feed or the pusher says when it is back.
+                _ = state.wait(timeout: .seconds(5)) { $0.isStopping || $0.isRefreshDue ? true : nil }
+                state.withLock { $0.isRefreshDue = true }
+            }
+        }
     }
 
     /// Asks again for what was held back while operations of ours were pending, now that they are not.
-    func refreshStale() {
+    private func refreshStale() -> Bool {
         while !state.withLock({ $0.isStopping }) {
             let stale =
                 (try? tree.database.reading { db throws in
                     try NodeTable.staleAndSettled(limit: 64, in: db)
                 }) ?? []
-            guard !stale.isEmpty else { return }
+            guard !stale.isEmpty else { return true }
             for node in stale {
-                guard fetcher.refresh(node) else { return }
+                guard fetcher.refresh(node) else { return false }
             }
         }
+        return true
     }
 }

@@ -33,6 +33,8 @@ final class Pusher: Sendable {
     private let uploader: Uploader
     private let uploads: WorkerPool
     private let asideFolder: String
+    /// Called when the region took a batch.
+    private let wasAnswered: @Sendable () -> Void
     private let state = Condition(State())
     let active = Lock<[Int64: ActiveCommit]>([:])
 
@@ -42,8 +44,10 @@ final class Pusher: Sendable {
         remote: any Remote,
         asideFolder: String,
         hostName: String,
-        logger: Logger
+        logger: Logger,
+        wasAnswered: @escaping @Sendable () -> Void
     ) {
+        self.wasAnswered = wasAnswered
         self.tree = tree
         self.news = news
         self.remote = remote
@@ -331,6 +335,7 @@ final class Pusher: Sendable {
             if error == .deviceForked { try takeNewDevice() }
             throw .remote(error)
         }
+        wasAnswered()
         guard answer.results.count == batch.rows.count else {
             throw .remote(.unreachable("the region answered \(answer.results.count) of \(batch.rows.count) operations"))
         }

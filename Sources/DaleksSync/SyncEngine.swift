@@ -70,15 +70,24 @@ public final class SyncEngine: Sendable {
         }
         news = RemoteNews(tree: tree, logger: logger)
         fetcher = Fetcher(tree: tree, news: news, remote: remote, time: time, logger: logger)
+        puller = Puller(
+            tree: tree,
+            news: news,
+            fetcher: fetcher,
+            remote: remote,
+            time: time,
+            logger: logger
+        )
+        let puller = puller
         pusher = Pusher(
             tree: tree,
             news: news,
             remote: remote,
             asideFolder: configuration.folder,
             hostName: configuration.hostName,
-            logger: logger
+            logger: logger,
+            wasAnswered: { puller.poke() }
         )
-        puller = Puller(tree: tree, news: news, fetcher: fetcher, remote: remote, time: time, logger: logger)
         let pusher = pusher
         wake.withLock { $0 = { pusher.wake() } }
         do throws(Errno) { try tree.recover() } catch { throw .unusable("the cache could not be recovered: \(error)") }
@@ -160,6 +169,7 @@ public final class SyncEngine: Sendable {
         threads.withLock { threads in
             threads.append(Thread(name: "push") { pusher.run() })
             threads.append(Thread(name: "pull") { puller.run() })
+            threads.append(Thread(name: "refresh") { puller.runRefresh() })
         }
     }
 

@@ -13,7 +13,8 @@ final class Machine {
     private let listener = Listener()
     private let hostName: String
 
-    init(_ storage: RegionStorage, owner: UserID, name: String = "here", folder: ScratchFolder = ScratchFolder()) throws {
+    init(_ storage: RegionStorage, owner: UserID, name: String = "here", folder: ScratchFolder = ScratchFolder()) throws
+    {
         self.folder = folder
         hostName = name
         region = InProcessRegion(storage, owner: owner)
@@ -21,7 +22,8 @@ final class Machine {
         engine.start(observer: listener)
     }
 
-    private static func engine(_ folder: ScratchFolder, _ region: InProcessRegion, _ name: String) throws -> SyncEngine {
+    private static func engine(_ folder: ScratchFolder, _ region: InProcessRegion, _ name: String) throws -> SyncEngine
+    {
         try SyncEngine(
             SyncEngine.Configuration(
                 folder: folder.path("state"),
