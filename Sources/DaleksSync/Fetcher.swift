@@ -113,8 +113,20 @@ final class Fetcher: Sendable {
     // MARK: Folders
 
     private func fetchFolder(_ inode: Inode) throws(FetchFailure) {
-        let node = try row(inode)
-        guard !node.isComplete || node.isStale else { return }
+        for _ in 0..<Self.listingAttemptsMax {
+            let node = try row(inode)
+            guard !node.isComplete || node.isStale else { return }
+            if try list(node) { return }
+        }
+        throw .remote(.unreachable("the folder changes faster than it can be listed"))
+    }
+
+    /// A listing is begun again when something happens in the folder meanwhile; more often than this is a storm.
+    private static let listingAttemptsMax = 20
+
+    /// False where something happened meanwhile that the listing may lack.
+    private func list(_ node: LocalNode) throws(FetchFailure) -> Bool {
+        let inode = node.inode
         var entries: [EntryRecord] = []
         var next: Name?
         var cursor: String?
@@ -133,10 +145,19 @@ final class Fetcher: Sendable {
         let sequence = cursor.flatMap { Cursor($0) }?.sequence ?? 0
         let listing = entries
         do throws(Errno) {
+            let isTaken = Lock(false)
             try news.apply(concerning: node.isStale ? listing.map(\.node.id) : []) { merger, db throws in
                 let pending = try Self.pendingNames(in: inode, db)
-                try merger.merge(listing: listing, of: inode, pendingNames: pending, at: sequence, db)
+                let isCurrent = try merger.merge(
+                    listing: listing,
+                    of: inode,
+                    pendingNames: pending,
+                    at: sequence,
+                    db
+                )
+                isTaken.withLock { $0 = isCurrent }
             }
+            return isTaken.withLock { $0 }
         } catch {
             throw .local(error)
         }

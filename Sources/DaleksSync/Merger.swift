@@ -34,7 +34,8 @@ struct Merger {
             node.inode = try NodeTable.insert(node, in: db)
             return node
         }
-        guard record.revision > node.revision || node.isStale else { return node }
+        // An answer that began before something that is known already says nothing.
+        guard record.revision > node.revision || node.isStale && record.revision == node.revision else { return node }
         if try Self.isUnsettled(node.inode, db) {
             node.isStale = true
             try NodeTable.update(node, in: db)
@@ -124,15 +125,18 @@ struct Merger {
         return false
     }
 
-    /// A whole folder as the region listed it. Names of which something is pending here stay as they are.
+    /// A whole folder as the region listed it; false where that is older than what is here. Names of which something is pending here stay as they are.
     mutating func merge(
         listing: [EntryRecord],
         of inode: Inode,
         pendingNames: Set<Name>,
         at sequence: Revision,
         _ db: borrowing Connection
-    ) throws {
-        guard let before = try NodeTable.find(inode, in: db) else { return }
+    ) throws -> Bool {
+        guard let before = try NodeTable.find(inode, in: db) else { return true }
+        // Something happened in the folder after the listing began, and is here already: the listing may lack it.
+        guard before.revision <= sequence else { return false }
+        var isWhole = pendingNames.isEmpty
         var listed: Set<Name> = []
         for record in listing where !pendingNames.contains(record.name) {
             listed.insert(record.name)
@@ -140,7 +144,10 @@ struct Merger {
             let standing = try EntryTable.find(record.name, in: inode, db)
             guard standing?.inode != node.inode else { continue }
             if let standing {
-                guard try !Self.isUnsettled(standing.inode, db) else { continue }
+                guard try !Self.isUnsettled(standing.inode, db) else {
+                    isWhole = false
+                    continue
+                }
                 try EntryTable.delete(record.name, in: inode, db)
             }
             try EntryTable.insert(record.name, in: inode, node: node.inode, db)
@@ -153,15 +160,19 @@ struct Merger {
             guard let last = page.last else { break }
             position = last.position
             for entry in page where !listed.contains(entry.name) && !pendingNames.contains(entry.name) {
-                guard try !Self.isUnsettled(entry.node.inode, db) else { continue }
+                guard try !Self.isUnsettled(entry.node.inode, db) else {
+                    isWhole = false
+                    continue
+                }
                 try EntryTable.delete(entry.name, in: inode, db)
                 effects.append(.removed(parent: inode, name: entry.name, node: entry.node.inode))
             }
         }
-        guard var folder = try NodeTable.find(inode, in: db) else { return }
+        guard var folder = try NodeTable.find(inode, in: db) else { return true }
         folder.isComplete = true
         folder.listed = max(folder.listed, sequence)
-        folder.isStale = folder.isStale && !pendingNames.isEmpty
+        folder.isStale = !isWhole
         try NodeTable.update(folder, in: db)
+        return true
     }
 }

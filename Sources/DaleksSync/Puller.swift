@@ -166,12 +166,16 @@ final class Puller: Sendable {
 
     /// Asks again for what was held back while operations of ours were pending, now that they are not.
     private func refreshStale() -> Bool {
+        var before: [LocalNode] = []
         while !state.withLock({ $0.isStopping }) {
             let stale =
                 (try? tree.database.reading { db throws in
                     try NodeTable.staleAndSettled(limit: 64, in: db)
                 }) ?? []
             guard !stale.isEmpty else { return true }
+            // Nothing came of asking: what holds it back is not over yet.
+            guard stale != before else { return false }
+            before = stale
             for node in stale {
                 guard fetcher.refresh(node) else { return false }
             }

@@ -75,6 +75,9 @@ struct Settlement {
         _ db: borrowing Connection
     ) throws {
         try drop(item.row, db)
+        for folder in [item.row.subjects.parent, item.row.subjects.otherParent] {
+            if let folder { try raise(folder, to: revision, db) }
+        }
         guard var node = try NodeTable.find(item.row.subjects.node, in: db) else { return }
         node.revision = max(node.revision, revision)
         if case .commit(let commit) = item.operation.mutation, let content {
@@ -82,6 +85,13 @@ struct Settlement {
             node.contentSize = commit.size
             try clean(item, commit, db)
         }
+        try NodeTable.update(node, in: db)
+    }
+
+    /// The operation changed its folders too: a listing from before it is no longer one.
+    private func raise(_ folder: Inode, to revision: Revision, _ db: borrowing Connection) throws {
+        guard var node = try NodeTable.find(folder, in: db), node.revision < revision else { return }
+        node.revision = revision
         try NodeTable.update(node, in: db)
     }
 
