@@ -1,6 +1,7 @@
 public import DaleksJSON
 
-/// What the command line asks a running daemon, one JSON object on one line of its control socket; the answer is another.
+/// What the command line asks a running daemon, one JSON object on one line of its control socket; the answer is
+/// another.
 public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public static let version: Int64 = 1
 

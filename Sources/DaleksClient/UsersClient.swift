@@ -33,8 +33,8 @@ public struct UsersClient: Sendable {
         return list.regions
     }
 
-    /// A new access token, and the refresh token's successor. The same `requestID` again, after an answer that never came,
-    /// gets the same successor.
+    /// A new access token, and the refresh token's successor. The same `requestID` again, after an answer that never
+    /// came, gets the same successor.
     public func refresh(
         _ refreshToken: String,
         requestID: String,

@@ -83,7 +83,7 @@ struct Session {
     var password: String
     var name: String?
 
-    /// - Parameter registers: makes the account first; one that exists already is no failure, its password decides.
+    /// `registers` makes the account first; one that exists already is no failure, its password decides.
     func begin(registers: Bool, region: String?, store: CredentialStore) throws(CommandFailure) -> Credentials {
         let http = Call.http(caFile: caFile)
         defer { http.shutdown() }

@@ -19,8 +19,8 @@ public struct DirectoryEntries: ~Copyable {
 
     /// Adds an entry without attributes: no reference is taken, and the kernel looks the name up when it needs to.
     ///
-    /// `mode` gives the type; `nextOffset` (not 0) is where a listing goes on after this entry, also when the folder has
-    /// changed meanwhile. False: it did not fit, and belongs into the next reply.
+    /// `mode` gives the type; `nextOffset` (not 0) is where a listing goes on after this entry, also when the folder
+    /// has changed meanwhile. False: it did not fit, and belongs into the next reply.
     public mutating func add(name: FUSEName, inode: UInt64, mode: UInt32, nextOffset: Int64) -> Bool {
         add(name, inode: inode, mode: mode, nextOffset: nextOffset) { fuse_entry_out() }
     }

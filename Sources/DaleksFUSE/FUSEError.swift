@@ -38,7 +38,8 @@ extension FUSEError: CustomStringConvertible {
         case .mountPointNotEmpty(let path):
             "\(path) is not empty, and what is in it would be out of sight: name an empty folder"
         case .mountPointBusy(let path, let type):
-            "\(path) already has a file system (\(type)): unmount it with `fusermount3 -u \(path)`, or name another folder"
+            "\(path) already has a file system (\(type)): "
+                + "unmount it with `fusermount3 -u \(path)`, or name another folder"
         case .mountPointStale(let path):
             "\(path) has the mount of a daemon that died: remove it with `fusermount3 -u -z \(path)`"
         case .mountPointRefused(let path, let error):

@@ -173,8 +173,8 @@ public final class FUSESession: Sendable {
         loop.broadcast()
     }
 
-    /// Ends the connection, though late answers still have its number: nobody serves any more, and whoever waited in the
-    /// kernel would wait for ever, not even to be killed.
+    /// Ends the connection, though late answers still have its number: nobody serves any more, and whoever waited in
+    /// the kernel would wait for ever, not even to be killed.
     private func disconnect(_ mount: Mount) {
         do throws(Errno) {
             let nothing = try FileDescriptor.open("/dev/null", O_RDONLY)

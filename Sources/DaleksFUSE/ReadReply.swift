@@ -37,7 +37,8 @@ public struct ReadReply: ~Copyable, FUSEReply {
         }
     }
 
-    /// `body` fills this thread's own buffer of `count` bytes and says how many it wrote, or throws the error to answer.
+    /// `body` fills this thread's own buffer of `count` bytes and says how many it wrote, or throws the error to
+    /// answer.
     ///
     /// Nothing is allocated. The buffer's content before is whatever the last request left there.
     @discardableResult

@@ -14,8 +14,8 @@ public struct HTTPClientConfiguration: Sendable {
     public var userAgent: String
     /// A proxy's URL. The environment's `http_proxy` and the like are never looked at.
     public var proxy: String?
-    /// HTTP/2 where a TLS server offers it. Off, because of what libcurl 7.88 was measured to do against nginx: one POST
-    /// in tens of thousands failed with a framing error, and 1 MiB answers cost a fifth more than over HTTP/1.1.
+    /// HTTP/2 where a TLS server offers it. Off, because of what libcurl 7.88 was measured to do against nginx: one
+    /// POST in tens of thousands failed with a framing error, and 1 MiB answers cost a fifth more than over HTTP/1.1.
     public var isHTTP2Allowed = false
     public var retryDelayBase = Limits.HTTPClient.retryDelayBase
     public var retryDelayMax = Limits.HTTPClient.retryDelayMax

@@ -5,8 +5,8 @@ public import DaleksSystem
 /// Answers the command line on a socket in the state folder, which only the mount's user can reach.
 ///
 /// ## Concurrency
-/// One thread accepts; each caller is served on a thread of a small pool, so that one who waits for a drain holds nobody
-/// else up.
+/// One thread accepts; each caller is served on a thread of a small pool, so that one who waits for a drain holds
+/// nobody else up.
 public final class ControlServer: Sendable {
     private let listener: FileDescriptor
     private let answer: @Sendable (ControlRequest) -> ControlAnswer

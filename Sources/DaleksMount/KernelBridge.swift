@@ -181,7 +181,8 @@ final class KernelBridge: FUSEFileSystem {
 
     func statfs(_ request: FUSERequest, inode: UInt64, reply: consuming StatisticsReply) {
         let block: Int64 = 4_096
-        // Until the region has said how much there is, a terabyte: programs that look before they write must not refuse.
+        // Until the region has said how much there is, a terabyte: programs that look before they write must not
+        // refuse.
         let capacity = files.capacity ?? (0, 1 << 40, 0)
         let free = max(0, capacity.bytesQuota - capacity.bytesUsed)
         reply.statistics(

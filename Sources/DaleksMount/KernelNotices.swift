@@ -7,8 +7,9 @@ import DaleksSystem
 /// Tells the kernel what changed from outside, so that it may believe everything else for long.
 ///
 /// ## Concurrency
-/// Notices are queued per folder or file onto threads of their own: the kernel makes one wait while a request in the same
-/// folder is parked, and that must hold up neither the change feed nor other folders. Nothing is held during a notice.
+/// Notices are queued per folder or file onto threads of their own: the kernel makes one wait while a request in the
+/// same folder is parked, and that must hold up neither the change feed nor other folders. Nothing is held during a
+/// notice.
 final class KernelNotices: TreeObserver {
     private static let threadCount = 4
 

@@ -3,7 +3,8 @@ import DaleksSystem
 import Glibc
 
 extension PostgresPool {
-    /// Runs the body in a transaction and returns what it returned once that is committed; a body that throws undoes it.
+    /// Runs the body in a transaction and returns what it returned once that is committed; a body that throws undoes
+    /// it.
     ///
     /// The body runs again, from its beginning, when others got in its way: it must not leave traces outside the
     /// database. That holds also where it caught the error and threw another. `deadline` bounds all of it, waiting and

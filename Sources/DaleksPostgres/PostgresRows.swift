@@ -4,7 +4,8 @@ import DaleksSystem
 /// What one statement answered, in memory.
 ///
 /// ## Concurrency
-/// Immutable: libpq allows any number of threads to read a result that nobody changes, and `raw` is freed in deinit only.
+/// Immutable: libpq allows any number of threads to read a result that nobody changes, and `raw` is freed in deinit
+/// only.
 public final class PostgresRows: RandomAccessCollection, @unchecked Sendable {
     private let raw: OpaquePointer
     public let count: Int

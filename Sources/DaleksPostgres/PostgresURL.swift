@@ -26,7 +26,8 @@ public struct PostgresURL: Sendable {
         guard let parsed, !text.utf8.contains(0) else {
             throw PostgresError(
                 .malformedURL,
-                "the database's URL cannot be read; it looks like postgres://user:password@host:5432/name?sslmode=verify-full"
+                "the database's URL cannot be read; it looks like "
+                    + "postgres://user:password@host:5432/name?sslmode=verify-full"
             )
         }
         var options: [Option] = []

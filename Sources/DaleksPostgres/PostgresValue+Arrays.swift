@@ -74,7 +74,8 @@ extension PostgresValue {
         return PostgresValue(.encoded(type: type, bytes: bytes))
     }
 
-    /// Dimensions, whether a NULL is among the elements, their type; then for the one dimension its size and first index.
+    /// Dimensions, whether a NULL is among the elements, their type; then for the one dimension its size and first
+    /// index.
     private static func header(count: Int, hasNull: Bool, of element: UInt32) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(20 + count * 12)

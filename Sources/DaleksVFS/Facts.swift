@@ -2,7 +2,8 @@ public import DaleksCache
 public import DaleksSync
 import DaleksSystem
 
-/// `user.daleks.…`: what is known about a node, answered by name and never listed, so that copying tools do not carry it.
+/// `user.daleks.…`: what is known about a node, answered by name and never listed, so that copying tools do not carry
+/// it.
 extension FileSystem {
     public static let factPrefix = "user.daleks."
 

@@ -37,7 +37,7 @@ extension FileSystem {
         try openFiles.find(handle).content.read(into: buffer, at: offset)
     }
 
-    /// - Parameter clearsSetID: the writer may not keep setuid and setgid.
+    /// `clearsSetID`: the writer may not keep setuid and setgid.
     public func write(
         _ handle: UInt64,
         _ bytes: UnsafeRawBufferPointer,

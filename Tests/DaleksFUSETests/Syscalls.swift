@@ -14,6 +14,8 @@ enum Xattr {
 enum Syscalls {
     private static func find<Function>(_ name: String, as type: Function.Type) -> Function {
         guard let found = dlsym(nil, name) else { preconditionFailure("the C library has no \(name)") }
+        // What the C library has under the name is a function, as wide as the pointer to it; whoever calls states the
+        // type that its manual page gives.
         return unsafeBitCast(found, to: type)
     }
 

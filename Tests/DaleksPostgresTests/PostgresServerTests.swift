@@ -9,7 +9,10 @@ import Testing
 struct PostgresServerTests {
     @Test func `the server keeps its word about durability`() throws {
         let row = try makePool().query(
-            "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')"
+            """
+            SELECT current_setting('fsync'), current_setting('synchronous_commit'),
+                current_setting('full_page_writes')
+            """
         )[0]
         #expect(try [row.text(0), row.text(1), row.text(2)] == ["on", "on", "on"])
     }

@@ -3,7 +3,8 @@ import DaleksCore
 
 /// The spans of one stretch of a file (`Limits.Files.manifestPageSpanCount` of them), holes left out.
 ///
-/// Pages are never changed once they are stored: a commit writes those that it touches anew, and versions share the rest.
+/// Pages are never changed once they are stored: a commit writes those that it touches anew, and versions share the
+/// rest.
 struct ManifestPage: Hashable, Sendable {
     struct PlacedSpan: Hashable, Sendable {
         /// Counted within the page.

@@ -1,6 +1,7 @@
 import DaleksCore
 
-/// What a file consists of at one revision of its content: the pages that have bytes, by reference where they are shared.
+/// What a file consists of at one revision of its content: the pages that have bytes, by reference where they are
+/// shared.
 ///
 /// Pages without bytes are absent, so a huge file with a few bytes is a small manifest.
 struct StoredManifest: Hashable, Sendable {

@@ -10,8 +10,8 @@ import DaleksSystem
 /// commit in between moved the mark, so the reader looks again instead of sleeping through it.
 ///
 /// ## Concurrency
-/// `state` is guarded by itself and held for arithmetic. Pages are read, and answers given, on `pool` with no lock held.
-/// One thread watches the deadlines.
+/// `state` is guarded by itself and held for arithmetic. Pages are read, and answers given, on `pool` with no lock
+/// held. One thread watches the deadlines.
 final class ChangeFeed: Sendable {
     /// How often trees that share a place in the table had been announced.
     struct Mark: Sendable {

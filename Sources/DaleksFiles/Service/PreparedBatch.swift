@@ -15,8 +15,8 @@ struct PreparedBatch: Sendable {
         }
 
         let sequence: Int64
-        /// What makes two operations the same: its meaning, not its spelling. The bytes of an inline span and the digest
-        /// of a chunk put before are one meaning.
+        /// What makes two operations the same: its meaning, not its spelling. The bytes of an inline span and the
+        /// digest of a chunk put before are one meaning.
         let digest: Digest
         let work: Work
     }

@@ -1,6 +1,7 @@
 import DaleksCore
 
-/// Writes the compact records that the database keeps as blobs: numbers as varints, identifiers and digests as they are.
+/// Writes the compact records that the database keeps as blobs: numbers as varints, identifiers and digests as they
+/// are.
 struct RecordWriter {
     private(set) var bytes: [UInt8] = []
 

@@ -81,7 +81,8 @@ enum TreeTable {
     static func save(_ state: TreeState, _ db: borrowing Connection) throws {
         try db.execute(
             """
-            UPDATE trees SET epoch = ?2, sequence = ?3, feed_floor = ?4, bytes_used = ?5, files_used = ?6, bytes_quota = ?7
+            UPDATE trees SET epoch = ?2, sequence = ?3, feed_floor = ?4, bytes_used = ?5, files_used = ?6,
+                bytes_quota = ?7
             WHERE number = ?1
             """,
             [
