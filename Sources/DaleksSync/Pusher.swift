@@ -335,7 +335,6 @@ final class Pusher: Sendable {
             if error == .deviceForked { try takeNewDevice() }
             throw .remote(error)
         }
-        wasAnswered()
         guard answer.results.count == batch.rows.count else {
             throw .remote(.unreachable("the region answered \(answer.results.count) of \(batch.rows.count) operations"))
         }
@@ -348,6 +347,8 @@ final class Pusher: Sendable {
         } catch {
             throw .local(error)
         }
+        // After the answers are in: only then is what they held back settled.
+        wasAnswered()
     }
 
     /// Somebody else counts under our device id (a copied machine, a restored backup): count anew under another.
