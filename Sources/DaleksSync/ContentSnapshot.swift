@@ -6,8 +6,9 @@ import DaleksSystem
 /// its own upload costs disk and not memory.
 ///
 /// ## Concurrency
-/// `state` has its own lock, taken after the file's. Spans are saved aside with the file's lock held and nobody may write
-/// to them before that; `read` looks for a copy before and after reading the file itself, so it never returns a mixture.
+/// `state` has its own lock, taken after the file's. Spans are saved aside with the file's lock held and nobody may
+/// write to them before that; `read` looks for a copy before and after reading the file itself, so it never returns a
+/// mixture.
 final class ContentSnapshot: Sendable {
     private struct State: ~Copyable {
         var waiting: Set<Int>

@@ -7,8 +7,8 @@ import Glibc
 ///
 /// ## Concurrency
 /// `state` is guarded by its condition. A read or write counts itself in before its system call and out after, so that
-/// `freeze` and `adopt`, which wait until nobody is inside and let nobody in, see the file at one instant. A span that is
-/// being filled belongs to the filler; whoever wants it waits. The backing descriptor lives as long as this object.
+/// `freeze` and `adopt`, which wait until nobody is inside and let nobody in, see the file at one instant. A span that
+/// is being filled belongs to the filler; whoever wants it waits. The backing descriptor lives as long as this object.
 /// `markDirty` runs with no lock held and before the first byte goes into a span: the index never calls a span clean
 /// that holds a user's byte.
 public final class FileContent: Sendable {
@@ -218,8 +218,8 @@ public final class FileContent: Sendable {
         return touched.filter { state.spans[$0, default: .absent] != .dirty }
     }
 
-    /// A span that a running upload still has to read is copied away before it changes. Input and output under the lock:
-    /// rare, at most one span, and the change must not overtake it.
+    /// A span that a running upload still has to read is copied away before it changes. Input and output under the
+    /// lock: rare, at most one span, and the change must not overtake it.
     private func saveAside(_ index: Int, _ state: State) throws(Obstacle) {
         guard let snapshot = state.snapshot, snapshot.covers(index) else { return }
         do throws(Errno) {

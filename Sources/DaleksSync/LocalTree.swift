@@ -11,8 +11,8 @@ import DaleksSystem
 /// Who may do what is decided above; what a POSIX tree is, is decided here.
 ///
 /// ## Concurrency
-/// The database serialises writers and gives readers snapshots. `kernelNodes` counts what the kernel still names and has
-/// its own lock, held for arithmetic.
+/// The database serialises writers and gives readers snapshots. `kernelNodes` counts what the kernel still names and
+/// has its own lock, held for arithmetic.
 public final class LocalTree: Sendable {
     let database: Database
     let contents: ContentCache

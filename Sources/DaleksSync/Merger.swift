@@ -20,7 +20,11 @@ struct Merger {
     private(set) var effects: [Effect] = []
 
     /// The row for a record, made if it is new here.
-    mutating func merge(_ record: NodeRecord, _ db: borrowing Connection) throws -> LocalNode {
+    ///
+    /// - Parameters:
+    ///   - record: what the region says.
+    ///   - isOwn: it tells of a step of ours, of which the effects are here; it may bring what others did before.
+    mutating func merge(_ record: NodeRecord, isOwn: Bool = false, _ db: borrowing Connection) throws -> LocalNode {
         guard var node = try NodeTable.find(record.id, in: db) else {
             var node = LocalNode(
                 inode: Inode(rawValue: 0),
@@ -35,9 +39,10 @@ struct Merger {
             return node
         }
         // An answer that began before something that is known already says nothing.
-        guard record.revision > node.revision || node.isStale && record.revision == node.revision else { return node }
+        let isNews = record.revision > node.revision || isOwn || node.isStale
+        guard isNews, record.revision >= node.revision, record.content >= node.content else { return node }
         if try Self.isUnsettled(node.inode, db) {
-            node.isStale = true
+            if isOwn { node.revision = record.revision } else { node.isStale = true }
             try NodeTable.update(node, in: db)
             return node
         }
@@ -99,12 +104,8 @@ struct Merger {
     /// One step of the feed. Our own steps only bring revisions: their effects are here already.
     mutating func merge(_ change: Change, ownDevice: DeviceID, _ db: borrowing Connection) throws {
         if change.device == ownDevice {
-            for record in change.nodes {
-                guard var node = try NodeTable.find(record.id, in: db), record.revision > node.revision else {
-                    continue
-                }
-                node.revision = record.revision
-                try NodeTable.update(node, in: db)
+            for record in change.nodes where try NodeTable.find(record.id, in: db) != nil {
+                _ = try merge(record, isOwn: true, db)
             }
             return
         }
@@ -125,7 +126,8 @@ struct Merger {
         return false
     }
 
-    /// A whole folder as the region listed it; false where that is older than what is here. Names of which something is pending here stay as they are.
+    /// A whole folder as the region listed it; false where that is older than what is here. Names of
+    /// which something is pending here stay as they are.
     mutating func merge(
         listing: [EntryRecord],
         of inode: Inode,

@@ -8,8 +8,8 @@ import DaleksSystem
 /// Brings the journal to the region: in order where order can be seen, in batches, each operation once.
 ///
 /// ## Concurrency
-/// One thread of its own runs `run`; `state` is how others speak to it. Commits that are too large to ride in a batch are
-/// uploaded on a pool; `active` holds what they work on, by the row's place.
+/// One thread of its own runs `run`; `state` is how others speak to it. Commits that are too large to ride in a batch
+/// are uploaded on a pool; `active` holds what they work on, by the row's place.
 final class Pusher: Sendable {
     private struct State {
         var isAwake = true

@@ -79,7 +79,9 @@ struct Settlement {
             if let folder { try raise(folder, to: revision, db) }
         }
         guard var node = try NodeTable.find(item.row.subjects.node, in: db) else { return }
-        node.revision = max(node.revision, revision)
+        // A known node's revision comes through the feed, in its order: raised here, it would hide what others did
+        // before this and we have not heard of yet.
+        if node.revision == 0 { node.revision = revision }
         if case .commit(let commit) = item.operation.mutation, let content {
             node.content = content
             node.contentSize = commit.size
