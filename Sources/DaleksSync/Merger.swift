@@ -77,7 +77,8 @@ struct Merger {
     mutating func merge(_ entry: Change.Entry, at sequence: Revision, _ db: borrowing Connection) throws {
         guard var folder = try NodeTable.find(entry.parent, in: db), folder.attributes.kind == .folder else { return }
         guard sequence > folder.listed else { return }
-        if try JournalTable.isPending(in: folder.inode, in: db) {
+        // What we did in the folder since then is here already, and may be newer than this: the region knows.
+        if try sequence < folder.revision || JournalTable.isPending(in: folder.inode, in: db) {
             folder.isStale = true
             try NodeTable.update(folder, in: db)
             return
