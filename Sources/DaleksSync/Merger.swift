@@ -19,11 +19,8 @@ struct Merger {
 
     private(set) var effects: [Effect] = []
 
-    /// The row for a record, made if it is new here.
-    ///
-    /// - Parameters:
-    ///   - record: what the region says.
-    ///   - isOwn: it tells of a step of ours, of which the effects are here; it may bring what others did before.
+    /// The row for a record, made if it is new here. `isOwn` says that the record tells of a step of ours, of which the
+    /// effects are here already; it may bring what others did before.
     mutating func merge(_ record: NodeRecord, isOwn: Bool = false, _ db: borrowing Connection) throws -> LocalNode {
         guard var node = try NodeTable.find(record.id, in: db) else {
             var node = LocalNode(

@@ -62,6 +62,7 @@ extension Pusher {
                 for span in cleaned where state.spans[span] == .dirty { state.spans[span] = .clean }
             }
         case .conflict:
+            guard settlement.ownCopies.contains(item.row.place) else { return nil }
             return { state in
                 state.revision = 0
                 state.remoteSize = 0

@@ -27,6 +27,8 @@ struct Settlement {
     private(set) var reports: [Report] = []
     /// Names that changed here because of a conflict.
     private(set) var renamed: [(parent: Inode, name: Name)] = []
+    /// Commits of which the bytes became a file of their own.
+    private(set) var ownCopies: Set<Int64> = []
     private var remade: Set<Inode> = []
 
     struct Report {
@@ -217,6 +219,12 @@ struct Settlement {
     ) throws {
         let inode = item.row.subjects.node
         try drop(item.row, db)
+        guard try hasAllBytes(inode, db) else {
+            // A copy would have holes where bytes were never fetched. What was written stays here, shown and unsent.
+            let detail = "the region has another content; save the file under a new name to send it"
+            reports.append(Report(message: "edits are kept on this machine only", node: inode, detail: detail))
+            return
+        }
         guard var node = try NodeTable.find(inode, in: db), let place = try EntryTable.places(of: inode, db).first,
             let folder = try NodeTable.find(place.parent, in: db)
         else { return }
@@ -226,11 +234,12 @@ struct Settlement {
             try EntryTable.insert(name, in: place.parent, node: inode, db)
             renamed += [(place.parent, place.name), (place.parent, name)]
         }
+        ownCopies.insert(item.row.place)
         node.id = .random(at: now)
         (node.revision, node.content, node.contentSize, node.isStale) = (0, 0, 0, false)
         try NodeTable.update(node, in: db)
         try JournalTable.deleteUnsent(of: inode, in: db)
-        // Every byte that is here is ours to send now; the caller saw to it that all of them are here.
+        // Every byte is here, and ours to send now.
         try ContentTable.dirtyAll(of: inode, in: db)
         let creation = Mutation.Creation(
             parent: folder.id,
@@ -251,6 +260,14 @@ struct Settlement {
         try JournalTable.append(.commit, JournalTable.Subjects(node: inode), body: nil, in: db)
         try markStale(place.parent, db)
         reports.append(Report(message: "kept both contents of a file", node: inode, detail: "\(name)"))
+    }
+
+    /// Whether nothing of the file would have to come from the region.
+    private func hasAllBytes(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
+        guard let node = try NodeTable.find(inode, in: db) else { return true }
+        let known = Set(try ContentTable.states(of: inode, in: db).map(\.span))
+        let remoteBytes = min(node.contentSize, node.attributes.size)
+        return (0..<FileContent.spanCount(of: remoteBytes)).allSatisfy(known.contains)
     }
 
     private func markStale(_ inode: Inode, _ db: borrowing Connection) throws {
