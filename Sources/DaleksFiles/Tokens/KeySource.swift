@@ -102,7 +102,9 @@ final class KeySource: Sendable {
             .get,
             url,
             sink: .memory(max: Limits.Files.keySetBytesMax),
-            deadline: Limits.Files.keyFetchDeadline
+            deadline: Limits.Files.keyFetchDeadline,
+            // A pooled connection may have died with the service that comes back: that is no failed fetch.
+            retry: .idempotent(maxAttempts: 3)
         )
     }
 
