@@ -63,10 +63,10 @@ public final class SyncEngine: Sendable {
         folderLock = Lock(try Self.lock(configuration.folder))
         let opened = try Self.open(configuration, logger)
         database = opened.database
-        let wake = Lock<(@Sendable () -> Void)?>(nil)
+        let wake = Lock(Wake())
         let contents = ContentCache(database: database, store: opened.store, time: time)
         tree = LocalTree(database: database, contents: contents, store: opened.store, time: time) {
-            wake.withLock { $0 }?()
+            wake.withLock { $0.call }?()
         }
         news = RemoteNews(tree: tree, logger: logger)
         fetcher = Fetcher(tree: tree, news: news, remote: remote, time: time, logger: logger)
@@ -89,9 +89,15 @@ public final class SyncEngine: Sendable {
             wasAnswered: { puller.poke() }
         )
         let pusher = pusher
-        wake.withLock { $0 = { pusher.wake() } }
+        wake.withLock { $0.call = { pusher.wake() } }
         do throws(Errno) { try tree.recover() } catch { throw .unusable("the cache could not be recovered: \(error)") }
         try establishRoot(time)
+    }
+
+    /// What wakes the pusher, known only after the tree. Inside a struct: a closure that is itself the state of a `Lock`
+    /// is wrapped once more at each access, until calling it overflows the stack.
+    private struct Wake: Sendable {
+        var call: (@Sendable () -> Void)?
     }
 
     private static func lock(_ folder: String) throws(StartFailure) -> LockFile {
