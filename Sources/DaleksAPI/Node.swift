@@ -12,6 +12,7 @@ public struct NodeRecord: Hashable, Sendable {
     public var owner: UserID
     /// Where a symlink points.
     public var target: [UInt8]?
+    public var extended: ExtendedAttributes
 
     public init(
         id: NodeID,
@@ -19,7 +20,8 @@ public struct NodeRecord: Hashable, Sendable {
         revision: Revision,
         content: Revision,
         owner: UserID,
-        target: [UInt8]? = nil
+        target: [UInt8]? = nil,
+        extended: ExtendedAttributes = ExtendedAttributes()
     ) {
         self.id = id
         self.attributes = attributes
@@ -27,6 +29,7 @@ public struct NodeRecord: Hashable, Sendable {
         self.content = content
         self.owner = owner
         self.target = target
+        self.extended = extended
     }
 }
 
@@ -39,6 +42,8 @@ extension NodeKind {
         case .symlink: "symlink"
         case .fifo: "fifo"
         case .socket: "socket"
+        case .characterDevice: "character_device"
+        case .blockDevice: "block_device"
         }
     }
 
@@ -61,10 +66,12 @@ extension NodeRecord: JSONEncodable, JSONDecodable {
         json.member("ctime", attributes.changed.nanoseconds)
         json.member("size", attributes.size)
         json.member("links", Int64(attributes.links))
+        if attributes.device != 0 { json.member("device", Int64(attributes.device)) }
         json.member("rev", revision)
         json.member("content", content)
         json.member("owner", owner)
         if let target { json.member("target", Base64.encode(target)) }
+        if !extended.isEmpty { json.extended(extended) }
         json.endObject()
     }
 
@@ -84,12 +91,14 @@ extension NodeRecord: JSONEncodable, JSONDecodable {
                 modified: try json.time("mtime"),
                 changed: try json.time("ctime"),
                 size: try json.integer("size", in: 0...Limits.fileBytesMax),
-                links: try json.word32("links")
+                links: try json.word32("links"),
+                device: json.has("device") ? try json.word32("device") : 0
             ),
             revision: try json.revision("rev"),
             content: try json.revision("content"),
             owner: try json.identifier("owner"),
-            target: try json.optionalBytes("target")
+            target: try json.optionalBytes("target"),
+            extended: try json.extended()
         )
     }
 }

@@ -80,6 +80,15 @@ public enum ReplicaDatabase {
             ) WITHOUT ROWID;
             CREATE INDEX spans_dirty ON spans (node) WHERE state = 2;
             """
-        )
+        ),
+        Migration(
+            2,
+            "device nodes and extended attributes",
+            """
+            -- xattrs: NULL where there are none.
+            ALTER TABLE nodes ADD COLUMN device INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE nodes ADD COLUMN xattrs BLOB
+            """
+        ),
     ]
 }

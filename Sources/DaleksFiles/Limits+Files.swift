@@ -13,9 +13,6 @@ extension Limits {
         /// Pages of one manifest: 16 TiB of content. Its row, which every commit writes anew, stays under 4 MiB.
         static let manifestPageCountMax = 262_144
 
-        /// Names of one node, as ext4 has it.
-        static let linksMax: UInt32 = 65_000
-
         /// Answers of a device whose digests are remembered after it took them. A machine whose journal lost its end in
         /// a power cut uses those sequences again for something else, and must hear of it.
         static let rememberedOperationCount: Int64 = 4_096

@@ -71,6 +71,7 @@ final class KernelBridge: FUSEFileSystem {
             linkCount: attributes.links,
             userID: attributes.uid,
             groupID: attributes.gid,
+            device: UInt64(attributes.device),
             size: attributes.size,
             blockCount: (attributes.size + 511) / 512,
             accessed: attributes.accessed,
@@ -86,6 +87,8 @@ final class KernelBridge: FUSEFileSystem {
         case .symlink: S_IFLNK
         case .fifo: S_IFIFO
         case .socket: S_IFSOCK
+        case .characterDevice: S_IFCHR
+        case .blockDevice: S_IFBLK
         }
     }
 

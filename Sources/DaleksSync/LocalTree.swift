@@ -76,21 +76,41 @@ public final class LocalTree: Sendable {
         public var uid: UInt32
         public var gid: UInt32
         public var target: [UInt8]?
+        public var device: UInt32
 
-        public init(kind: NodeKind, mode: UInt32, uid: UInt32, gid: UInt32, target: [UInt8]? = nil) {
+        public init(
+            kind: NodeKind,
+            mode: UInt32,
+            uid: UInt32,
+            gid: UInt32,
+            target: [UInt8]? = nil,
+            device: UInt32 = 0
+        ) {
             self.kind = kind
             self.mode = mode
             self.uid = uid
             self.gid = gid
             self.target = target
+            self.device = device
         }
+
+        /// What a folder with setgid hands down: its group, and to folders the bit itself.
+        mutating func inherit(from folder: Attributes) {
+            guard folder.mode & Self.setgid != 0 else { return }
+            gid = folder.gid
+            if kind == .folder { mode |= Self.setgid }
+        }
+
+        private static let setgid: UInt32 = 0o2000
     }
 
-    public func create(_ name: Name, in parent: Inode, _ creation: Creation) throws(Obstacle) -> LocalNode {
+    public func create(_ name: Name, in parent: Inode, _ wanted: Creation) throws(Obstacle) -> LocalNode {
         let now = time.wall
         let node = try database.changing { db in
             var folder = try Self.completeFolder(parent, db)
-            guard try EntryTable.find(name, in: parent, db) == nil else { throw Obstacle.errno(.exists) }
+            guard try !EntryTable.isTaken(name, in: parent, db) else { throw Obstacle.errno(.exists) }
+            var creation = wanted
+            creation.inherit(from: folder.attributes)
             var node = LocalNode(
                 inode: Inode(rawValue: 0),
                 id: .random(at: now),
@@ -103,7 +123,8 @@ public final class LocalTree: Sendable {
                     modified: now,
                     changed: now,
                     size: Int64(creation.target?.count ?? 0),
-                    links: creation.kind == .folder ? 2 : 1
+                    links: creation.kind == .folder ? 2 : 1,
+                    device: creation.device
                 ),
                 target: creation.target,
                 isComplete: creation.kind == .folder
@@ -121,7 +142,8 @@ public final class LocalTree: Sendable {
                     uid: creation.uid,
                     gid: creation.gid,
                     time: now,
-                    target: creation.target
+                    target: creation.target,
+                    device: creation.device
                 )
             )
             try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
@@ -138,7 +160,8 @@ public final class LocalTree: Sendable {
             guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.noEntry) }
             guard node.attributes.kind != .folder else { throw Obstacle.errno(.notPermitted) }
             guard node.attributes.links > 0 else { throw Obstacle.errno(.noEntry) }
-            guard try EntryTable.find(name, in: parent, db) == nil else { throw Obstacle.errno(.exists) }
+            guard node.attributes.links < Limits.linksMax else { throw Obstacle.errno(.tooManyLinks) }
+            guard try !EntryTable.isTaken(name, in: parent, db) else { throw Obstacle.errno(.exists) }
             node.attributes.links += 1
             node.attributes.changed = now
             try NodeTable.update(node, in: db)
@@ -176,45 +199,6 @@ public final class LocalTree: Sendable {
         return node
     }
 
-    public func setAttributes(
-        of inode: Inode,
-        mode: UInt32? = nil,
-        uid: UInt32? = nil,
-        gid: UInt32? = nil,
-        accessed: Timestamp? = nil,
-        modified: Timestamp? = nil
-    ) throws(Obstacle) -> LocalNode {
-        let now = time.wall
-        if let modified { contents.loaded(inode)?.state.withLock { $0.modified = modified } }
-        let node = try database.changing { db in
-            guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
-            if let mode { node.attributes.mode = mode & 0o7777 }
-            if let uid { node.attributes.uid = uid }
-            if let gid { node.attributes.gid = gid }
-            if let accessed { node.attributes.accessed = accessed }
-            if let modified { node.attributes.modified = modified }
-            node.attributes.changed = now
-            try NodeTable.update(node, in: db)
-            // A node without a name is nobody's at the region any more.
-            guard node.attributes.links > 0, inode != .root || mode != nil || uid != nil || gid != nil else {
-                return node
-            }
-            let change = Mutation.AttributeChange(
-                node: node.id,
-                mode: mode.map { $0 & 0o7777 },
-                uid: uid,
-                gid: gid,
-                accessed: accessed,
-                modified: modified,
-                time: now
-            )
-            try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
-            return node
-        }
-        journalGrew()
-        return live(node)
-    }
-
     // MARK: What the kernel names
 
     /// The kernel got this inode in an answer and will forget it as often as it got it.
@@ -240,7 +224,7 @@ public final class LocalTree: Sendable {
         guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
         let isGone = try? database.writing { db throws -> Bool in
             guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return false }
-            guard try EntryTable.places(of: inode, db).isEmpty else { return false }
+            guard try !EntryTable.isNamed(inode, db) else { return false }
             guard try !JournalTable.isConcerned(inode, in: db) else { return false }
             try NodeTable.delete(inode, in: db)
             return true
@@ -258,12 +242,13 @@ public final class LocalTree: Sendable {
         return (status.size, modified)
     }
 
+    /// The node with size and times of what was written to it and is not in the replica yet.
     func live(_ node: LocalNode) -> LocalNode {
         guard node.attributes.kind == .file, let content = contents.loaded(node.inode) else { return node }
         var node = node
-        let (size, modified) = content.live
+        let (size, modified, isUnsaved) = content.state.withLock { ($0.size, $0.modified, $0.isUnsaved) }
         node.attributes.size = size
-        if modified > node.attributes.modified {
+        if isUnsaved || modified > node.attributes.modified {
             node.attributes.changed = max(node.attributes.changed, modified)
         }
         node.attributes.modified = modified

@@ -30,7 +30,8 @@ struct Merger {
                 revision: record.revision,
                 content: record.content,
                 contentSize: record.attributes.size,
-                target: record.target
+                target: record.target,
+                extended: record.extended
             )
             node.inode = try NodeTable.insert(node, in: db)
             return node
@@ -43,6 +44,7 @@ struct Merger {
             try NodeTable.update(node, in: db)
             return node
         }
+        let before = node
         let isOtherContent = record.content != node.content
         let keepsLinks = node.attributes.kind == .folder && record.revision == node.revision
         let links = node.attributes.links
@@ -52,13 +54,15 @@ struct Merger {
         node.content = record.content
         node.contentSize = record.attributes.size
         node.target = record.target
+        node.extended = record.extended
         // A folder stays stale until it has been listed again; for everything else this was the answer.
         if node.attributes.kind != .folder { node.isStale = false }
         try NodeTable.update(node, in: db)
         if isOtherContent, node.attributes.kind == .file {
             try ContentTable.dropClean(of: node.inode, in: db)
             effects.append(.content(node))
-        } else {
+        } else if node.attributes != before.attributes || node.extended != before.extended {
+            // Our own change that comes back is none: the kernel would forget what it believes for nothing.
             effects.append(.attributes(node.inode))
         }
         return node

@@ -160,8 +160,8 @@ struct Settlement {
             try remake(item, creation, db)
         case .commit: try keepAsOwn(item, isDeletedThere: conflict == .missing, db)
         case .remove where conflict == .missing: try drop(item.row, db)
-        case .attributes where conflict == .missing: try drop(item.row, db)
-        case .remove, .attributes, .link, .rename:
+        case .attributes where conflict == .missing, .extended where conflict == .missing: try drop(item.row, db)
+        case .remove, .attributes, .extended, .link, .rename:
             reports.append(
                 Report(
                     message: "a change did not fit what another machine did",

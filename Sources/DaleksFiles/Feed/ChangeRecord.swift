@@ -3,7 +3,8 @@ import DaleksCore
 
 /// How a change is kept: about a third of its JSON, which matters at a million changes a tree.
 enum ChangeRecord {
-    private static let version: UInt8 = 1
+    /// 1 had neither devices nor extended attributes.
+    private static let version: UInt8 = 2
 
     static func bytes(of change: Change) -> [UInt8] {
         var writer = RecordWriter(reservingBytes: 64 + change.nodes.count * 100 + change.entries.count * 64)
@@ -43,18 +44,23 @@ enum ChangeRecord {
         writer.signed(node.content)
         writer.byte(node.target == nil ? 0 : 1)
         if let target = node.target { writer.blob(target) }
+        writer.number(attributes.device)
+        writer.blob(node.extended.isEmpty ? [] : node.extended.encoded)
     }
 
     /// The sequence is the column beside it; the owner of a tree owns every node in it, so neither is in the bytes.
     static func change(from bytes: [UInt8], sequence: Revision, owner: UserID) throws(RecordError) -> Change {
         var reader = RecordReader(bytes, "change")
-        guard try reader.byte() == version else { throw reader.failure }
+        let version = try reader.byte()
+        guard (1...Self.version).contains(version) else { throw reader.failure }
         var change = Change(sequence: sequence, device: nil, operation: nil, nodes: [], entries: [])
         if try reader.byte() == 1 {
             change.device = try reader.identifier()
             change.operation = try reader.signed()
         }
-        for _ in 0..<(try reader.count(upTo: bytes.count)) { change.nodes.append(try node(&reader, owner)) }
+        for _ in 0..<(try reader.count(upTo: bytes.count)) { 
+            change.nodes.append(try node(&reader, owner, version))
+        }
         for _ in 0..<(try reader.count(upTo: bytes.count)) {
             let (parent, name): (NodeID, Name) = (try reader.identifier(), try reader.name())
             let node: NodeID? = try reader.byte() == 1 ? try reader.identifier() : nil
@@ -64,7 +70,11 @@ enum ChangeRecord {
         return change
     }
 
-    private static func node(_ reader: inout RecordReader, _ owner: UserID) throws(RecordError) -> NodeRecord {
+    private static func node(
+        _ reader: inout RecordReader,
+        _ owner: UserID,
+        _ version: UInt8
+    ) throws(RecordError) -> NodeRecord {
         let id: NodeID = try reader.identifier()
         guard let kind = NodeKind(rawValue: try reader.byte()) else { throw reader.failure }
         let attributes = Attributes(
@@ -78,7 +88,7 @@ enum ChangeRecord {
             size: try reader.signed(),
             links: try reader.unsigned32()
         )
-        return NodeRecord(
+        var record = NodeRecord(
             id: id,
             attributes: attributes,
             revision: try reader.signed(),
@@ -86,5 +96,10 @@ enum ChangeRecord {
             owner: owner,
             target: try reader.byte() == 1 ? try reader.blob() : nil
         )
+        guard version >= 2 else { return record }
+        record.attributes.device = try reader.unsigned32()
+        guard let extended = ExtendedAttributes(encoded: try reader.blob()) else { throw reader.failure }
+        record.extended = extended
+        return record
     }
 }

@@ -41,7 +41,8 @@ enum EntryTable {
         try db.withStatement(
             """
             SELECT entries.name, id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision,
-                content, entry_count, content_bytes, maker_device, maker_sequence, nodes.parent, target, removed
+                content, entry_count, content_bytes, maker_device, maker_sequence, nodes.parent, target, removed,
+                device, xattrs
             FROM entries JOIN nodes ON nodes.id = entries.node
             WHERE entries.parent = ?1 AND entries.name > ?2 ORDER BY entries.name LIMIT ?3
             """

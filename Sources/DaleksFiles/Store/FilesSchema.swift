@@ -119,6 +119,15 @@ enum FilesSchema {
                 fetched INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID
             """
-        )
+        ),
+        Migration(
+            2,
+            "device nodes and extended attributes",
+            """
+            -- xattrs: NULL where there are none.
+            ALTER TABLE nodes ADD COLUMN device INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE nodes ADD COLUMN xattrs BLOB
+            """
+        ),
     ]
 }

@@ -7,7 +7,8 @@ enum NodeTable {
         try db.withStatement(
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
-                entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed
+                entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
+                device, xattrs
             FROM nodes WHERE id = ?1
             """
         ) { statement in
@@ -17,7 +18,7 @@ enum NodeTable {
         }
     }
 
-    /// Reads the twenty columns above, which begin at `first`.
+    /// Reads the twenty-two columns above, which begin at `first`.
     static func node(_ row: borrowing Statement, from first: Int) throws -> StoredNode {
         guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 2))) else {
             throw RecordError(record: "kind of node")
@@ -31,12 +32,20 @@ enum NodeTable {
             modified: try row.timestamp(first + 7),
             changed: try row.timestamp(first + 8),
             size: try row.int64(first + 9),
-            links: UInt32(truncatingIfNeeded: try row.int64(first + 10))
+            links: UInt32(truncatingIfNeeded: try row.int64(first + 10)),
+            device: UInt32(truncatingIfNeeded: try row.int64(first + 20))
         )
         let makerDevice = try row.optionalInt64(first + 15)
         let makerSequence = try row.optionalInt64(first + 16)
         var maker: OperationMark?
         if let makerDevice, let makerSequence { maker = OperationMark(device: makerDevice, sequence: makerSequence) }
+        var extended = ExtendedAttributes()
+        if let bytes = try row.optionalBlob(first + 21) {
+            guard let known = ExtendedAttributes(encoded: bytes) else {
+                throw RecordError(record: "extended attributes of a node")
+            }
+            extended = known
+        }
         return StoredNode(
             id: try row.identifier(first),
             tree: try row.int64(first + 1),
@@ -44,6 +53,7 @@ enum NodeTable {
             revision: try row.int64(first + 11),
             content: try row.int64(first + 12),
             target: try row.optionalBlob(first + 18),
+            extended: extended,
             parent: try row.optionalIdentifier(first + 17),
             entryCount: try row.int64(first + 13),
             contentBytes: try row.int64(first + 14),
@@ -56,8 +66,9 @@ enum NodeTable {
         try db.withStatement(
             """
             INSERT OR REPLACE INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
-                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
+                device, xattrs)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
             """
         ) { statement in
             let attributes = node.attributes
@@ -89,6 +100,12 @@ enum NodeTable {
                 try statement.bind(removed, at: 20)
             } else {
                 try statement.bindNull(at: 20)
+            }
+            try statement.bind(Int64(attributes.device), at: 21)
+            if node.extended.isEmpty {
+                try statement.bindNull(at: 22)
+            } else {
+                try statement.bind(node.extended.encoded, at: 22)
             }
             try statement.run()
         }

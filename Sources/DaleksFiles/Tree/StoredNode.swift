@@ -16,6 +16,7 @@ struct StoredNode: Hashable, Sendable {
     /// The sequence at which its bytes last changed; 0 where it never had any.
     var content: Revision
     var target: [UInt8]?
+    var extended = ExtendedAttributes()
     /// Where a folder lies; nil for the root and everything else. Following it upwards finds cycles.
     var parent: NodeID?
     /// How many entries a folder has.
@@ -38,7 +39,8 @@ struct StoredNode: Hashable, Sendable {
             revision: revision,
             content: content,
             owner: owner,
-            target: target
+            target: target,
+            extended: extended
         )
     }
 }

@@ -15,6 +15,7 @@ extension TreeDraft {
             case .remove(let parent, let name, let node, let time):
                 try remove(EntryKey(parent: parent, name: name), node, time, by: author)
             case .attributes(let change): try setAttributes(change, by: author)
+            case .extended(let change): try setExtended(change, by: author)
             case .commit(let commit): try self.commit(commit, by: author)
             }
         } catch {
@@ -45,6 +46,8 @@ extension TreeDraft {
             if let replaces = rename.replaces { facts.append(.node(replaces)) }
             return facts
         case .attributes(let change):
+            return [.node(change.node)]
+        case .extended(let change):
             return [.node(change.node)]
         case .commit(let commit):
             var facts = [Fact.node(commit.node)]
