@@ -31,7 +31,8 @@ struct DaemonSettings {
             Option(
                 "options",
                 .text(placeholder: "LIST"),
-                help: "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev.",
+                help:
+                    "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev.",
                 short: "o",
                 repeats: true
             ),

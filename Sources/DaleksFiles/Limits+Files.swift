@@ -13,6 +13,9 @@ extension Limits {
         /// Pages of one manifest: 16 TiB of content. Its row, which every commit writes anew, stays under 4 MiB.
         static let manifestPageCountMax = 262_144
 
+        /// Extended attributes in one page of a folder, more or less: its answer is made in memory.
+        static let pageExtendedBytesMax = 4 << 20
+
         /// Answers of a device whose digests are remembered after it took them. A machine whose journal lost its end in
         /// a power cut uses those sequences again for something else, and must hear of it.
         static let rememberedOperationCount: Int64 = 4_096

@@ -94,8 +94,8 @@ public final class SyncEngine: Sendable {
         try establishRoot(time)
     }
 
-    /// What wakes the pusher, known only after the tree. Inside a struct: a closure that is itself the state of a `Lock`
-    /// is wrapped once more at each access, until calling it overflows the stack.
+    /// What wakes the pusher, known only after the tree. Inside a struct: a closure that is itself the state of a
+    /// `Lock` is wrapped once more at each access, until calling it overflows the stack.
     private struct Wake: Sendable {
         var call: (@Sendable () -> Void)?
     }

@@ -22,12 +22,17 @@ extension FileSystem {
 
     public func setAttributes(of inode: Inode, _ request: AttributeRequest) throws(Obstacle) -> LocalNode {
         guard presentation.allows(uid: request.uid, gid: request.gid) else { throw .errno(.notPermitted) }
-        if let size = request.size { try truncate(inode, to: size) }
         var edit = LocalTree.AttributeEdit()
+        if let size = request.size {
+            let isSame = try node(inode).attributes.size == size
+            try truncate(inode, to: size)
+            // Nothing changed, and POSIX wants it dated all the same.
+            if isSame { edit.modified = TimeSource.system.wall }
+        }
         edit.mode = request.mode
         if presentation.storesOwners { (edit.uid, edit.gid) = (request.uid, request.gid) }
         edit.accessed = request.accessed
-        edit.modified = request.modified
+        edit.modified = request.modified ?? edit.modified
         // Linux lets nobody keep them over a change of owner, not even root. A setattr that asks for nothing is a
         // chown that names nobody, to which the same applies.
         let isChangeOfOwner = request.mode == nil && request.size == nil && request.modified == nil

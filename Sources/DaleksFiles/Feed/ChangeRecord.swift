@@ -58,7 +58,7 @@ enum ChangeRecord {
             change.device = try reader.identifier()
             change.operation = try reader.signed()
         }
-        for _ in 0..<(try reader.count(upTo: bytes.count)) { 
+        for _ in 0..<(try reader.count(upTo: bytes.count)) {
             change.nodes.append(try node(&reader, owner, version))
         }
         for _ in 0..<(try reader.count(upTo: bytes.count)) {

@@ -31,7 +31,7 @@ struct FilesRouter: Sendable {
     }
 
     private func addOperations(to router: inout Router) {
-        let capabilities = Capabilities(region: region).jsonBytes
+        let capabilities = Capabilities(region: region, features: []).jsonBytes
         router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         router.on(.get, "/livez", runs: .event) { _, _ in .text("ok\n") }
         router.on(.get, "/readyz") { [store] _, _ throws(APIError) in

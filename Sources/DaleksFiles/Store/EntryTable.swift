@@ -31,13 +31,14 @@ enum EntryTable {
         }
     }
 
-    /// Up to `limit` entries whose names come after `name`, with their nodes.
+    /// Up to `limit` entries whose names come after `name`, with their nodes; fewer, and at least one, where these
+    /// carry much, and then there may be more.
     static func page(
         of folder: NodeID,
         after name: Name?,
         limit: Int,
         _ db: borrowing Connection
-    ) throws -> [(name: Name, node: StoredNode)] {
+    ) throws -> (rows: [(name: Name, node: StoredNode)], isCut: Bool) {
         try db.withStatement(
             """
             SELECT entries.name, id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision,
@@ -52,10 +53,13 @@ enum EntryTable {
             try statement.bind(name?.bytes ?? [], at: 2)
             try statement.bind(limit, at: 3)
             var page: [(name: Name, node: StoredNode)] = []
-            while try statement.step() {
-                page.append((try statement.name(0), try NodeTable.node(statement, from: 1)))
+            var extendedBytes = 0
+            while extendedBytes <= Limits.Files.pageExtendedBytesMax, try statement.step() {
+                let node = try NodeTable.node(statement, from: 1)
+                page.append((try statement.name(0), node))
+                extendedBytes += node.extended.byteCount
             }
-            return page
+            return (page, extendedBytes > Limits.Files.pageExtendedBytesMax)
         }
     }
 }

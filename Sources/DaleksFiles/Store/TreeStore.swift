@@ -92,11 +92,11 @@ final class TreeStore: Sendable {
             guard folder.isLive else { throw Self.hidden }
             guard folder.isFolder else { throw APIError.invalid("only a folder has children") }
             // One more than asked for tells whether there is a next page.
-            let rows = try EntryTable.page(of: id, after: name, limit: limit + 1, db)
+            let (rows, isCut) = try EntryTable.page(of: id, after: name, limit: limit + 1, db)
             let entries = rows.prefix(limit).map { EntryRecord(name: $0.name, node: $0.node.record(owner: tree.owner)) }
             return ChildrenPage(
                 entries: entries,
-                next: rows.count > limit ? entries.last?.name : nil,
+                next: rows.count > limit || isCut ? entries.last?.name : nil,
                 cursor: tree.cursor.description
             )
         }
