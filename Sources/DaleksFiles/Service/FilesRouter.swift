@@ -34,7 +34,7 @@ struct FilesRouter: Sendable {
     }
 
     private func addOperations(to router: inout Router) {
-        let capabilities = Capabilities(region: region).jsonBytes
+        let capabilities = Capabilities(region: region, features: []).jsonBytes
         router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         router.addOperations(metrics: metrics) { [store] () throws(APIError) in try store.check() }
     }
