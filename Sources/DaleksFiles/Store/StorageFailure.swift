@@ -1,5 +1,6 @@
 import DaleksCore
 import DaleksHTTP
+import DaleksPostgres
 import DaleksSQLite
 import DaleksSystem
 
@@ -10,6 +11,9 @@ enum StorageFailure {
         case let error as APIError: return error
         case let error as SQLiteError:
             logger.error("the database failed", ["error": error])
+            return apiError(error.code)
+        case let error as PostgresError:
+            logger.error("the database failed", ["error": "\(error)"])
             return apiError(error.code)
         case let error as ChunkStoreError:
             logger.error("the chunk store failed", ["error": "\(error)"])
@@ -31,6 +35,20 @@ enum StorageFailure {
         case .readOnly, .cannotOpen, .ioError, .noMemory:
             .unavailable("the region's storage does not work now", retryAfterSeconds: 30)
         case .corrupt, .notADatabase, .foreign, .migration, .constraint, .mismatch, .tooBig, .misuse, .other:
+            .internalError("the region failed to answer; its log has the reason")
+        }
+    }
+
+    private static func apiError(_ code: PostgresError.Code) -> APIError {
+        switch code {
+        case .serializationFailure, .deadlock, .lockNotAvailable, .poolExhausted, .timedOut:
+            .unavailable("the region is busy")
+        case .closed: .unavailable("the region is stopping")
+        // Whether a commit that was cut off took effect, the device learns when it sends the batch again.
+        case .cannotConnect, .connectionLost, .authenticationFailed, .insufficientResources, .readOnly, .malformedURL:
+            .unavailable("the region's database does not answer now", retryAfterSeconds: 10)
+        case .uniqueViolation, .foreignKeyViolation, .notNullViolation, .checkViolation, .exclusionViolation,
+            .invalidValue, .stalePlan, .tooLarge, .unexpectedType, .migrationRefused, .other:
             .internalError("the region failed to answer; its log has the reason")
         }
     }
