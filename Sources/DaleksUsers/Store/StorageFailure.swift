@@ -1,5 +1,6 @@
 import DaleksCore
 import DaleksHTTP
+import DaleksPostgres
 import DaleksSQLite
 import DaleksSystem
 
@@ -9,6 +10,9 @@ enum StorageFailure {
         switch error {
         case let error as APIError: return error
         case let error as SQLiteError:
+            logger.error("the database failed", ["error": error])
+            return apiError(error.code)
+        case let error as PostgresError:
             logger.error("the database failed", ["error": error])
             return apiError(error.code)
         default:
@@ -25,6 +29,21 @@ enum StorageFailure {
         case .readOnly, .cannotOpen, .ioError, .noMemory:
             .unavailable("the service's storage does not work now", retryAfterSeconds: 30)
         case .corrupt, .notADatabase, .foreign, .migration, .constraint, .mismatch, .tooBig, .misuse, .other:
+            .internalError("the service failed to answer; its log has the reason")
+        }
+    }
+
+    private static func apiError(_ code: PostgresError.Code) -> APIError {
+        switch code {
+        case .poolExhausted, .timedOut, .serializationFailure, .deadlock, .lockNotAvailable:
+            .unavailable("the service is busy")
+        case .closed: .unavailable("the service is stopping")
+        // A text with a NUL, which SQLite would have taken and found nowhere.
+        case .invalidValue: .invalid("a value holds what cannot be stored")
+        case .cannotConnect, .authenticationFailed, .connectionLost, .readOnly, .insufficientResources:
+            .unavailable("the service's storage does not work now", retryAfterSeconds: 5)
+        case .malformedURL, .uniqueViolation, .foreignKeyViolation, .notNullViolation, .checkViolation,
+            .exclusionViolation, .stalePlan, .tooLarge, .unexpectedType, .migrationRefused, .other:
             .internalError("the service failed to answer; its log has the reason")
         }
     }
