@@ -9,7 +9,8 @@ public enum ReplicaDatabase {
     public static func open(at path: String, logger: Logger) throws(SQLiteError) -> Database {
         try Database.open(
             path: path,
-            configuration: DatabaseConfiguration(applicationID: applicationID, readerCount: 4),
+            // Nearly every commit here is one small change.
+            configuration: DatabaseConfiguration(applicationID: applicationID, readerCount: 4, pageBytes: 2_048),
             migrations: migrations,
             logger: logger
         )

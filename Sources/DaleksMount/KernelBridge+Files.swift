@@ -12,11 +12,15 @@ extension KernelBridge {
         do throws(Obstacle) {
             let handle = try open(Inode(rawValue: inode), flags)
             // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
-            if !reply.opened(handle: handle, options: .keepsCache) { try? files.close(handle) }
+            if !reply.opened(handle: handle, options: Self.openOptions) { try? files.close(handle) }
         } catch {
             overcome(error, reply) { [self] reply in open(request, inode: inode, flags: flags, reply: reply) }
         }
     }
+
+    /// Pages stay good between opens. Closing reports nothing: what was written is in the backing file and marked, which
+    /// a crash survives, and the journal gets it with the release or before a rename, whichever comes first.
+    private static let openOptions: FUSEOpenOptions = [.keepsCache, .skipsFlush]
 
     private func open(_ inode: Inode, _ flags: FUSEOpenFlags) throws(Obstacle) -> UInt64 {
         if flags.truncates, flags.clearsSetID {
@@ -60,7 +64,7 @@ extension KernelBridge {
             let node = try nodeToCreate(parent, name, making, flags)
             let handle = try open(node.inode, flags)
             files.retain(node.inode)
-            guard !reply.created(entry(node, since: epoch), handle: handle, options: .keepsCache) else { return }
+            guard !reply.created(entry(node, since: epoch), handle: handle, options: Self.openOptions) else { return }
             files.forget(node.inode, count: 1)
             try? files.close(handle)
         } catch {

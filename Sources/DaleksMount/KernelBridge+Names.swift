@@ -178,6 +178,12 @@ extension KernelBridge {
 
     // MARK: Listing
 
+    func opendir(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
+        // From then on the kernel opens folders by itself and keeps their listings: a change here it sees itself, of one
+        // elsewhere it is told. What is listed again costs no request.
+        reply.error(.notImplemented)
+    }
+
     /// Offsets 1 and 2 stand behind `.` and `..`; entries have their positions, which start at 1, behind those.
     private static let positionOffset: Int64 = 2
 

@@ -79,6 +79,9 @@ final class ContentCache: Sendable {
         return try body(content)
     }
 
+    /// Whether anybody works with any file.
+    var hasLoaded: Bool { state.withLock { !$0.slots.isEmpty } }
+
     var allLoaded: [FileContent] { state.withLock { $0.slots.values.map(\.content) } }
 
     private func load(_ inode: Inode) throws(Errno) -> FileContent {

@@ -11,7 +11,8 @@ import DaleksSystem
 /// Who may do what is decided above; what a POSIX tree is, is decided here.
 ///
 /// ## Concurrency
-/// The database serialises writers and gives readers snapshots. `kernelNodes` counts what the kernel still names and
+/// The database serialises writers and gives readers snapshots; what it said of single nodes is kept in `memory`, which
+/// every commit corrects. `kernelNodes` counts what the kernel still names and
 /// has its own lock, held for arithmetic.
 public final class LocalTree: Sendable {
     let database: Database
@@ -22,6 +23,7 @@ public final class LocalTree: Sendable {
     /// Commits in the journal whose instant is fixed already: what is written now needs another one.
     let takenCommits = Lock<Set<Int64>>([])
     private let kernelNodes = Lock<[Inode: UInt64]>([:])
+    private let memory = NodeMemory()
 
     init(
         database: Database,
@@ -35,16 +37,31 @@ public final class LocalTree: Sendable {
         self.store = store
         self.time = time
         self.journalGrew = journalGrew
+        // A database that refuses this is closed, and nothing will be read from it either.
+        try? database.watch(table: "nodes") { [memory] rows in memory.forget(rows) }
     }
 
     // MARK: Looking
 
     public func node(_ inode: Inode) throws(Obstacle) -> LocalNode {
+        live(try stored(inode))
+    }
+
+    /// As the replica has it, without what is written to it just now.
+    func stored(_ inode: Inode) throws(Obstacle) -> LocalNode {
+        if let node = memory.find(inode) { return node }
+        let generation = memory.generation(of: inode)
         let node = try database.looking { db in
             guard let node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
             return node
         }
-        return live(node)
+        memory.keep(node, readAfter: generation)
+        return node
+    }
+
+    /// The extended attribute of that name.
+    public func extendedValue(_ name: [UInt8], of inode: Inode) throws(Obstacle) -> [UInt8]? {
+        try stored(inode).extended[name]
     }
 
     public func lookup(_ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
@@ -222,6 +239,8 @@ public final class LocalTree: Sendable {
     /// Lets go of a node that has no name left, once nobody can reach it.
     func collect(_ inode: Inode) {
         guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
+        // Hardly any: the kernel forgets files that are there far more often than those that are gone.
+        if let node = try? stored(inode), node.attributes.links > 0 { return }
         let isGone = try? database.writing { db throws -> Bool in
             guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return false }
             guard try !EntryTable.isNamed(inode, db) else { return false }

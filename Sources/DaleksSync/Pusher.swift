@@ -61,8 +61,12 @@ final class Pusher: Sendable {
     // MARK: From other threads
 
     func wake() {
-        state.withLock { $0.isAwake = true }
-        state.broadcast()
+        let wasAwake = state.withLock { state in
+            defer { state.isAwake = true }
+            return state.isAwake
+        }
+        // Whoever is awake already looks again by itself.
+        if !wasAwake { state.broadcast() }
     }
 
     func pause(_ isPaused: Bool) {

@@ -91,7 +91,7 @@ extension FileSystem {
             guard let fact = try fact(text, of: inode) else { throw .errno(.noData) }
             return Array(fact.utf8)
         case .kept:
-            guard let value = try tree.node(inode).extended[name] else { throw .errno(.noData) }
+            guard let value = try tree.extendedValue(name, of: inode) else { throw .errno(.noData) }
             return value
         }
     }
