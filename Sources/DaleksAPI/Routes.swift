@@ -19,6 +19,8 @@ public enum Routes {
         public static let usage = "/v1/usage"
         public static let mutations = "/v1/mutations"
         public static let missingChunks = "/v1/chunks/missing"
+        public static let chunks = "/v1/chunks"
+        public static let content = "/v1/content"
         public static let changes = "/v1/changes"
 
         public static let nodePattern = "/v1/nodes/:id"
@@ -63,8 +65,8 @@ public enum Routes {
             return "/v1/nodes/\(id)/children?limit=\(limit)\(start)"
         }
 
-        public static func manifest(of id: NodeID, at revision: Revision) -> String {
-            "/v1/nodes/\(id)/content/\(revision)"
+        public static func manifest(of id: NodeID, at revision: Revision, inPieces: Bool = false) -> String {
+            "/v1/nodes/\(id)/content/\(revision)\(inPieces ? "?pieces=1" : "")"
         }
 
         public static func span(_ index: Int, of id: NodeID, at revision: Revision) -> String {
@@ -92,6 +94,10 @@ extension Limits {
         public static let inlineBytesMax = 64 << 10
         /// A query for chunks: 4,096 digests are 4 GiB of content.
         public static let digestQueryCountMax = 4_096
+        /// The body of a request or answer that holds many chunks: sixteen whole spans, or hundreds of small ones.
+        public static let chunkBatchBytesMax = 16 << 20
+        /// Chunks in one such body: one barrier for all of them.
+        public static let chunkBatchCountMax = 1_024
         /// Proxies commonly cut idle requests at 60 seconds.
         public static let changesWaitSecondsMax = 60
         /// Trees that one request follows: more than anybody has others' shares from.

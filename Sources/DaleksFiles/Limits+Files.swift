@@ -98,6 +98,9 @@ extension Limits {
         /// Events of the audit log are kept for a year.
         static let auditKept = Duration.seconds(366 * 86_400)
 
+        /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
+        static let postgresConnectionCountMax = 24
+
         /// Operations that one decision may ask for more facts before it counts as ours to repair: a deep folder asks
         /// once an ancestor, a large file once a page.
         static let factRoundCountMax = 1 << 20

@@ -16,7 +16,7 @@ enum AccessTable {
     static func standing(
         of node: StoredNode,
         _ question: Question,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Standing {
         if node.isFolder { return try standing(ofFolder: node.id, question, db) }
         var standing = Standing()
@@ -38,7 +38,7 @@ enum AccessTable {
     static func standing(
         ofFolder id: NodeID,
         _ question: Question,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Standing {
         if let known = question.cache.standing(ofFolder: id, question) { return known }
         let standing = try walk(up: id, question, db)
@@ -46,7 +46,7 @@ enum AccessTable {
         return standing
     }
 
-    private static func walk(up id: NodeID, _ question: Question, _ db: borrowing Connection) throws -> Standing {
+    private static func walk(up id: NodeID, _ question: Question, _ db: borrowing StoreConnection) throws -> Standing {
         var standing = Standing()
         standing.access.isOwner = question.isOwner
         var isWhole = true
@@ -71,7 +71,7 @@ enum AccessTable {
         let isRemoved: Bool
     }
 
-    private static func step(_ id: NodeID, _ db: borrowing Connection) throws -> Step? {
+    private static func step(_ id: NodeID, _ db: borrowing StoreConnection) throws -> Step? {
         try db.withStatement("SELECT tree, parent, sharing, removed FROM nodes WHERE id = ?1") { statement in
             try statement.bind(id, at: 1)
             guard try statement.step() else { return nil }
@@ -79,7 +79,7 @@ enum AccessTable {
                 tree: try statement.int64(0),
                 parent: try statement.optionalIdentifier(1),
                 sharing: Sharing(rawValue: UInt8(truncatingIfNeeded: try statement.int64(2))),
-                isRemoved: !statement.isNull(3)
+                isRemoved: try !statement.isNull(3)
             )
         }
     }
@@ -89,7 +89,7 @@ enum AccessTable {
         _ sharing: Sharing,
         to standing: inout Standing,
         _ question: Question,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         guard !question.isOwner, !sharing.isEmpty else { return }
         if sharing.contains(.published) { standing.access.isPublic = true }

@@ -26,7 +26,7 @@ enum AuditTable {
         node: NodeID? = nil,
         subject: UserID? = nil,
         detail: String? = nil,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         try db.execute(
             """
@@ -39,7 +39,7 @@ enum AuditTable {
         )
     }
 
-    static func forget(before time: Timestamp, limit: Int, _ db: borrowing Connection) throws -> Int {
+    static func forget(before time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> Int {
         try db.execute(
             "DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE time < ?1 LIMIT ?2)",
             [.time(time), .integer(limit)]

@@ -30,7 +30,7 @@ struct BatchTransaction {
         tree: TreeState,
         bytesQuota: Int64,
         now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         self.batch = batch
         caller = tree.owner
@@ -43,7 +43,7 @@ struct BatchTransaction {
             ?? DeviceTable.create(batch.device, in: tree.number, db)
     }
 
-    mutating func run(_ db: borrowing Connection) throws -> Outcome {
+    mutating func run(_ db: borrowing StoreConnection) throws -> Outcome {
         try refuseForks(db)
         try takeAcknowledgement(db)
         for step in batch.steps { try run(step, db) }
@@ -61,7 +61,7 @@ struct BatchTransaction {
 
     /// A journal that says something else than before, or that begins where we know of nothing, is not the journal that
     /// we know: a restored backup on either side, or a copied machine. Nothing of it runs.
-    private func refuseForks(_ db: borrowing Connection) throws {
+    private func refuseForks(_ db: borrowing StoreConnection) throws {
         for step in batch.steps where step.sequence <= device.highWater {
             guard let known = try DeviceTable.operation(step.sequence, of: device.number, db) else { continue }
             guard known.digest == step.digest else {
@@ -73,14 +73,14 @@ struct BatchTransaction {
         }
     }
 
-    private mutating func takeAcknowledgement(_ db: borrowing Connection) throws {
+    private mutating func takeAcknowledgement(_ db: borrowing StoreConnection) throws {
         let acknowledged = min(batch.acknowledged, device.highWater)
         guard acknowledged > device.acknowledged else { return }
         device.acknowledged = acknowledged
         try DeviceTable.forget(upTo: acknowledged - Limits.Files.rememberedOperationCount, of: device.number, db)
     }
 
-    private mutating func run(_ step: PreparedBatch.Step, _ db: borrowing Connection) throws {
+    private mutating func run(_ step: PreparedBatch.Step, _ db: borrowing StoreConnection) throws {
         if let last = results.last, last.outcome.stopsBatch {
             return results.append(OperationResult(sequence: step.sequence, outcome: .waiting))
         }
@@ -92,7 +92,7 @@ struct BatchTransaction {
         ran.append((step, result))
     }
 
-    private func remembered(_ step: PreparedBatch.Step, _ db: borrowing Connection) throws -> OperationResult {
+    private func remembered(_ step: PreparedBatch.Step, _ db: borrowing StoreConnection) throws -> OperationResult {
         guard step.sequence > device.acknowledged,
             let known = try DeviceTable.operation(step.sequence, of: device.number, db)
         else { return OperationResult(sequence: step.sequence, outcome: .known) }
@@ -105,7 +105,7 @@ struct BatchTransaction {
 
     private mutating func decide(
         _ step: PreparedBatch.Step,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> OperationResult.Outcome {
         guard case .mutation(let mutation) = step.work else {
             guard case .refused(let code, let detail) = step.work else { return .waiting }
@@ -128,22 +128,22 @@ struct BatchTransaction {
     // MARK: Trees
 
     /// Where a node lies; the caller's own tree for one that does not exist. Its draft is there afterwards.
-    private mutating func tree(of id: NodeID, _ db: borrowing Connection) throws -> TreeNumber {
+    private mutating func tree(of id: NodeID, _ db: borrowing StoreConnection) throws -> TreeNumber {
         if drafts[home]?.known(id) != nil { return home }
         for (number, draft) in drafts where draft.known(id) != nil { return number }
         guard let node = try NodeTable.load(id, db) else { return home }
         if drafts[node.tree] == nil {
-            guard let tree = try TreeTable.load(number: node.tree, db) else { throw RecordError(record: "tree") }
+            guard let tree = try TreeTable.lock(number: node.tree, db) else { throw RecordError(record: "tree") }
             drafts[node.tree] = DraftSession(tree: tree, caller: caller, bytesQuota: bytesQuota, now: now)
         }
-        drafts[node.tree]?.learn(node: node, id)
+        // The draft loads it again, under the lock.
         return node.tree
     }
 
     /// What would join two trees is refused; but that there are two is told only to who sees both.
     private mutating func crossing(
         _ places: [NodeID],
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> OperationResult.Outcome {
         for place in places {
             let number = try tree(of: place, db)
@@ -155,7 +155,7 @@ struct BatchTransaction {
 
     // MARK: Writing
 
-    private func save(_ db: borrowing Connection) throws {
+    private func save(_ db: borrowing StoreConnection) throws {
         for draft in drafts.values { try draft.save(db) }
         for (step, result) in ran {
             try DeviceTable.remember(step.sequence, of: device.number, step.digest, answer: result.jsonBytes, db)

@@ -11,7 +11,7 @@ enum ClaimTable {
         in tree: TreeNumber,
         _ caller: UserID,
         isOwner: Bool,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Bool {
         if try isClaimed(digest, in: tree, by: caller, db) { return true }
         guard isOwner, try isClaimed(digest, in: tree, db) else { return isOwner }
@@ -22,7 +22,7 @@ enum ClaimTable {
         _ digest: Digest,
         in tree: TreeNumber,
         by claimant: UserID,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Bool {
         try db.withStatement(
             "SELECT 1 FROM chunk_claims WHERE tree = ?1 AND digest = ?2 AND claimant = ?3"
@@ -34,7 +34,7 @@ enum ClaimTable {
         }
     }
 
-    static func isClaimed(_ digest: Digest, in tree: TreeNumber, _ db: borrowing Connection) throws -> Bool {
+    static func isClaimed(_ digest: Digest, in tree: TreeNumber, _ db: borrowing StoreConnection) throws -> Bool {
         try db.withStatement("SELECT 1 FROM chunk_claims WHERE tree = ?1 AND digest = ?2 LIMIT 1") { statement in
             try statement.bind(tree, at: 1)
             try statement.bind(digest, at: 2)
@@ -47,7 +47,7 @@ enum ClaimTable {
         in tree: TreeNumber,
         by claimant: UserID,
         at time: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         try db.execute(
             """
@@ -58,7 +58,7 @@ enum ClaimTable {
         )
     }
 
-    static func forget(before time: Timestamp, limit: Int, _ db: borrowing Connection) throws -> Int {
+    static func forget(before time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> Int {
         let claims = try db.query(
             "SELECT tree, digest, claimant FROM chunk_claims WHERE claimed < ?1 LIMIT ?2",
             [.time(time), .integer(limit)]

@@ -48,7 +48,7 @@ struct Collector: Sendable {
     }
 
     /// A folder that went to the trash as a whole gives up what is in it first, a few entries at a time.
-    private func delete(_ node: StoredNode, _ limit: Int, _ db: borrowing Connection) throws {
+    private func delete(_ node: StoredNode, _ limit: Int, _ db: borrowing StoreConnection) throws {
         if node.isFolder {
             let children = try EntryTable.page(of: node.id, after: nil, limit: limit, db)
             for (name, child) in children { try orphan(child, at: EntryKey(parent: node.id, name: name), db) }
@@ -62,7 +62,7 @@ struct Collector: Sendable {
         try NodeTable.delete(node.id, db)
     }
 
-    private func orphan(_ child: StoredNode, at key: EntryKey, _ db: borrowing Connection) throws {
+    private func orphan(_ child: StoredNode, at key: EntryKey, _ db: borrowing StoreConnection) throws {
         try EntryTable.save(key, nil, db)
         var child = child
         child.attributes.links = child.isFolder ? 0 : child.attributes.links - 1
@@ -75,9 +75,9 @@ struct Collector: Sendable {
         try NodeTable.save(child, db)
     }
 
-    private func dropVersions(of node: StoredNode, _ db: borrowing Connection) throws {
+    private func dropVersions(of node: StoredNode, _ db: borrowing StoreConnection) throws {
         let cost = try VersionTable.dropAll(of: node.id, db)
-        guard cost > 0, var tree = try TreeTable.load(number: node.tree, db) else { return }
+        guard cost > 0, var tree = try TreeTable.lock(number: node.tree, db) else { return }
         tree.versionsBytes -= cost
         try TreeTable.save(tree, db)
     }
@@ -91,7 +91,7 @@ struct Collector: Sendable {
     }
 
     /// Its chunks count one use less, but those of pages that other revisions of the file share.
-    private func delete(_ key: StoredManifest.Key, in tree: TreeNumber, _ db: borrowing Connection) throws {
+    private func delete(_ key: StoredManifest.Key, in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
         guard let manifest = try ManifestTable.load(key, db) else { return }
         let now = store.time.wall
         try ManifestTable.delete(key, db)
@@ -133,7 +133,7 @@ struct Collector: Sendable {
 
     private func shortenFeed(of number: TreeNumber) throws(APIError) {
         let floor = try store.write(.normal) { db -> Revision? in
-            guard var tree = try TreeTable.load(number: number, db), tree.sequence - feedChangeCountMax > tree.feedFloor
+            guard var tree = try TreeTable.lock(number: number, db), tree.sequence - feedChangeCountMax > tree.feedFloor
             else { return nil }
             tree.feedFloor = tree.sequence - feedChangeCountMax
             try TreeTable.save(tree, db)

@@ -17,7 +17,7 @@ struct DraftSession {
 
     /// Carries a decision out, loading what it asks for, until it ends. Where it is refused nothing has changed.
     mutating func decide<Answer>(
-        _ db: borrowing Connection,
+        _ db: borrowing StoreConnection,
         _ body: (inout TreeDraft) throws(Stop) -> Answer
     ) throws -> Decision<Answer> {
         for _ in 0..<Limits.Files.factRoundCountMax {
@@ -36,7 +36,7 @@ struct DraftSession {
     mutating func run(
         _ mutation: Mutation,
         by author: Author,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> OperationResult.Outcome {
         for fact in TreeDraft.facts(namedBy: mutation) where !draft.knows(fact) { try load(fact, db) }
         switch try decide(db, { draft throws(Stop) in try draft.run(mutation, by: author) }) {
@@ -54,9 +54,9 @@ struct DraftSession {
 
     mutating func tell(_ shares: [Change.Share]) { draft.tell(shares) }
 
-    func save(_ db: borrowing Connection) throws { try DraftWriter.save(draft, db) }
+    func save(_ db: borrowing StoreConnection) throws { try DraftWriter.save(draft, db) }
 
-    private mutating func load(_ fact: Fact, _ db: borrowing Connection) throws {
+    private mutating func load(_ fact: Fact, _ db: borrowing StoreConnection) throws {
         switch fact {
         case .node(let id): draft.learn(node: try NodeTable.load(id, db), id)
         case .entry(let key): draft.learn(entry: try EntryTable.load(key, db), key)

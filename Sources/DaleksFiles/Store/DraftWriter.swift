@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// Writes what a draft decided, in the transaction in which it was decided.
 enum DraftWriter {
-    static func save(_ draft: TreeDraft, _ db: borrowing Connection) throws {
+    static func save(_ draft: TreeDraft, _ db: borrowing StoreConnection) throws {
         guard draft.hasChanged else { return }
         try saveManifests(of: draft, db)
         for node in draft.nodesToSave { try NodeTable.save(node, db) }
@@ -18,7 +18,7 @@ enum DraftWriter {
     }
 
     /// Pages get their numbers here, and the manifests that list them are written with those.
-    private static func saveManifests(of draft: TreeDraft, _ db: borrowing Connection) throws {
+    private static func saveManifests(of draft: TreeDraft, _ db: borrowing StoreConnection) throws {
         var numbers: [Int64: Int64] = [:]
         for (number, page) in draft.pagesToSave { numbers[number] = try ManifestTable.insert(page, db) }
         for (key, manifest) in draft.manifestsToSave {

@@ -9,7 +9,7 @@ enum GrantTable {
         of grantee: UserID,
         on node: NodeID,
         at time: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> GrantedRights? {
         try db.withStatement("SELECT rights, expires FROM grants WHERE node = ?1 AND grantee = ?2") { statement in
             try statement.bind(node, at: 1)
@@ -25,7 +25,7 @@ enum GrantTable {
         Rights(rawValue: UInt8(truncatingIfNeeded: stored)).intersection(.all)
     }
 
-    static func load(_ node: NodeID, _ grantee: UserID, _ db: borrowing Connection) throws -> Grant? {
+    static func load(_ node: NodeID, _ grantee: UserID, _ db: borrowing StoreConnection) throws -> Grant? {
         try db.first(
             "SELECT node, grantee, rights, grantor, granted, expires FROM grants WHERE node = ?1 AND grantee = ?2",
             [.id(node), .id(grantee)],
@@ -33,7 +33,7 @@ enum GrantTable {
         )
     }
 
-    static func grants(on node: NodeID, _ db: borrowing Connection) throws -> [Grant] {
+    static func grants(on node: NodeID, _ db: borrowing StoreConnection) throws -> [Grant] {
         try db.query(
             "SELECT node, grantee, rights, grantor, granted, expires FROM grants WHERE node = ?1 ORDER BY grantee",
             [.id(node)],
@@ -46,7 +46,7 @@ enum GrantTable {
         to grantee: UserID,
         after node: NodeID?,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [Grant] {
         try db.query(
             """
@@ -63,7 +63,7 @@ enum GrantTable {
         _ grantee: UserID,
         in tree: TreeNumber,
         at time: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Bool {
         try db.exists(
             "SELECT 1 FROM grants WHERE grantee = ?1 AND tree = ?2 AND (expires IS NULL OR expires > ?3) LIMIT 1",
@@ -71,11 +71,11 @@ enum GrantTable {
         )
     }
 
-    static func count(in tree: TreeNumber, _ db: borrowing Connection) throws -> Int64 {
+    static func count(in tree: TreeNumber, _ db: borrowing StoreConnection) throws -> Int64 {
         try db.first("SELECT count(*) FROM grants WHERE tree = ?1", [.integer(tree)]) { try $0.int64(0) } ?? 0
     }
 
-    static func save(_ grant: Grant, in tree: TreeNumber, _ db: borrowing Connection) throws {
+    static func save(_ grant: Grant, in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
         try delete(grant.node, grant.user, db)
         try db.execute(
             """
@@ -89,15 +89,15 @@ enum GrantTable {
         )
     }
 
-    static func delete(_ node: NodeID, _ grantee: UserID, _ db: borrowing Connection) throws {
+    static func delete(_ node: NodeID, _ grantee: UserID, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM grants WHERE node = ?1 AND grantee = ?2", [.id(node), .id(grantee)])
     }
 
-    static func delete(on node: NodeID, _ db: borrowing Connection) throws {
+    static func delete(on node: NodeID, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM grants WHERE node = ?1", [.id(node)])
     }
 
-    private static func grant(_ row: borrowing Row) throws -> Grant {
+    private static func grant(_ row: borrowing StoreStatement) throws -> Grant {
         Grant(
             node: try row.identifier(0),
             user: try row.identifier(1),

@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// `manifests` and `manifest_pages`: what files consist of, at each revision that is still kept.
 enum ManifestTable {
-    static func load(_ key: StoredManifest.Key, _ db: borrowing Connection) throws -> StoredManifest? {
+    static func load(_ key: StoredManifest.Key, _ db: borrowing StoreConnection) throws -> StoredManifest? {
         try db.withStatement("SELECT size, body FROM manifests WHERE node = ?1 AND content = ?2") { statement in
             try statement.bind(key.node, at: 1)
             try statement.bind(key.content, at: 2)
@@ -16,7 +16,7 @@ enum ManifestTable {
         _ manifest: StoredManifest,
         _ key: StoredManifest.Key,
         of origin: Origin,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         try db.withStatement(
             """
@@ -43,7 +43,7 @@ enum ManifestTable {
         let modified: Timestamp
     }
 
-    static func author(of key: StoredManifest.Key, _ db: borrowing Connection) throws -> UserID? {
+    static func author(of key: StoredManifest.Key, _ db: borrowing StoreConnection) throws -> UserID? {
         try db.first(
             "SELECT author FROM manifests WHERE node = ?1 AND content = ?2",
             [.id(key.node), .integer(key.content)]
@@ -51,7 +51,7 @@ enum ManifestTable {
     }
 
     /// It is an earlier version from now on.
-    static func supersede(_ old: Superseded, at time: Timestamp, _ db: borrowing Connection) throws {
+    static func supersede(_ old: Superseded, at time: Timestamp, _ db: borrowing StoreConnection) throws {
         try db.execute(
             """
             UPDATE manifests SET superseded = ?3, version_of = ?4, cost = ?5, thin_at = ?6
@@ -64,11 +64,11 @@ enum ManifestTable {
         )
     }
 
-    static func inheritVersions(from old: NodeID, to new: NodeID, _ db: borrowing Connection) throws {
+    static func inheritVersions(from old: NodeID, to new: NodeID, _ db: borrowing StoreConnection) throws {
         try db.execute("UPDATE manifests SET version_of = ?2 WHERE version_of = ?1", [.id(old), .id(new)])
     }
 
-    static func page(_ number: Int64, _ db: borrowing Connection) throws -> ManifestPage {
+    static func page(_ number: Int64, _ db: borrowing StoreConnection) throws -> ManifestPage {
         let page = try db.withStatement("SELECT body FROM manifest_pages WHERE number = ?1") { statement in
             try statement.bind(number, at: 1)
             return try statement.step() ? try ManifestPage(record: try statement.blob(0)) : nil
@@ -78,15 +78,11 @@ enum ManifestTable {
     }
 
     /// The number of its row.
-    static func insert(_ page: ManifestPage, _ db: borrowing Connection) throws -> Int64 {
-        try db.withStatement("INSERT INTO manifest_pages (body) VALUES (?1)") { statement in
-            try statement.bind(page.record, at: 1)
-            try statement.run()
-        }
-        return db.lastInsertRowID
+    static func insert(_ page: ManifestPage, _ db: borrowing StoreConnection) throws -> Int64 {
+        try db.insert("INSERT INTO manifest_pages (body) VALUES (?1) RETURNING number", [.blob(page.record)])
     }
 
-    static func deletePage(_ number: Int64, _ db: borrowing Connection) throws {
+    static func deletePage(_ number: Int64, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM manifest_pages WHERE number = ?1", [.integer(number)])
     }
 
@@ -94,7 +90,7 @@ enum ManifestTable {
     static func superseded(
         before time: Timestamp,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [(key: StoredManifest.Key, tree: TreeNumber)] {
         try db.query(
             """
@@ -106,7 +102,7 @@ enum ManifestTable {
     }
 
     /// Contents of a node, but for those that another file has as its versions.
-    static func contents(of node: NodeID, _ db: borrowing Connection) throws -> [Revision] {
+    static func contents(of node: NodeID, _ db: borrowing StoreConnection) throws -> [Revision] {
         try db.query(
             "SELECT content FROM manifests WHERE node = ?1 AND (version_of IS NULL OR version_of = ?1)",
             [.id(node)]
@@ -114,11 +110,11 @@ enum ManifestTable {
     }
 
     /// All contents of a node: they may share pages.
-    static func allContents(of node: NodeID, _ db: borrowing Connection) throws -> [Revision] {
+    static func allContents(of node: NodeID, _ db: borrowing StoreConnection) throws -> [Revision] {
         try db.query("SELECT content FROM manifests WHERE node = ?1", [.id(node)]) { try $0.int64(0) }
     }
 
-    static func delete(_ key: StoredManifest.Key, _ db: borrowing Connection) throws {
+    static func delete(_ key: StoredManifest.Key, _ db: borrowing StoreConnection) throws {
         try db.execute(
             "DELETE FROM manifests WHERE node = ?1 AND content = ?2",
             [.id(key.node), .integer(key.content)]

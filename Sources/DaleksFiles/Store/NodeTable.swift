@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// `nodes`: files, folders, links, pipes and sockets of all trees.
 enum NodeTable {
-    static func load(_ id: NodeID, _ db: borrowing Connection) throws -> StoredNode? {
+    static func load(_ id: NodeID, _ db: borrowing StoreConnection) throws -> StoredNode? {
         try db.withStatement(
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
@@ -19,7 +19,7 @@ enum NodeTable {
     }
 
     /// Reads the columns above, which begin at `first`.
-    static func node(_ row: borrowing Statement, from first: Int) throws -> StoredNode {
+    static func node(_ row: borrowing StoreStatement, from first: Int) throws -> StoredNode {
         guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 2))) else {
             throw RecordError(record: "kind of node")
         }
@@ -60,14 +60,22 @@ enum NodeTable {
         return node
     }
 
-    static func save(_ node: StoredNode, _ db: borrowing Connection) throws {
+    static func save(_ node: StoredNode, _ db: borrowing StoreConnection) throws {
         try db.withStatement(
             """
-            INSERT OR REPLACE INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
+            INSERT INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
                 revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
                 creator, sharing, removed_name, remover, trash_bytes, trash_files)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
                 ?22, ?23, ?24, ?25, ?26)
+            ON CONFLICT (id) DO UPDATE SET (tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
+                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
+                creator, sharing, removed_name, remover, trash_bytes, trash_files)
+                = (excluded.tree, excluded.kind, excluded.mode, excluded.uid, excluded.gid, excluded.accessed,
+                excluded.modified, excluded.changed, excluded.size, excluded.links, excluded.revision, excluded.content,
+                excluded.entry_count, excluded.content_bytes, excluded.maker_device, excluded.maker_sequence,
+                excluded.parent, excluded.target, excluded.removed, excluded.creator, excluded.sharing,
+                excluded.removed_name, excluded.remover, excluded.trash_bytes, excluded.trash_files)
             """
         ) { statement in
             let attributes = node.attributes
@@ -119,7 +127,7 @@ enum NodeTable {
     }
 
     /// Nodes that lost their last name before then and do not lie in the trash.
-    static func removed(before time: Timestamp, limit: Int, _ db: borrowing Connection) throws -> [NodeID] {
+    static func removed(before time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> [NodeID] {
         try db.query(
             """
             SELECT id FROM nodes WHERE removed IS NOT NULL AND removed < ?1 AND removed_name IS NULL
@@ -134,7 +142,7 @@ enum NodeTable {
         in tree: TreeNumber,
         after node: NodeID?,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [NodeID] {
         try db.query(
             "SELECT id FROM nodes WHERE tree = ?1 AND sharing <> 0 AND id > ?2 ORDER BY id LIMIT ?3",
@@ -142,7 +150,7 @@ enum NodeTable {
         ) { try $0.identifier(0) }
     }
 
-    static func delete(_ id: NodeID, _ db: borrowing Connection) throws {
+    static func delete(_ id: NodeID, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM nodes WHERE id = ?1", [.id(id)])
     }
 }

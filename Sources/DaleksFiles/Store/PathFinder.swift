@@ -4,7 +4,7 @@ import DaleksSQLite
 /// What things are called.
 enum PathFinder {
     /// The name of a node; nil for a root. Of several names one.
-    static func name(of node: StoredNode, _ db: borrowing Connection) throws -> Name? {
+    static func name(of node: StoredNode, _ db: borrowing StoreConnection) throws -> Name? {
         if let name = node.removedName { return name }
         return try EntryTable.parents(of: node.id, db).first?.name
     }
@@ -13,7 +13,7 @@ enum PathFinder {
     static func names(
         of node: NodeID,
         below top: (NodeID) -> Bool,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [Name]? {
         var names: [Name] = []
         var id = node

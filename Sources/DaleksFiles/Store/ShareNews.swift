@@ -11,7 +11,7 @@ enum ShareNews {
         in tree: TreeState,
         with user: UserID,
         at now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Change.Share {
         // Nothing of a transaction that may yet fail goes into the cache that all share.
         let question = AccessTable.Question(tree: tree, caller: user, now: now, cache: AccessCache())
@@ -30,11 +30,14 @@ enum ShareNews {
         _ user: UserID,
         of shares: [Change.Share],
         at now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
-        let tree =
-            try TreeTable.load(owner: user, db)
-            ?? TreeTable.create(owner: user, root: .random(at: now), at: now, db)
+        let known = try TreeTable.load(owner: user, db)
+        let made = known == nil ? try TreeTable.create(owner: user, root: .random(at: now), at: now, db) : nil
+        // Nil twice: somebody else made it just now.
+        guard let number = try (known ?? made ?? TreeTable.load(owner: user, db))?.number,
+            let tree = try TreeTable.lock(number: number, db)
+        else { throw RecordError(record: "tree") }
         var session = DraftSession(tree: tree, caller: user, bytesQuota: .max, now: now)
         session.tell(shares)
         try session.save(db)
@@ -45,9 +48,9 @@ enum ShareNews {
         about nodes: [NodeID],
         of number: TreeNumber,
         at now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [UserID] {
-        guard !nodes.isEmpty, let tree = try TreeTable.load(number: number, db) else { return [] }
+        guard !nodes.isEmpty, let tree = try TreeTable.lock(number: number, db) else { return [] }
         var shares: [UserID: [Change.Share]] = [:]
         for id in Set(nodes) {
             guard let node = try NodeTable.load(id, db) else { continue }

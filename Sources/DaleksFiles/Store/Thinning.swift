@@ -7,7 +7,7 @@ import DaleksSystem
 enum Thinning {
     /// Versions and trash make room, the oldest first, for what would not fit into the quota beside them. A few a
     /// transaction: what is still over then goes with the next.
-    static func makeRoom(in tree: inout TreeState, quota: Int64, _ db: borrowing Connection) throws {
+    static func makeRoom(in tree: inout TreeState, quota: Int64, _ db: borrowing StoreConnection) throws {
         for _ in 0..<Limits.Files.thinnedRowCountMax {
             guard tree.bytesUsed + tree.versionsBytes + tree.trashBytes > quota else { return }
             let version = tree.versionsBytes > 0 ? try VersionTable.oldest(of: tree.number, db) : nil
@@ -73,7 +73,7 @@ extension TreeStore {
                     try VersionTable.setDue(version.key, stretch.next, db)
                 } else {
                     try VersionTable.drop(version.key, db)
-                    guard var tree = try TreeTable.load(number: item.tree, db) else { continue }
+                    guard var tree = try TreeTable.lock(number: item.tree, db) else { continue }
                     tree.versionsBytes -= version.cost
                     try TreeTable.save(tree, db)
                 }
@@ -88,7 +88,7 @@ extension TreeStore {
         return try write(.normal) { db in
             let due = try TrashTable.due(before: before, limit: limit, db)
             for (number, id) in due {
-                guard var tree = try TreeTable.load(number: number, db) else { continue }
+                guard var tree = try TreeTable.lock(number: number, db) else { continue }
                 try TrashTable.purge(id, in: &tree, db)
                 try TreeTable.save(tree, db)
             }

@@ -13,7 +13,7 @@ enum TrashTable {
         of tree: TreeNumber,
         before place: Place?,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [NodeID] {
         try db.query(
             """
@@ -28,7 +28,7 @@ enum TrashTable {
         ) { try $0.identifier(0) }
     }
 
-    static func oldest(of tree: TreeNumber, _ db: borrowing Connection) throws -> Place? {
+    static func oldest(of tree: TreeNumber, _ db: borrowing StoreConnection) throws -> Place? {
         try db.first(
             """
             SELECT id, removed FROM nodes WHERE tree = ?1 AND removed_name IS NOT NULL ORDER BY removed LIMIT 1
@@ -41,7 +41,7 @@ enum TrashTable {
     static func due(
         before time: Timestamp,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [(tree: TreeNumber, node: NodeID)] {
         try db.query(
             "SELECT tree, id FROM nodes WHERE removed < ?1 AND removed_name IS NOT NULL LIMIT ?2",
@@ -50,7 +50,7 @@ enum TrashTable {
     }
 
     /// It is gone for good: what is left of it is the collector's. The tree's row is the caller's to save.
-    static func purge(_ id: NodeID, in tree: inout TreeState, _ db: borrowing Connection) throws {
+    static func purge(_ id: NodeID, in tree: inout TreeState, _ db: borrowing StoreConnection) throws {
         guard var node = try NodeTable.load(id, db), node.removedName != nil, node.tree == tree.number else { return }
         tree.trashBytes -= node.trashBytes
         tree.versionsBytes -= try VersionTable.dropAll(of: id, db)
@@ -73,7 +73,7 @@ enum TrashTable {
     }
 
     /// What lies in a folder, at any depth, itself included.
-    static func subtree(of top: StoredNode, _ db: borrowing Connection) throws -> Subtree {
+    static func subtree(of top: StoredNode, _ db: borrowing StoreConnection) throws -> Subtree {
         var subtree = Subtree(bytes: top.contentBytes, files: 1)
         if top.sharing.contains(.granted) { subtree.granted.append(top.id) }
         var folders = top.isFolder && top.entryCount > 0 ? [top.id] : []

@@ -14,7 +14,7 @@ extension TreeStore {
         let number = try tree(of: owner).number
         let now = time.wall
         return try write { db in
-            guard let tree = try TreeTable.load(number: number, db) else { throw Self.hidden }
+            guard let tree = try TreeTable.lock(number: number, db) else { throw Self.hidden }
             for content in contents {
                 try Self.index(content.digest, at: content.location, in: content.place, now, db)
             }

@@ -43,7 +43,7 @@ extension TreeStore {
         of id: NodeID,
         at content: Revision,
         for caller: UserID,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> (TreeState, StoredManifest) {
         // A node without a name is still readable here: somebody may have it open.
         let seen = try visible(id, to: caller, db)
@@ -54,7 +54,7 @@ extension TreeStore {
     static func manifest(
         of node: StoredNode,
         at content: Revision,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> StoredManifest {
         if content == 0 { return .empty }
         if let manifest = try ManifestTable.load(StoredManifest.Key(node: node.id, content: content), db) {
@@ -69,7 +69,7 @@ extension TreeStore {
         throw APIError.gone("this revision of the file is no longer kept")
     }
 
-    static func page(_ page: StoredManifest.Page, _ db: borrowing Connection) throws -> ManifestPage {
+    static func page(_ page: StoredManifest.Page, _ db: borrowing StoreConnection) throws -> ManifestPage {
         switch page {
         case .inline(let page): page
         case .stored(let number, _): try ManifestTable.page(number, db)
@@ -154,7 +154,7 @@ extension TreeStore {
         at location: ChunkLocation,
         in place: ChunkPlace,
         _ now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Bool {
         let isNew = try ChunkTable.insert(digest, at: location, in: place.tree, touched: now, db)
         if !isNew { try ChunkTable.touch(digest, in: place.tree, at: now, db) }

@@ -58,7 +58,7 @@ struct FeedFilter {
     init(_ question: AccessTable.Question) { self.question = question }
 
     /// Nil where nothing is left.
-    mutating func visible(_ change: Change, _ db: borrowing Connection) throws -> Change? {
+    mutating func visible(_ change: Change, _ db: borrowing StoreConnection) throws -> Change? {
         var seen = change
         seen.nodes = []
         seen.entries = []
@@ -79,7 +79,7 @@ struct FeedFilter {
         return seen.nodes.isEmpty && seen.entries.isEmpty ? nil : seen
     }
 
-    private mutating func rights(on id: NodeID, _ db: borrowing Connection) throws -> Rights? {
+    private mutating func rights(on id: NodeID, _ db: borrowing StoreConnection) throws -> Rights? {
         if let known = rights[id] { return known }
         var answer: Rights?
         if let node = try NodeTable.load(id, db), node.tree == question.tree.number {

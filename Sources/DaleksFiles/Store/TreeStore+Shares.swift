@@ -40,7 +40,7 @@ extension TreeStore {
         on node: StoredNode,
         for caller: UserID,
         _ now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [AccessRecord.Reason] {
         var reasons: [AccessRecord.Reason] = []
         guard !node.sharing.isEmpty else { return [] }

@@ -14,7 +14,7 @@ extension TreeStore {
 
     func grants(on id: NodeID, for caller: UserID) throws(APIError) -> [Grant] {
         try read { db in
-            _ = try shareable(id, by: caller, db)
+            _ = try shareable(id, by: caller, locking: false, db)
             return try GrantTable.grants(on: id, db)
         }
     }
@@ -60,8 +60,8 @@ extension TreeStore {
         let now = time.wall
         return try write { db in
             let isLeaving = user == caller
-            guard let grant = try GrantTable.load(id, user, db), let node = try NodeTable.load(id, db),
-                let tree = try TreeTable.load(number: node.tree, db)
+            guard let place = try NodeTable.load(id, db), let tree = try TreeTable.lock(number: place.tree, db),
+                let grant = try GrantTable.load(id, user, db), let node = try NodeTable.load(id, db)
             else {
                 if !isLeaving { _ = try shareable(id, by: caller, db) }
                 throw APIError.notFound("there is no such grant")
@@ -121,8 +121,13 @@ extension TreeStore {
     // MARK: Parts
 
     /// A node that has a name and that the caller may share.
-    func shareable(_ id: NodeID, by caller: UserID, _ db: borrowing Connection) throws -> Seen {
-        let seen = try visible(id, to: caller, for: .share, db)
+    func shareable(
+        _ id: NodeID,
+        by caller: UserID,
+        locking: Bool = true,
+        _ db: borrowing StoreConnection
+    ) throws -> Seen {
+        let seen = try visible(id, to: caller, for: .share, locking: locking, db)
         guard seen.standing.isReachable else { throw Self.hidden }
         return seen
     }
@@ -133,7 +138,7 @@ extension TreeStore {
         on seen: Seen,
         by caller: UserID,
         _ now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         guard user != seen.tree.owner else { throw APIError.invalid("its owner has all rights already") }
         guard user != caller else { throw APIError.forbidden("nobody gives rights to themselves") }
@@ -155,7 +160,7 @@ extension TreeStore {
         in seen: Seen,
         by caller: UserID,
         telling user: UserID?,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> StoredNode {
         let now = time.wall
         var session = DraftSession(tree: seen.tree, caller: caller, bytesQuota: bytesQuota, now: now)

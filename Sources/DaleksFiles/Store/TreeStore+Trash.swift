@@ -44,7 +44,7 @@ extension TreeStore {
         let now = time.wall
         let mine = try tree(of: caller).number
         return try write { db in
-            guard let tree = try TreeTable.load(number: mine, db) else { throw Self.hidden }
+            guard let tree = try TreeTable.lock(number: mine, db) else { throw Self.hidden }
             var restoring = TrashRestoring(
                 DraftSession(tree: tree, caller: caller, bytesQuota: bytesQuota, now: now)
             )
@@ -61,7 +61,7 @@ extension TreeStore {
         let now = time.wall
         let mine = try tree(of: caller).number
         try write { db in
-            guard var tree = try TreeTable.load(number: mine, db), let node = try NodeTable.load(id, db),
+            guard var tree = try TreeTable.lock(number: mine, db), let node = try NodeTable.load(id, db),
                 node.tree == mine, node.removedName != nil
             else { throw APIError.notFound("this is not in the trash") }
             try TrashTable.purge(id, in: &tree, db)
@@ -77,7 +77,7 @@ extension TreeStore {
         var count = limit
         while count == limit {
             count = try write { db in
-                guard var tree = try TreeTable.load(number: mine, db) else { return 0 }
+                guard var tree = try TreeTable.lock(number: mine, db) else { return 0 }
                 // What is removed while this runs stays.
                 let ids = try TrashTable.page(
                     of: mine,
@@ -105,7 +105,7 @@ struct TrashRestoring {
     mutating func restore(
         _ id: NodeID,
         _ request: TrashRestoreRequest,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> EntryKey {
         guard let node = try NodeTable.load(id, db), node.tree == session.tree.number, let name = node.removedName
         else {
@@ -126,7 +126,7 @@ struct TrashRestoring {
 
     /// Where it lay. A folder that is in the trash itself comes back first; what is gone for good is replaced by the
     /// root.
-    private mutating func home(of node: StoredNode, _ db: borrowing Connection) throws -> NodeID {
+    private mutating func home(of node: StoredNode, _ db: borrowing StoreConnection) throws -> NodeID {
         guard let id = node.parent, id != node.id, let parent = try session.known(id) ?? NodeTable.load(id, db),
             parent.tree == session.tree.number, parent.isFolder
         else { return session.tree.root }
@@ -144,7 +144,7 @@ struct TrashRestoring {
         return try bringBackOrMerge(parent, into: above, db)
     }
 
-    private func topInTrash(of folder: StoredNode, _ db: borrowing Connection) throws -> StoredNode? {
+    private func topInTrash(of folder: StoredNode, _ db: borrowing StoreConnection) throws -> StoredNode? {
         var node = folder
         for _ in 0..<Limits.Files.pathDepthMax {
             guard let id = node.parent, let parent = try NodeTable.load(id, db) else { return nil }
@@ -160,7 +160,7 @@ struct TrashRestoring {
     private mutating func bringBackOrMerge(
         _ folder: StoredNode,
         into parent: NodeID,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> NodeID {
         guard let name = folder.removedName else { return session.tree.root }
         var key = EntryKey(parent: parent, name: name)
@@ -172,7 +172,7 @@ struct TrashRestoring {
         return folder.id
     }
 
-    private mutating func bringBack(_ node: StoredNode, to key: EntryKey, _ db: borrowing Connection) throws {
+    private mutating func bringBack(_ node: StoredNode, to key: EntryKey, _ db: borrowing StoreConnection) throws {
         let folders = node.isFolder ? try EntryTable.folderCount(in: node.id, db) : 0
         let decision = try session.decide(db) { draft throws(Stop) in
             try draft.restore(node.id, at: key, folders: folders, by: .request)
@@ -185,7 +185,7 @@ struct TrashRestoring {
         }
     }
 
-    private mutating func clear(_ key: EntryKey, of occupant: StoredNode, _ db: borrowing Connection) throws {
+    private mutating func clear(_ key: EntryKey, of occupant: StoredNode, _ db: borrowing StoreConnection) throws {
         let subtree = try TrashTable.subtree(of: occupant, db)
         let decision = try session.decide(db) { draft throws(Stop) in
             try draft.discard(key, occupant.id, subtree, by: .request)
@@ -194,7 +194,7 @@ struct TrashRestoring {
         granted += subtree.granted
     }
 
-    private mutating func freeName(like key: EntryKey, _ db: borrowing Connection) throws -> Name {
+    private mutating func freeName(like key: EntryKey, _ db: borrowing StoreConnection) throws -> Name {
         for number in 1...Limits.Files.restoredNameTriesMax {
             let name = key.name.inserting(number == 1 ? " (restored)" : " (restored \(number))")
             let free = EntryKey(parent: key.parent, name: name)

@@ -98,9 +98,9 @@ extension TreeStore {
         _ content: Revision,
         of id: NodeID,
         by caller: UserID,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> (Seen, StoredVersion) {
-        let seen = try visible(id, to: caller, for: .change, db)
+        let seen = try visible(id, to: caller, for: .change, locking: true, db)
         guard seen.standing.isReachable else { throw Self.hidden }
         guard let version = try VersionTable.load(content, of: id, db) else {
             throw APIError.notFound("the file has no such earlier version")

@@ -1,16 +1,17 @@
 import DaleksAPI
 import DaleksCore
 import DaleksHTTP
+import DaleksPostgres
 import DaleksSQLite
 import DaleksSystem
 
-/// The region's trees in SQLite: what is asked of them, each question one snapshot or one transaction.
+/// The region's trees in its database: what is asked of them, each question one snapshot or one transaction.
 ///
 /// ## Concurrency
-/// Any thread; every call may block. The database serialises writers, so the sequence of a tree is taken and its change
-/// committed in one turn: the order of commits is the order of the feed.
+/// Any thread; every call may block. Writers of one tree come one after the other, so its sequence is taken and its
+/// change committed in one turn: the order of commits is the order of the feed.
 final class TreeStore: Sendable {
-    let database: Database
+    let database: StoreDatabase
     let logger: Logger
     let time: TimeSource
     /// For owners who have none of their own.
@@ -28,11 +29,37 @@ final class TreeStore: Sendable {
     ) throws(SQLiteError) {
         var configuration = DatabaseConfiguration(applicationID: FilesSchema.applicationID, readerCount: 4)
         configuration.cacheBytes = 32 << 20
-        database = try Database.open(
-            path: path,
-            configuration: configuration,
-            migrations: FilesSchema.migrations,
-            logger: logger
+        database = .sqlite(
+            try Database.open(
+                path: path,
+                configuration: configuration,
+                migrations: FilesSchema.migrations,
+                logger: logger
+            )
+        )
+        self.bytesQuota = bytesQuota
+        self.trashKept = trashKept
+        self.time = time
+        self.logger = logger
+    }
+
+    /// On a PostgreSQL server, where other processes of the same region may be at work too.
+    init(
+        postgres url: String,
+        bytesQuota: Int64,
+        trashKept: Duration = Limits.Files.trashKept,
+        time: TimeSource = .system,
+        logger: Logger
+    ) throws(PostgresError) {
+        var configuration = PostgresConfiguration(applicationName: "daleks-files")
+        configuration.connectionCountMax = Limits.Files.postgresConnectionCountMax
+        database = .postgres(
+            try PostgresPool.open(
+                url: url,
+                configuration: configuration,
+                migrations: FilesSchema.migrations.map(PostgresDialect.migration),
+                logger: logger
+            )
         )
         self.bytesQuota = bytesQuota
         self.trashKept = trashKept
@@ -42,13 +69,13 @@ final class TreeStore: Sendable {
 
     func close() { database.close() }
 
-    func read<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
+    func read<Result>(_ body: (borrowing StoreConnection) throws -> Result) throws(APIError) -> Result {
         do { return try database.read(body) } catch { throw StorageFailure.apiError(error, logger) }
     }
 
     func write<Result>(
         _ durability: Durability = .full,
-        _ body: (borrowing Connection) throws -> Result
+        _ body: (borrowing StoreConnection) throws -> Result
     ) throws(APIError) -> Result {
         do { return try database.write(durability, body) } catch { throw StorageFailure.apiError(error, logger) }
     }
@@ -68,7 +95,10 @@ final class TreeStore: Sendable {
         if let tree = try read({ db in try TreeTable.load(owner: owner, db) }) { return tree }
         let (root, now): (NodeID, Timestamp) = (.random(at: time.wall), time.wall)
         return try write { db in
-            try TreeTable.load(owner: owner, db) ?? TreeTable.create(owner: owner, root: root, at: now, db)
+            if let tree = try TreeTable.load(owner: owner, db) { return tree }
+            if let tree = try TreeTable.create(owner: owner, root: root, at: now, db) { return tree }
+            guard let tree = try TreeTable.load(owner: owner, db) else { throw RecordError(record: "tree") }
+            return tree
         }
     }
 
@@ -121,7 +151,7 @@ final class TreeStore: Sendable {
         of child: StoredNode,
         in folder: Seen,
         _ caller: UserID,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> NodeRecord {
         guard folder.tree.owner != caller else { return child.record(owner: caller) }
         var rights = folder.standing.access.rights
@@ -150,16 +180,20 @@ final class TreeStore: Sendable {
     }
 
     /// The node and its tree, where the caller may do that to it. What is not there and what is hidden look alike. It
-    /// may lie in the trash, or have lost its name: whoever has it open goes on reading.
+    /// may lie in the trash, or have lost its name: whoever has it open goes on reading. With `locking`, which whoever
+    /// writes needs, the tree is the caller's until the transaction ends.
     func visible(
         _ id: NodeID,
         to caller: UserID,
         for act: Act = .see,
-        _ db: borrowing Connection
+        locking: Bool = false,
+        _ db: borrowing StoreConnection
     ) throws -> Seen {
-        guard let node = try NodeTable.load(id, db), let tree = try TreeTable.load(number: node.tree, db) else {
-            throw Self.hidden
-        }
+        guard var node = try NodeTable.load(id, db),
+            let tree = try locking ? TreeTable.lock(number: node.tree, db) : TreeTable.load(number: node.tree, db)
+        else { throw Self.hidden }
+        // What was read before the lock was had may be old by now.
+        if locking, let again = try NodeTable.load(id, db) { node = again }
         let question = AccessTable.Question(tree: tree, caller: caller, now: time.wall, cache: access)
         let standing = try AccessTable.standing(of: node, question, db)
         switch standing.access.decide(act) {

@@ -16,7 +16,7 @@ struct StoredVersion: Hashable, Sendable {
 
 /// The rows of `manifests` that are earlier versions of some file.
 enum VersionTable {
-    static func load(_ content: Revision, of file: NodeID, _ db: borrowing Connection) throws -> StoredVersion? {
+    static func load(_ content: Revision, of file: NodeID, _ db: borrowing StoreConnection) throws -> StoredVersion? {
         try db.first(
             """
             SELECT node, content, size, modified, superseded, author, label, pinned, cost FROM manifests
@@ -28,7 +28,7 @@ enum VersionTable {
     }
 
     /// The latest first.
-    static func versions(of file: NodeID, limit: Int, _ db: borrowing Connection) throws -> [StoredVersion] {
+    static func versions(of file: NodeID, limit: Int, _ db: borrowing StoreConnection) throws -> [StoredVersion] {
         try db.query(
             """
             SELECT node, content, size, modified, superseded, author, label, pinned, cost FROM manifests
@@ -40,7 +40,7 @@ enum VersionTable {
     }
 
     /// The tree's oldest version that nobody asked to keep.
-    static func oldest(of tree: TreeNumber, _ db: borrowing Connection) throws -> StoredVersion? {
+    static func oldest(of tree: TreeNumber, _ db: borrowing StoreConnection) throws -> StoredVersion? {
         try db.first(
             """
             SELECT node, content, size, modified, superseded, author, label, pinned, cost FROM manifests
@@ -51,7 +51,7 @@ enum VersionTable {
         )
     }
 
-    static func setMarks(_ version: StoredVersion, _ db: borrowing Connection) throws {
+    static func setMarks(_ version: StoredVersion, _ db: borrowing StoreConnection) throws {
         try db.execute(
             "UPDATE manifests SET label = ?3, pinned = ?4 WHERE node = ?1 AND content = ?2",
             [
@@ -62,7 +62,7 @@ enum VersionTable {
     }
 
     /// It is no version any more; the collector takes it once its grace is over.
-    static func drop(_ key: StoredManifest.Key, _ db: borrowing Connection) throws {
+    static func drop(_ key: StoredManifest.Key, _ db: borrowing StoreConnection) throws {
         try db.execute(
             """
             UPDATE manifests SET version_of = NULL, thin_at = NULL, label = NULL, pinned = 0
@@ -73,9 +73,9 @@ enum VersionTable {
     }
 
     /// Gives up all versions of a file; the bytes that were kept for them.
-    static func dropAll(of file: NodeID, _ db: borrowing Connection) throws -> Int64 {
+    static func dropAll(of file: NodeID, _ db: borrowing StoreConnection) throws -> Int64 {
         let cost = try db.first(
-            "SELECT coalesce(sum(cost), 0) FROM manifests WHERE version_of = ?1",
+            "SELECT CAST(coalesce(sum(cost), 0) AS BIGINT) FROM manifests WHERE version_of = ?1",
             [.id(file)]
         ) { try $0.int64(0) }
         try db.execute(
@@ -94,7 +94,7 @@ enum VersionTable {
     }
 
     /// Those that the thinning policy is to look at.
-    static func due(at time: Timestamp, limit: Int, _ db: borrowing Connection) throws -> [Due] {
+    static func due(at time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> [Due] {
         try db.query(
             """
             SELECT node, content, size, modified, superseded, author, label, pinned, cost, version_of, tree
@@ -111,7 +111,7 @@ enum VersionTable {
         than version: StoredVersion,
         of file: NodeID,
         before end: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Bool {
         try db.exists(
             """
@@ -123,14 +123,14 @@ enum VersionTable {
     }
 
     /// Nil: never again.
-    static func setDue(_ key: StoredManifest.Key, _ time: Timestamp?, _ db: borrowing Connection) throws {
+    static func setDue(_ key: StoredManifest.Key, _ time: Timestamp?, _ db: borrowing StoreConnection) throws {
         try db.execute(
             "UPDATE manifests SET thin_at = ?3 WHERE node = ?1 AND content = ?2",
             [.id(key.node), .integer(key.content), .optional(time)]
         )
     }
 
-    private static func version(_ row: borrowing Row) throws -> StoredVersion {
+    private static func version(_ row: borrowing StoreStatement) throws -> StoredVersion {
         StoredVersion(
             key: StoredManifest.Key(node: try row.identifier(0), content: try row.int64(1)),
             size: try row.int64(2),

@@ -48,6 +48,7 @@ extension TreeDraft {
     private func checkChunks(of commit: Mutation.Commit, over old: StoredManifest) throws(Stop) {
         var missing: [Digest] = []
         for span in commit.spans {
+            if case .split = span.source { throw .denied("unsupported", "this region knows no pieces") }
             guard let digest = span.digest else { continue }
             var found = try chunkBytes(digest)
             if found == nil { found = try presentBytes(of: digest, at: span.index, in: old) }
