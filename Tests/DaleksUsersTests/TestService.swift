@@ -131,6 +131,23 @@ final class TestService: Sendable {
     }
 }
 
+extension TestService {
+    /// Checks an ID token as a program would.
+    func identity(_ token: String, client: String) throws -> JWT.Claims {
+        let keys = try keySet()
+        return try JWT.verify(
+            token,
+            keys: { id, _ in keys[id].flatMap { try? VerificationKey(jwk: $0) } },
+            type: "JWT",
+            allowed: [.es256],
+            now: TimeSource.system.wall,
+            leeway: .seconds(1),
+            audience: client,
+            issuer: service.issuer
+        )
+    }
+}
+
 extension ClientResponse {
     /// The stable code of a problem, or OAuth's.
     var code: String? {

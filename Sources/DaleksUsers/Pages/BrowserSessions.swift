@@ -54,7 +54,9 @@ struct BrowserSessions: Sendable {
     // MARK: Who it is
 
     func visitor(_ request: HTTPRequest) throws(APIError) -> Visitor? {
-        guard let value = Self.value(of: sessionCookie, in: request), let token = RefreshToken(value) else { return nil }
+        guard let value = Self.value(of: sessionCookie, in: request), let token = RefreshToken(value) else {
+            return nil
+        }
         let now = time.wall
         let found = try store.read { db -> Visitor? in
             guard let session = try SessionTable.load(token.session, db), session.client == Self.clientID,

@@ -31,7 +31,8 @@ struct LoginPages: Sendable {
     func submit(_ context: PageContext) throws(APIError) -> HTTPResponse {
         let form = try context.form()
         let continuation = Site.continuation(form["continue"])
-        guard let proof = context.browsers.knownFormProof(context.request), proof.isRight(form[FormProof.field], Self.purpose)
+        guard let proof = context.browsers.knownFormProof(context.request),
+            proof.isRight(form[FormProof.field], Self.purpose)
         else {
             return first(
                 context,

@@ -54,7 +54,8 @@ struct Page: Sendable {
 
     private var policy: String {
         let target = formTarget.map { " \($0)" } ?? ""
-        return "default-src 'none'; style-src 'self'; form-action 'self'\(target); frame-ancestors 'none'; base-uri 'none'"
+        return
+            "default-src 'none'; style-src 'self'; form-action 'self'\(target); frame-ancestors 'none'; base-uri 'none'"
     }
 
     private static let fields = [

@@ -15,6 +15,10 @@ public final class UsersService: Sendable {
     /// What tokens name as their issuer.
     public let issuer: String
 
+    /// For administration.
+    let clients: Clients
+    let keys: KeyRing
+
     private let state: StateFolder
     private let store: UsersStore
     private let hasher: PasswordHasher
@@ -64,6 +68,8 @@ public final class UsersService: Sendable {
         self.state = state
         self.store = store
         hasher = parts.hasher
+        clients = parts.clients
+        keys = parts.keys
         upkeep = parts.upkeep
         drainTimeout = settings.drainTimeout
         upkeep.start()

@@ -32,7 +32,8 @@ typealias KeyOwner = Identifier<KeyRecord>
 /// `keys`, and `oauth_key_orders`.
 enum KeyTable {
     static func all(_ db: borrowing Connection) throws -> [KeyRecord] {
-        try db.query("SELECT id, public, announced, activated, retired, owner FROM keys ORDER BY announced, id") { row in
+        try db.query("SELECT id, public, announced, activated, retired, owner FROM keys ORDER BY announced, id") {
+            row in
             KeyRecord(
                 id: try row.text(0),
                 publicKey: try JWK(json: try JSONValue.parse(Array(try row.text(1).utf8))),
