@@ -64,7 +64,6 @@ struct OAuthClientTests {
             (form, [("Authorization", "Basic !!!")], "invalid_client"),
             (form, [("Authorization", "Basic")], "invalid_client"),
             (form, [("Authorization", "Bearer \(secret)")], "invalid_client"),
-            (form, [basic(program.id, secret), basic(program.id, secret)], "invalid_client"),
             (form + "&client_id=\(program.id)", [], "invalid_client"),
             (form + "&client_id=\(program.id)&client_secret=x", [], "invalid_client"),
             (form + "&client_secret=\(secret)", [], "invalid_client"),
