@@ -38,8 +38,8 @@ final class Browser: Sendable {
         private static func attribute(_ name: String, _ tag: Substring) -> String? {
             guard let start = tag.range(of: " \(name)=\"") ?? tag.range(of: "\n\(name)=\"") else { return nil }
             let value = tag[start.upperBound...].prefix { $0 != "\"" }
-            return String(value).replacing("&quot;", with: "\"").replacing("&#39;", with: "'").replacing("&lt;", with: "<")
-                .replacing("&gt;", with: ">").replacing("&amp;", with: "&")
+            let entities = [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
+            return entities.reduce(String(value)) { $0.replacing($1.0, with: $1.1) }
         }
 
         /// A parameter of the address that the browser was sent away to.

@@ -4,6 +4,7 @@ import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksService
 import DaleksSystem
 
 /// Lets in who has an access token of a session that goes on. Tokens are for regions or for this service; this service
@@ -56,24 +57,20 @@ final class AccessTokenCheck: Sendable {
     func account(of request: HTTPRequest) throws(APIError) -> Account {
         let access = try self.access(of: request)
         guard let account = access.account, access.client == OAuthClient.house.id else {
-            throw APIError.forbidden("this program may not manage the account").with(
-                "WWW-Authenticate",
-                "Bearer error=\"insufficient_scope\""
-            )
+            throw .insufficientScope("this program may not manage the account")
         }
         return account
     }
 
     func access(of request: HTTPRequest) throws(APIError) -> Access {
-        let token = try Self.token(request)
+        let token = try request.bearerToken()
         let claims: JWT.Claims
         do throws(JWTError) {
             claims = try self.claims(token)
         } catch {
-            guard error == .expired else { throw Self.invalid }
-            throw APIError(.tokenExpired, "the token has expired").with("WWW-Authenticate", Self.challenge)
+            throw error == .expired ? .expiredToken : .invalidToken()
         }
-        guard let access = try access(of: claims) else { throw Self.invalid }
+        guard let access = try access(of: claims) else { throw .invalidToken() }
         return access
     }
 
@@ -155,18 +152,4 @@ final class AccessTokenCheck: Sendable {
             return Access(claims: claims, scope: scope, client: client, session: state, account: account)
         }
     }
-
-    private static func token(_ request: HTTPRequest) throws(APIError) -> String {
-        let values = request.fields.values("Authorization")
-        guard let value = values.first else { throw .unauthorized("this needs a token") }
-        guard values.count == 1 else { throw invalid }
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
-            throw .unauthorized("this needs a bearer token")
-        }
-        return String(parts[1])
-    }
-
-    private static let challenge = "Bearer error=\"invalid_token\""
-    private static var invalid: APIError { .unauthorized("the token is not valid here", challenge: challenge) }
 }
