@@ -25,7 +25,7 @@ struct AuthorizationRequest: Sendable {
 
     /// Why there is no such request, and who is told.
     enum Refusal: Error, Sendable {
-        /// The user, on a page: to send them to an address that nobody vouches for would make this service a springboard.
+        /// The user, on a page: an address that nobody vouches for is nowhere to send them.
         case page(String)
         /// The program, at its address.
         case redirect(OAuthError, to: String, state: String?)

@@ -74,7 +74,8 @@ struct AccountPages: Sendable {
         let program = isPages ? "These pages" : try clients.find(session.client)?.name ?? session.client
         let words: HTML = """
             <div class="what"><strong>\(session.device)</strong>\(isThis ? " (this browser)" : "")<br>
-            <span class="hint">\(program) · since \(Self.day(session.created)) · last used \(Self.day(session.used))</span>
+            <span class="hint">\(program) · since \(Self.day(session.created)) ·
+            last used \(Self.day(session.used))</span>
             </div>
             """
         guard !isThis else { return "<li>\(words)</li>" }

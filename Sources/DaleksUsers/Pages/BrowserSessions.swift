@@ -28,8 +28,8 @@ struct BrowserSessions: Sendable {
 
     // MARK: Cookies
 
-    /// Browsers take a cookie of this prefix only over TLS, for this host alone and for all of it. Without TLS, which is
-    /// for development on one machine, they would not take it at all; then it is called what it is.
+    /// Browsers take a cookie of this prefix only over TLS, for this host alone and for all of it. Without TLS, which
+    /// is for development on one machine, they would not take it at all; then it is called what it is.
     private var sessionCookie: String { site.isSecure ? "__Host-daleks" : "daleks-without-tls" }
     private var formCookie: String { site.isSecure ? "__Host-daleks-form" : "daleks-form-without-tls" }
 

@@ -6,6 +6,10 @@ import DaleksHTTPServer
 struct DevicePages: Sendable {
     let devices: DeviceGrant
 
+    private static let warning =
+        "Allow this only if the device is in front of you and you started it yourself. Nobody who calls or writes to "
+        + "you needs you to do this."
+
     private static let findPurpose = "find a device"
 
     private static func decidePurpose(_ code: UserCode) -> String { "let a device in\0\(code.letters)" }
@@ -37,11 +41,10 @@ struct DevicePages: Sendable {
         }
         let named = request.device == client.name ? "" : " on “\(request.device)”"
         let body: HTML = """
-            <p><strong>\(client.name)</strong>\(named) shows the code <strong>\(code.text)</strong> and asks to be let in
-            to your account. It would be able to:</p>
+            <p><strong>\(client.name)</strong>\(named) shows the code <strong>\(code.text)</strong> and asks to be
+            let in to your account. It would be able to:</p>
             \(ScopeWords.list(request.scope))
-            \(Page.notice("Allow this only if the device is in front of you and you started it yourself. Nobody who calls "
-                + "or writes to you needs you to do this."))
+            \(Page.notice(Self.warning))
             <form method="post" action="\(context.site.path(PagePaths.deviceDecision))">
             \(visitor.proof.hidden(Self.decidePurpose(code)))\(Page.hidden("user_code", code.text))
             <div class="buttons"><button name="decision" value="allow">Allow</button>
@@ -73,7 +76,8 @@ struct DevicePages: Sendable {
         let text = isApproved ? "The device goes on by itself in a few seconds." : "The device was turned away."
         let body: HTML = """
             \(Page.notice(text, isError: false))
-            <p>You can close this page, or <a href="\(context.site.path(PagePaths.account))">look at your account</a>.</p>
+            <p>You can close this page, or
+            <a href="\(context.site.path(PagePaths.account))">look at your account</a>.</p>
             """
         return context.page(isApproved ? "Done" : "Not let in", visitor).response(body)
     }

@@ -178,7 +178,8 @@ struct LoginPages: Sendable {
             \(Page.notice(notice))
             <p>Your account asks for a second proof. Open your authenticator, or take one of your recovery codes.</p>
             <form method="post" action="\(context.site.path(PagePaths.login))">
-            \(proof.hidden(Self.purpose))\(Page.hidden("continue", typed.continuation))\(Page.hidden("carried", carried))
+            \(proof.hidden(Self.purpose))\(Page.hidden("continue", typed.continuation))
+            \(Page.hidden("carried", carried))
             <div class="field"><label for="code">Code</label>
             <input id="code" class="code" name="code" autocomplete="one-time-code" autocapitalize="none"
             spellcheck="false" required maxlength="64" autofocus></div>
