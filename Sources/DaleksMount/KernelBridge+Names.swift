@@ -181,7 +181,7 @@ extension KernelBridge {
     func opendir(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
         // From then on the kernel opens folders by itself and keeps their listings: a change here it sees itself, of one
         // elsewhere it is told. What is listed again costs no request.
-        reply.error(.notImplemented)
+        reply.leavesFoldersToKernel()
     }
 
     /// Offsets 1 and 2 stand behind `.` and `..`; entries have their positions, which start at 1, behind those.

@@ -120,8 +120,9 @@ enum FilesSchema {
             ) STRICT, WITHOUT ROWID
             """
         ),
+        rights,
         Migration(
-            2,
+            3,
             "device nodes and extended attributes",
             """
             -- xattrs: NULL where there are none.
