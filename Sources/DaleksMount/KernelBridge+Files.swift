@@ -18,8 +18,8 @@ extension KernelBridge {
         }
     }
 
-    /// Pages stay good between opens. Closing reports nothing: what was written is in the backing file and marked, which
-    /// a crash survives, and the journal gets it with the release or before a rename, whichever comes first.
+    /// Pages stay good between opens. Closing reports nothing: what was written is in the backing file and marked,
+    /// which a crash survives, and the journal gets it with the release or before a rename, whichever comes first.
     private static let openOptions: FUSEOpenOptions = [.keepsCache, .skipsFlush]
 
     private func open(_ inode: Inode, _ flags: FUSEOpenFlags) throws(Obstacle) -> UInt64 {

@@ -179,8 +179,8 @@ extension KernelBridge {
     // MARK: Listing
 
     func opendir(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
-        // From then on the kernel opens folders by itself and keeps their listings: a change here it sees itself, of one
-        // elsewhere it is told. What is listed again costs no request.
+        // From then on the kernel opens folders by itself and keeps their listings: a change here it sees itself, of
+        // one elsewhere it is told. What is listed again costs no request.
         reply.leavesFoldersToKernel()
     }
 

@@ -11,8 +11,8 @@ public struct DatabaseConfiguration: Sendable {
     /// How long a caller waits for another writer, in this process or another, or for a free reader, before `.busy`.
     public var busyTimeout: Duration
 
-    /// A new file's pages; an old one keeps its own. A commit writes every page that it touched whole, so that many small
-    /// commits want small pages and large rows want large ones.
+    /// A new file's pages; an old one keeps its own. A commit writes every page that it touched whole, so that many
+    /// small commits want small pages and large rows want large ones.
     public var pageBytes: Int
 
     /// Pages each connection keeps in memory.

@@ -239,17 +239,23 @@ public final class LocalTree: Sendable {
     /// Lets go of a node that has no name left, once nobody can reach it.
     func collect(_ inode: Inode) {
         guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
-        // Hardly any: the kernel forgets files that are there far more often than those that are gone.
+        // Hardly any: the kernel forgets files that are there far more often than those that are gone. So nobody else
+        // waits while this looks.
         if let node = try? stored(inode), node.attributes.links > 0 { return }
+        guard (try? database.reading { db throws in try Self.isUnreachable(inode, db) }) == true else { return }
         let isGone = try? database.writing { db throws -> Bool in
-            guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return false }
-            guard try !EntryTable.isNamed(inode, db) else { return false }
-            guard try !JournalTable.isConcerned(inode, in: db) else { return false }
+            guard try Self.isUnreachable(inode, db) else { return false }
             try NodeTable.delete(inode, in: db)
             return true
         }
         // What stays behind when this fails is found at the next start.
         if isGone == true { try? store.remove(inode) }
+    }
+
+    /// No name leads to it, and nothing that the region must still hear is about it.
+    private static func isUnreachable(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
+        guard inode != .root, try NodeTable.find(inode, in: db) != nil else { return false }
+        return try !EntryTable.isNamed(inode, db) && !JournalTable.isConcerned(inode, in: db)
     }
 
     var wallNow: Timestamp { time.wall }

@@ -17,6 +17,8 @@ final class Pusher: Sendable {
         var isPaused = false
         var isIdle = false
         var lastFailure: RemoteError?
+        /// When the last batch was made, and how many rows it had.
+        var last: (began: Instant, rowCount: Int)?
     }
 
     /// A commit on its way, and the instant of the file that it carries.
@@ -88,7 +90,7 @@ final class Pusher: Sendable {
     func run() {
         var retry = Retry()
         while true {
-            let outcome = pushAll()
+            let outcome = pushAll(gathers: true)
             var pause: Duration = Self.quietPause
             switch outcome {
             case .success:
@@ -124,10 +126,13 @@ final class Pusher: Sendable {
         }
     }
 
-    private func pushAll() -> Result<Void, RemoteError> {
+    /// `gathers`: batches are kept apart, so that a busy program's changes travel together.
+    private func pushAll(gathers: Bool = false) -> Result<Void, RemoteError> {
         do throws(PushFailure) {
             while !state.withLock({ $0.isStopping || $0.isPaused }) {
+                if gathers { gather() }
                 guard let batch = try nextBatch() else { return .success(()) }
+                state.withLock { $0.last = (TimeSource.system.now, batch.rows.count) }
                 try send(batch)
             }
             return .success(())
@@ -140,6 +145,21 @@ final class Pusher: Sendable {
             }
         }
     }
+
+    /// Lets a moment pass since the last batch: the first change after a pause goes at once, what follows goes
+    /// together. Each batch costs several transactions here, in which the program that makes changes would wait.
+    private func gather() {
+        guard let last = state.withLock({ $0.last }), last.rowCount < Self.fullBatchRowCount else { return }
+        let pause = Self.gatherPause - (TimeSource.system.now - last.began)
+        guard pause > .zero else { return }
+        _ = state.wait(timeout: pause) { $0.isStopping ? true : nil }
+    }
+
+    /// Short beside the hundred milliseconds in which another machine is to see a change.
+    private static let gatherPause: Duration = .milliseconds(25)
+
+    /// Batches as large as this amortise themselves.
+    private static let fullBatchRowCount = 256
 
     enum PushFailure: Error {
         case local(Errno)
