@@ -236,6 +236,15 @@ public final class SyncEngine: Sendable {
         fetcher.fetch(need, completion)
     }
 
+    /// Lets go of what is too much in the cache now, instead of soon, and says how many bytes that was.
+    @discardableResult
+    public func trimCache() throws(Errno) -> Int64 { try keeper.makeRoom() }
+
+    /// A pinned file is never let go of.
+    public func pin(_ isPinned: Bool, _ inode: Inode) throws(Errno) {
+        try database.writing { db throws in try ContentUseTable.pin(isPinned, inode, in: db) }
+    }
+
     public func pause(_ isPaused: Bool) { pusher.pause(isPaused) }
 
     public var pendingCount: Int64 {
