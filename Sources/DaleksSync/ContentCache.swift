@@ -18,6 +18,7 @@ final class ContentCache: Sendable {
         var slots: [Inode: Slot] = [:]
         var loading: Set<Inode> = []
         var isSuspect = false
+        var trustsUnhashed = false
         /// Files that were used since the index last heard of it, and when.
         var uses: [Inode: Timestamp] = [:]
     }
@@ -36,7 +37,12 @@ final class ContentCache: Sendable {
     }
 
     /// Clean bytes that an earlier daemon left are not believed before they were hashed.
-    func distrust() { state.withLock { $0.isSuspect = true } }
+    func distrust(_ ending: LocalTree.Ending) {
+        state.withLock { ($0.isSuspect, $0.trustsUnhashed) = (true, ending == .killed) }
+    }
+
+    /// Whether clean bytes count where nobody noted what they hash to.
+    var trustsUnhashed: Bool { state.withLock { $0.trustsUnhashed } }
 
     /// The content of a file, for use until `release`.
     func use(_ inode: Inode) throws(Errno) -> FileContent {

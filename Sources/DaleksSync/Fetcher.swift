@@ -253,6 +253,7 @@ final class Fetcher: Sendable {
             do throws(Errno) {
                 try content.verify(
                     index,
+                    trusted: tree.contents.trustsUnhashed,
                     digest: { () throws(Errno) in
                         try tree.database.reading { db throws in
                             try ContentTable.digest(of: index, of: inode, in: db)

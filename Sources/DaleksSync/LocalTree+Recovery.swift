@@ -32,7 +32,7 @@ extension LocalTree {
             default: .cut
             }
         if ending != .stopped {
-            contents.distrust()
+            contents.distrust(ending)
             if ending == .cut { try reconcile(vouched: last.vouched, setAside) }
             try recoverDirty(ending)
             try store.synchronizeAll()

@@ -1,6 +1,7 @@
 import DaleksAPI
 import DaleksCache
 import DaleksCore
+import DaleksCrypto
 import DaleksJSON
 import DaleksSQLite
 import DaleksSystem
@@ -121,9 +122,18 @@ struct Settlement {
         guard let changed = changedSince[item.row.place] else { return }
         let spans = commit.spans.filter { !changed.contains($0.index) }
         for span in spans {
-            try ContentTable.fill(span.index, digest: span.digest, of: item.row.subjects.node, in: db)
+            try ContentTable.fill(span.index, digest: Self.digest(of: span), of: item.row.subjects.node, in: db)
         }
         cleaned[item.row.place] = spans.map(\.index)
+    }
+
+    /// What the whole span hashes to, where that costs nothing or little to know.
+    private static func digest(of span: Span) -> Digest? {
+        switch span.source {
+        case .chunk(let digest): digest
+        case .inline(let bytes): SHA256.digest(of: bytes)
+        case .hole, .split: nil
+        }
     }
 
     /// It ran, and an answer that we have lost said how: ask for the state.

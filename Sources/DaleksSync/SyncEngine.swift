@@ -1,5 +1,5 @@
 public import DaleksAPI
-import DaleksCache
+public import DaleksCache
 import DaleksCore
 import DaleksSQLite
 public import DaleksSystem

@@ -14,7 +14,7 @@ struct StateCopy {
             Command("/bin/cp", ["-a", "--sparse=always", source, folder.path("state")], environment: [:]),
             timeout: .seconds(30)
         )
-        try #require(outcome.exit == .exited(0), "cp failed")
+        try #require(outcome.ending == .exited(0), "cp failed")
         try? Files.removeTree(folder.path("state/lock"))
     }
 
