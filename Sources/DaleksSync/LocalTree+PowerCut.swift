@@ -37,9 +37,13 @@ extension LocalTree {
         }
         let certain = try database.writing { db throws -> Int64 in
             guard var node = try NodeTable.find(inode, in: db) else { return size }
-            try ContentTable.drop(spans: try ContentGenerationTable.doubtful(of: inode, vouched: vouched, in: db),
-                of: inode, in: db)
-            let dirtyEnd = try ContentTable.states(of: inode, in: db).last { $0.state == .dirty }
+            try ContentTable.drop(
+                spans: try ContentGenerationTable.doubtful(of: inode, vouched: vouched, in: db),
+                of: inode,
+                in: db
+            )
+            let dirtyEnd =
+                try ContentTable.states(of: inode, in: db).last { $0.state == .dirty }
                 .map { Int64($0.span + 1) * Int64(Limits.spanBytes) } ?? 0
             var certain = node.attributes.size
             if isLost { certain = min(certain, max(found.kept ?? certain, min(size, dirtyEnd))) }

@@ -16,7 +16,8 @@ struct SetAside: Sendable {
         _ node: NodeID
     ) throws(Errno) {
         try Files.createPrivateDirectory(folder)
-        let place = (try? Files.attribute(BackingStore.placeAttribute, of: "/proc/self/fd/\(file.raw)", bytesMax: 4_096))
+        let place =
+            (try? Files.attribute(BackingStore.placeAttribute, of: "/proc/self/fd/\(file.raw)", bytesMax: 4_096))
             .flatMap { ContentPlace(bytes: $0) }
         let name = place?.path.last.map { "\($0)" } ?? "unnamed"
         let path = "\(folder)/\(node)-\(name.prefix(180))"

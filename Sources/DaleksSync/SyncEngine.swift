@@ -100,7 +100,9 @@ public final class SyncEngine: Sendable {
         let pusher = pusher
         wake.withLock { $0 = { pusher.wake() } }
         let setAside = SetAside(folder: configuration.folder + "/set-aside", logger: logger)
-        do throws(Errno) { _ = try tree.recover(boot: configuration.boot, setAside: setAside) } catch { throw .unusable("the cache could not be recovered: \(error)") }
+        do throws(Errno) { _ = try tree.recover(boot: configuration.boot, setAside: setAside) } catch {
+            throw .unusable("the cache could not be recovered: \(error)")
+        }
         try establishRoot(time)
     }
 

@@ -178,9 +178,12 @@ final class Promises: Sendable {
     private static func checkLog(_ path: String, _ state: inout State, _ problems: inout [String]) throws {
         let bytes = try Files.readAll("\(path)/log", max: 64 << 20)
         let count = bytes.count / recordBytes
-        if count < state.logPromised { problems.append("the log has \(count) records of \(state.logPromised) promised") }
+        if count < state.logPromised {
+            problems.append("the log has \(count) records of \(state.logPromised) promised")
+        }
         if count > state.logCount { problems.append("the log has \(count) records, \(state.logCount) were written") }
-        for number in 0..<count where Array(bytes[number * recordBytes..<(number + 1) * recordBytes]) != record(number) {
+        for number in 0..<count where Array(bytes[number * recordBytes..<(number + 1) * recordBytes]) != record(number)
+        {
             problems.append("record \(number) of the log is damaged")
             break
         }

@@ -38,7 +38,8 @@ final class RunningSystem {
         files = try RunningProgram(
             "daleks-files",
             [
-                "--state", scratch.path("files"), "--port", "\(filesPort)", "--region", "local", "--users-url", usersURL,
+                "--state", scratch.path("files"), "--port", "\(filesPort)", "--region", "local", "--users-url",
+                usersURL,
                 "--public-url", filesURL,
             ]
         )
@@ -116,7 +117,8 @@ final class RunningMount: Sendable {
         let state = state ?? folder.path("\(name)-state")
         program = try RunningProgram(
             "daleksd",
-            ["--credentials", credentials, "--state", state] + options + ["--", path]
+            ["--credentials", credentials, "--state", state] + options + ["--", path],
+            environment: ["HOME": folder.path, "PATH": "/usr/bin:/bin"]
         )
     }
 

@@ -81,7 +81,13 @@ final class Worker: Sendable {
     }
 
     /// Writes, and takes note call by call.
-    private static func write(_ bytes: [UInt8], to raw: Int32, at offset: Int, _ name: String, _ state: inout State)
+    private static func write(
+        _ bytes: [UInt8],
+        to raw: Int32,
+        at offset: Int,
+        _ name: String,
+        _ state: inout State
+    )
         -> Bool
     {
         var done = 0

@@ -30,6 +30,7 @@ import Testing
     @Test func `what was made durable is there`() throws {
         let before = try machine()
         defer { before.stop() }
+        _ = try before.list()
         before.region.setUp(false)
         let bytes = Self.bytes(1_500_000)
         try before.write(bytes, to: "file")
@@ -50,6 +51,7 @@ import Testing
     @Test func `zeros in place of bytes that never reached the disk are not taken for the file`() throws {
         let before = try machine()
         defer { before.stop() }
+        _ = try before.list()
         before.region.setUp(false)
         try before.write(Self.bytes(200_000), to: "file")
         let left = try StateCopy(of: before)
@@ -112,6 +114,7 @@ import Testing
     @Test func `an append that was made durable without the index is there`() throws {
         let before = try machine()
         defer { before.stop() }
+        _ = try before.list()
         before.region.setUp(false)
         let bytes = Self.bytes(400_000)
         try before.write(Array(bytes[..<1_000]), to: "log")

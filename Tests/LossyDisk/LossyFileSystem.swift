@@ -54,8 +54,8 @@ final class LossyFileSystem: FUSEFileSystem {
                 guard let id = image.nodes[parent]?.children[name], image.nodes[id] != nil else {
                     return .failure(.noEntry)
                 }
-                image.nodes[id]!.references += 1
-                return .success(Self.entry(id, image.nodes[id]!))
+                image.nodes[id]?.references += 1
+                return .success(Self.entry(id, image.node(id)))
             },
             reply
         )
@@ -65,7 +65,7 @@ final class LossyFileSystem: FUSEFileSystem {
         for forget in forgotten {
             image.withLock { image in
                 guard let held = image.nodes[forget.inode]?.references else { return }
-                image.nodes[forget.inode]!.references = held - min(held, forget.count)
+                image.nodes[forget.inode]?.references = held - min(held, forget.count)
                 image.release(forget.inode)
             }
         }
@@ -89,10 +89,10 @@ final class LossyFileSystem: FUSEFileSystem {
         let now = now
         let attributes: FUSEAttributes? = image.withLock { image in
             guard let node = image.nodes[inode] else { return nil }
-            if let mode = changes.mode { image.nodes[inode]!.mode = node.mode & S_IFMT | mode & 0o7777 }
+            if let mode = changes.mode { image.nodes[inode]?.mode = node.mode & S_IFMT | mode & 0o7777 }
             if let size = changes.size { image.change(inode, .resize(Int(size)), at: now) }
-            if case .at(let time) = changes.modified { image.nodes[inode]!.modified = time }
-            return Self.attributes(inode, image.nodes[inode]!)
+            if case .at(let time) = changes.modified { image.nodes[inode]?.modified = time }
+            return Self.attributes(inode, image.node(inode))
         }
         guard let attributes else {
             reply.error(.stale)
@@ -106,13 +106,24 @@ final class LossyFileSystem: FUSEFileSystem {
         return image.withLock { image in
             guard image.nodes[parent]?.children[name] == nil else { return .failure(.exists) }
             let id = image.make(mode, name, in: parent, at: now)
-            image.nodes[id]!.references = 1
-            return .success(Self.entry(id, image.nodes[id]!))
+            image.nodes[id]?.references = 1
+            return .success(Self.entry(id, image.node(id)))
         }
     }
 
     func mkdir(_ request: FUSERequest, parent: UInt64, name: FUSEName, mode: UInt32, reply: consuming EntryReply) {
         answer(make(S_IFDIR | mode, Array(name), in: parent), reply)
+    }
+
+    func mknod(
+        _ request: FUSERequest,
+        parent: UInt64,
+        name: FUSEName,
+        mode: UInt32,
+        device: UInt64,
+        reply: consuming EntryReply
+    ) {
+        answer(make(mode, Array(name), in: parent), reply)
     }
 
     func create(
@@ -142,7 +153,7 @@ final class LossyFileSystem: FUSEFileSystem {
             guard let id = image.nodes[parent]?.children[name], let node = image.nodes[id] else { return .noEntry }
             if node.isFolder, !node.children.isEmpty { return .notEmpty }
             image.perform(LossyImage.Step(removed: [(parent, name)]))
-            image.nodes[id]!.links = node.isFolder ? 0 : node.links - 1
+            image.nodes[id]?.links = node.isFolder ? 0 : node.links - 1
             image.release(id)
             return nil
         }
@@ -167,8 +178,9 @@ final class LossyFileSystem: FUSEFileSystem {
                 guard let id = image.nodes[parent]?.children[name] else { return .noEntry }
                 let replaced = image.nodes[newParent]?.children[newName]
                 image.perform(LossyImage.Step(removed: [(parent, name)], added: [(newParent, newName, id)]))
-                if let replaced, image.nodes[replaced] != nil {
-                    image.nodes[replaced]!.links = image.nodes[replaced]!.isFolder ? 0 : image.nodes[replaced]!.links - 1
+                if let replaced {
+                    let old = image.node(replaced)
+                    image.nodes[replaced]?.links = old.isFolder ? 0 : old.links - 1
                     image.release(replaced)
                 }
                 return nil

@@ -29,6 +29,17 @@ struct LossyImage {
 
         var isFolder: Bool { mode & S_IFMT == S_IFDIR }
 
+        mutating func change(_ change: Change) {
+            Self.apply(change, to: &data)
+            changes.append(change)
+        }
+
+        mutating func synchronize() {
+            for change in changes { Self.apply(change, to: &certainData) }
+            changes = []
+            certainAttributes = attributes
+        }
+
         static func apply(_ change: Change, to data: inout [UInt8]) {
             switch change {
             case .resize(let size):
@@ -60,6 +71,9 @@ struct LossyImage {
     private var certainChildren: [UInt64: [[UInt8]: UInt64]] = [root: [:]]
     private var steps: [Step] = []
 
+    /// One that is there; a request for one that is gone is answered with nothing.
+    func node(_ id: UInt64) -> Node { nodes[id] ?? Node(mode: 0) }
+
     // MARK: Changing
 
     mutating func make(_ mode: UInt32, _ name: [UInt8], in parent: UInt64, at time: Timestamp) -> UInt64 {
@@ -77,9 +91,7 @@ struct LossyImage {
 
     mutating func change(_ node: UInt64, _ change: Change, at time: Timestamp) {
         nodes[node]?.modified = time
-        guard nodes[node] != nil else { return }
-        Node.apply(change, to: &nodes[node]!.data)
-        nodes[node]?.changes.append(change)
+        nodes[node]?.change(change)
     }
 
     /// A node that has neither name nor reference goes.
@@ -92,11 +104,7 @@ struct LossyImage {
 
     mutating func synchronize(_ node: UInt64) {
         synchronizeNames()
-        guard nodes[node] != nil else { return }
-        let changes = nodes[node]!.changes
-        nodes[node]!.changes = []
-        for change in changes { Node.apply(change, to: &nodes[node]!.certainData) }
-        nodes[node]!.certainAttributes = nodes[node]!.attributes
+        nodes[node]?.synchronize()
     }
 
     private mutating func synchronizeNames() {
