@@ -54,6 +54,7 @@ extension LocalTree {
             try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
             return node
         }
+        noteChange(of: inode, isFolder: node.attributes.kind == .folder)
         grew()
         return live(node)
     }
@@ -96,6 +97,7 @@ extension LocalTree {
             let change = Mutation.ExtendedChange(node: node.id, name: name, value: value, time: now)
             try Self.journal(.extended(change), JournalTable.Subjects(node: inode), db)
         }
+        noteChange(of: inode)
         grew()
     }
 }

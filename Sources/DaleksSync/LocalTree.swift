@@ -17,13 +17,15 @@ import DaleksSystem
 public final class LocalTree: Sendable {
     let database: Database
     let contents: ContentCache
-    private let store: BackingStore
+    let store: BackingStore
     private let time: TimeSource
     private let journalGrew: @Sendable () -> Void
     /// Commits in the journal whose instant is fixed already: what is written now needs another one.
     let takenCommits = Lock<Set<Int64>>([])
     private let kernelNodes = Lock<[Inode: UInt64]>([:])
     private let memory = NodeMemory()
+    /// What an fsync of each node has to wait for.
+    let positions = ChangePositions()
 
     init(
         database: Database,
@@ -166,6 +168,7 @@ public final class LocalTree: Sendable {
             try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
             return node
         }
+        noteChange(of: node.inode, isFolder: creation.kind == .folder)
         journalGrew()
         return node
     }
@@ -191,6 +194,7 @@ public final class LocalTree: Sendable {
             )
             return node
         }
+        noteChange(of: inode)
         journalGrew()
         return live(node)
     }
@@ -212,6 +216,7 @@ public final class LocalTree: Sendable {
             )
             return node
         }
+        noteChange(of: node.inode, isFolder: isFolder)
         journalGrew()
         return node
     }
