@@ -168,7 +168,7 @@ public final class LocalTree: Sendable {
             try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
             return node
         }
-        noteChange(of: node.inode, isFolder: creation.kind == .folder)
+        noteChange(of: node.inode, isFolder: wanted.kind == .folder)
         journalGrew()
         return node
     }
