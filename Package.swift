@@ -78,8 +78,10 @@ let package = Package(
         target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPClient"] + ground + vocabulary),
         target(
             "DaleksUsers",
-            uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto"]
-                + ground + vocabulary
+            uses: [
+                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres",
+                "DaleksCrypto",
+            ] + ground + vocabulary
         ),
         target(
             "DaleksFiles",

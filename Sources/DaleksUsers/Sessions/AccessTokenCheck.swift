@@ -14,19 +14,22 @@ struct AccessTokenCheck: Sendable {
     let issuer: TokenIssuer
     let time: TimeSource
 
-    func account(of request: HTTPRequest) throws(APIError) -> Account {
+    func account(of request: HTTPRequest) throws(APIError) -> Account { try caller(of: request).account }
+
+    func caller(of request: HTTPRequest) throws(APIError) -> Caller {
         let token = try Self.token(request)
         let claims = try verify(token)
         let session: SessionID? = try? claims.reader.identifier("sid")
         guard let user = UserID(claims.subject), let session else { throw Self.invalid }
-        let account = try store.read { db -> Account? in
-            guard let state = try SessionTable.load(session, db), state.ended == nil, state.account == user else {
-                return nil
-            }
-            return try AccountTable.load(user, db)
+        let caller = try store.read { db -> Caller? in
+            guard let state = try SessionTable.load(session, db), state.ended == nil, state.account == user,
+                let account = try AccountTable.load(user, db), account.lockedSince == nil
+            else { return nil }
+            let isOwn = try state.client == TokenIssuer.clientID && !SessionTable.isOfAppPassword(session, db)
+            return Caller(account: account, session: state, isOwn: isOwn)
         }
-        guard let account else { throw Self.invalid }
-        return account
+        guard let caller else { throw Self.invalid }
+        return caller
     }
 
     private func verify(_ token: String) throws(APIError) -> JWT.Claims {

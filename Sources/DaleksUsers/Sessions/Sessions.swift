@@ -32,6 +32,7 @@ struct Sessions: Sendable {
     struct Beginning: Sendable {
         let id: SessionID
         fileprivate let account: UserID
+        fileprivate let scope: Scopes
         fileprivate let device: String
         fileprivate let time: Timestamp
         fileprivate let markKey: [UInt8]
@@ -43,7 +44,7 @@ struct Sessions: Sendable {
                 account: account,
                 client: TokenIssuer.clientID,
                 device: device,
-                scope: .all,
+                scope: scope,
                 region: region,
                 created: time,
                 used: time,
@@ -52,15 +53,21 @@ struct Sessions: Sendable {
             )
         }
 
-        func grant(in region: RegionRecord) -> Grant { Grant(user: account, session: id, scope: .all, region: region) }
+        func grant(in region: RegionRecord) -> Grant { Grant(user: account, session: id, scope: scope, region: region) }
     }
 
-    func make(for account: UserID, device: String, at time: Timestamp) -> (Beginning, RefreshToken) {
+    func make(
+        for account: UserID,
+        scope: Scopes = .all,
+        device: String,
+        at time: Timestamp
+    ) -> (Beginning, RefreshToken) {
         let (id, markKey) = (SessionID.random(at: time), Random.bytes(count: RefreshToken.markKeyBytes))
         let token = RefreshToken.make(for: id, markKey: markKey)
         let beginning = Beginning(
             id: id,
             account: account,
+            scope: scope,
             device: device,
             time: time,
             markKey: markKey,

@@ -83,6 +83,7 @@ enum UsersSchema {
                 request TEXT
             ) STRICT
             """
-        )
+        ),
+        accounts(2),
     ]
 }
