@@ -10,6 +10,8 @@ public struct Span: Hashable, Sendable {
         case inline([UInt8])
         /// Zeros that nobody wrote; only in a commit (a manifest leaves holes out).
         case hole
+        /// More than one chunk; only where the region has the feature `pieces`, and in manifests only when asked for.
+        case split(SplitSpan)
     }
 
     public var index: Int
@@ -38,6 +40,7 @@ extension Span: JSONEncodable, JSONDecodable {
         case .chunk(let digest): json.member("digest", "\(digest)")
         case .inline(let content): json.member("inline", Base64.encode(content))
         case .hole: break
+        case .split(let split): split.encodeMembers(to: &json)
         }
         json.endObject()
     }
@@ -53,6 +56,8 @@ extension Span: JSONEncodable, JSONDecodable {
                 throw reader.refused("inline", "must hold exactly `bytes` bytes, \(Limits.Wire.inlineBytesMax) at most")
             }
             source = .inline(content)
+        } else if reader.has("pieces") {
+            source = .split(try SplitSpan(reader))
         } else {
             source = .hole
         }
@@ -87,17 +92,25 @@ public struct Manifest: Hashable, Sendable, JSONEncodable, JSONDecodable {
 /// A list of digests: the question which chunks are missing, and its answer.
 public struct DigestList: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var digests: [Digest]
+    /// Where the caller means to use them, if not in its own tree.
+    public var node: NodeID?
 
-    public init(_ digests: [Digest]) { self.digests = digests }
+    public init(_ digests: [Digest], node: NodeID? = nil) {
+        self.digests = digests
+        self.node = node
+    }
 
     public func encode(to json: inout JSONWriter) {
         json.beginObject()
         json.member("digests", digests)
+        json.member("node", ifPresent: node)
         json.endObject()
     }
 
     public init(json: JSONValue) throws(JSONError) {
-        digests = try JSONReader(json).digests("digests")
+        let reader = JSONReader(json)
+        digests = try reader.digests("digests")
+        node = try reader.optionalIdentifier("node")
     }
 }
 

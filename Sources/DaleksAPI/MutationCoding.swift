@@ -177,7 +177,19 @@ extension Mutation.Commit {
             guard start < size, Int64(span.bytes) == min(Int64(Limits.spanBytes), size - start) else {
                 throw json.refused("spans", "span \(span.index) does not fit a file of \(size) bytes")
             }
+            if case .split(let split) = span.source { try check(split, of: span, json) }
             last = span.index
+        }
+    }
+
+    /// A commit changes pieces of what its base has, so it names nothing that they lie over.
+    private func check(_ split: SplitSpan, of span: Span, _ json: JSONReader) throws(JSONError) {
+        guard split.over == nil else { throw json.refused("spans", "a commit has no `over`") }
+        for piece in split.pieces {
+            let rest = span.bytes - piece.index * Limits.pieceBytes
+            guard rest > 0, piece.bytes == min(Limits.pieceBytes, rest) else {
+                throw json.refused("spans", "piece \(piece.index) does not fit span \(span.index)")
+            }
         }
     }
 }

@@ -237,9 +237,27 @@ public struct Capabilities: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var childrenPageCountMax: Int
     public var chunkBytesMax: Int
     public var inlineBytesMax: Int
+    /// What it can do beside what the first version could.
+    public var features: [Feature]
+    /// The body of a request or answer that holds many chunks; 0 where there is none.
+    public var chunkBatchBytesMax: Int
+
+    /// Named on the wire, so that each side uses what both know.
+    public enum Feature: String, Sendable, CaseIterable {
+        /// Spans may be told in pieces.
+        case pieces
+        /// `PUT /v1/chunks`.
+        case chunkBatches = "chunk_batches"
+        /// `POST /v1/content`.
+        case batchedReads = "batched_reads"
+    }
+
+    public func has(_ feature: Feature) -> Bool { features.contains(feature) }
 
     /// Those of this version of the program.
-    public init(region: String) {
+    public init(region: String, features: [Feature]) {
+        self.features = features
+        chunkBatchBytesMax = Limits.Wire.chunkBatchBytesMax
         protocolVersion = Self.protocolVersion
         self.region = region
         operations = Mutation.words
@@ -255,6 +273,7 @@ public struct Capabilities: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("protocol", protocolVersion)
         json.member("region", region)
         json.member("operations", operations)
+        json.member("features", features.map(\.rawValue))
         json.key("limits")
         json.beginObject()
         json.member("batch_operations", batchOperationCountMax)
@@ -262,6 +281,7 @@ public struct Capabilities: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("children_page", childrenPageCountMax)
         json.member("chunk_bytes", chunkBytesMax)
         json.member("inline_bytes", inlineBytesMax)
+        json.member("chunk_batch_bytes", chunkBatchBytesMax)
         json.endObject()
         json.endObject()
     }
@@ -271,11 +291,15 @@ public struct Capabilities: Hashable, Sendable, JSONEncodable, JSONDecodable {
         protocolVersion = try reader.integer("protocol")
         region = try reader.string("region")
         operations = try reader.strings("operations")
+        // A region that says nothing of features has none; those that we do not know we do not use.
+        features = reader.has("features") ? try reader.strings("features").compactMap { Feature(rawValue: $0) } : []
         let limits = try reader.object("limits")
         batchOperationCountMax = try limits.integer("batch_operations", in: 1...Int.max)
         batchBytesMax = try limits.integer("batch_bytes", in: 1...Int.max)
         childrenPageCountMax = try limits.integer("children_page", in: 1...Int.max)
         chunkBytesMax = try limits.integer("chunk_bytes", in: 1...Int.max)
         inlineBytesMax = try limits.integer("inline_bytes", in: 0...Int.max)
+        chunkBatchBytesMax =
+            limits.has("chunk_batch_bytes") ? try limits.integer("chunk_batch_bytes", in: 0...Int.max) : 0
     }
 }

@@ -42,6 +42,7 @@ extension TreeDraft {
     private func checkChunks(of commit: Mutation.Commit) throws(Stop) {
         var missing: [Digest] = []
         for span in commit.spans {
+            if case .split = span.source { throw .denied("unsupported", "this region knows no pieces") }
             guard let digest = span.digest else { continue }
             guard let bytes = try chunkBytes(digest) else {
                 if !missing.contains(digest) { missing.append(digest) }

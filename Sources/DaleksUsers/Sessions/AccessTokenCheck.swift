@@ -4,6 +4,7 @@ import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksService
 import DaleksSystem
 
 /// Lets in who has an access token of a session that goes on. Tokens are for regions; this service takes those of any
@@ -17,10 +18,9 @@ struct AccessTokenCheck: Sendable {
     func account(of request: HTTPRequest) throws(APIError) -> Account { try caller(of: request).account }
 
     func caller(of request: HTTPRequest) throws(APIError) -> Caller {
-        let token = try Self.token(request)
-        let claims = try verify(token)
+        let claims = try verify(try request.bearerToken())
         let session: SessionID? = try? claims.reader.identifier("sid")
-        guard let user = UserID(claims.subject), let session else { throw Self.invalid }
+        guard let user = UserID(claims.subject), let session else { throw .invalidToken() }
         let caller = try store.read { db -> Caller? in
             guard let state = try SessionTable.load(session, db), state.ended == nil, state.account == user,
                 let account = try AccountTable.load(user, db), account.lockedSince == nil
@@ -28,7 +28,7 @@ struct AccessTokenCheck: Sendable {
             let isOwn = try state.client == TokenIssuer.clientID && !SessionTable.isOfAppPassword(session, db)
             return Caller(account: account, session: state, isOwn: isOwn)
         }
-        guard let caller else { throw Self.invalid }
+        guard let caller else { throw .invalidToken() }
         return caller
     }
 
@@ -36,7 +36,7 @@ struct AccessTokenCheck: Sendable {
         // Looked at before it is proved, only to know which of our regions to compare with; then everything is checked.
         guard let audience = Self.claimedAudience(token),
             let region = try store.read({ db in try RegionTable.open(filesURL: audience, db) })
-        else { throw Self.invalid }
+        else { throw .invalidToken() }
         do throws(JWTError) {
             return try JWT.verify(
                 token,
@@ -49,8 +49,7 @@ struct AccessTokenCheck: Sendable {
                 issuer: issuer.issuer
             )
         } catch {
-            guard error == .expired else { throw Self.invalid }
-            throw APIError(.tokenExpired, "the token has expired").with("WWW-Authenticate", Self.challenge)
+            throw error == .expired ? .expiredToken : .invalidToken()
         }
     }
 
@@ -62,18 +61,4 @@ struct AccessTokenCheck: Sendable {
         else { return nil }
         return try? JSONReader(json).string("aud")
     }
-
-    private static func token(_ request: HTTPRequest) throws(APIError) -> String {
-        let values = request.fields.values("Authorization")
-        guard let value = values.first else { throw .unauthorized("this needs a token") }
-        guard values.count == 1 else { throw invalid }
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
-            throw .unauthorized("this needs a bearer token")
-        }
-        return String(parts[1])
-    }
-
-    private static let challenge = "Bearer error=\"invalid_token\""
-    private static var invalid: APIError { .unauthorized("the token is not valid here", challenge: challenge) }
 }
