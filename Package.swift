@@ -163,7 +163,7 @@ let package = Package(
             of: "DaleksUsers",
             uses: [
                 "daleks-users", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
-                "DaleksCrypto",
+                "DaleksPostgres", "DaleksCrypto", "DaleksService",
             ] + ground + vocabulary
         ),
     ]

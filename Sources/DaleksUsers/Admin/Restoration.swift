@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 import DaleksHTTP
 import DaleksSQLite

@@ -240,7 +240,8 @@ struct UserAdministration: Sendable {
     }
 
     private static func requireAnotherAdmin(_ account: Account, _ db: borrowing Connection) throws {
-        guard account.lockedSince != nil || (try AccountTable.adminCount(db)) > 1 else {
+        let count = try AccountTable.adminCount(db)
+        guard account.lockedSince != nil || count > 1 else {
             throw APIError.conflict("this is the last administrator; make another first")
         }
     }

@@ -1,6 +1,6 @@
 import DaleksCore
 import DaleksHTTP
-import DaleksHTTPClient
+public import DaleksHTTPClient
 import DaleksSystem
 import Glibc
 

@@ -58,11 +58,7 @@ final class Postman: Sendable {
     /// False when there is nothing to do now.
     private func carry() -> Bool {
         let now = time.wall
-        guard let isAny = try? store.read({ db in try MailTable.waitingCount(db) > 0 }), isAny,
-            let posted = try? store.write({ db in
-                try MailTable.claim(at: now, again: now + Limits.Users.mailClaim, db)
-            })
-        else { return false }
+        guard let posted = try? claim(at: now) else { return false }
         do throws(MailDelivery.Failure) {
             try delivery.deliver(posted.letter, number: posted.number, at: now)
             try? store.write(.normal) { db in try MailTable.remove(posted.number, db) }
@@ -72,6 +68,12 @@ final class Postman: Sendable {
             settle(posted, "\(error)")
         }
         return true
+    }
+
+    /// Looked for before it is written for: mostly there is none.
+    private func claim(at now: Timestamp) throws(APIError) -> MailTable.Posted? {
+        guard try store.read({ db in try MailTable.isDue(at: now, db) }) else { return nil }
+        return try store.write { db in try MailTable.claim(at: now, again: now + Limits.Users.mailClaim, db) }
     }
 
     private func settle(_ posted: MailTable.Posted, _ reason: String) {

@@ -3,6 +3,7 @@ import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksSQLite
 import DaleksSystem
 
 /// What administrators ask: docs/wire.md, `/v1/admin`.

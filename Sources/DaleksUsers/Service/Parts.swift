@@ -12,8 +12,7 @@ struct Parts {
     let keys: KeyRing
     let issuer: TokenIssuer
     let sessions: Sessions
-    let registration: Registration
-    let logIn: LogIn
+    let accounts: AccountParts
     let check: AccessTokenCheck
     let upkeep: Upkeep
 
@@ -21,11 +20,12 @@ struct Parts {
         _ settings: UsersSettings,
         _ state: StateFolder,
         _ store: UsersStore,
-        _ measures: UsersMeasures,
+        _ metrics: Metrics,
         _ time: TimeSource,
         _ logger: Logger
     ) throws(ServiceFailure) {
         self.store = store
+        let measures = UsersMeasures(metrics)
         hasher = try Self.hasher(settings, measures)
         keys = try Self.keys(settings, state, store, time, logger)
         issuer = TokenIssuer(keys: keys, lifetime: settings.accessLifetime, time: time)
@@ -37,21 +37,23 @@ struct Parts {
             time: time,
             logger: logger
         )
-        registration = Registration(store: store, hasher: hasher, measures: measures, time: time)
-        logIn = LogIn(
+        check = AccessTokenCheck(store: store, keys: keys, issuer: issuer, time: time)
+        accounts = AccountParts(
+            settings,
             store: store,
             hasher: hasher,
-            rule: settings.attemptRule,
+            keys: keys,
             sessions: sessions,
-            measures: measures,
-            time: time
+            check: check,
+            metrics: metrics,
+            logger: logger
         )
-        check = AccessTokenCheck(store: store, keys: keys, issuer: issuer, time: time)
         upkeep = Upkeep(
             store: store,
             keys: keys,
+            lifeline: accounts.lifeline,
             refreshRule: settings.refreshRule,
-            attemptRule: settings.attemptRule,
+            attemptMemory: max(settings.attemptRule.memory, settings.siteAttemptRule.memory),
             time: time,
             logger: logger
         )
@@ -61,7 +63,7 @@ struct Parts {
             throw ServiceFailure("the regions cannot be written down: \(error.detail)")
         }
         if settings.regions.isEmpty {
-            logger.warning("no region is configured; nobody can log in until --region names one")
+            logger.notice("no region is configured; unless one is enrolled, nobody can log in until --region names one")
         }
     }
 
@@ -70,8 +72,8 @@ struct Parts {
         let age = min(Limits.Users.keySetAgeMax, settings.keySchedule.announce / 2)
         return UsersRouter(
             store: store,
-            registration: registration,
-            logIn: logIn,
+            accounts: accounts,
+            logIn: accounts.logIn,
             sessions: sessions,
             issuer: issuer,
             keys: keys,

@@ -10,8 +10,9 @@ import DaleksSystem
 final class Upkeep: Sendable {
     private let store: UsersStore
     private let keys: KeyRing
+    private let lifeline: Lifeline
     private let refreshRule: RefreshRule
-    private let attemptRule: AttemptRule
+    private let attemptMemory: Duration
     private let time: TimeSource
     private let logger: Logger
     private let isStopping = Condition(false)
@@ -23,15 +24,17 @@ final class Upkeep: Sendable {
     init(
         store: UsersStore,
         keys: KeyRing,
+        lifeline: Lifeline,
         refreshRule: RefreshRule,
-        attemptRule: AttemptRule,
+        attemptMemory: Duration,
         time: TimeSource,
         logger: Logger
     ) {
         self.store = store
         self.keys = keys
         self.refreshRule = refreshRule
-        self.attemptRule = attemptRule
+        self.attemptMemory = attemptMemory
+        self.lifeline = lifeline
         self.time = time
         self.logger = logger
     }
@@ -56,6 +59,7 @@ final class Upkeep: Sendable {
             var pause = lookInterval
             do throws(APIError) {
                 pause = min(pause, try keys.turn() - time.wall)
+                try lifeline.note()
                 if time.now >= pruneDue {
                     try prune()
                     pruneDue = time.now + Limits.Users.pruneInterval
@@ -85,7 +89,15 @@ final class Upkeep: Sendable {
         }
         try repeating { () throws(APIError) in
             try store.write(.normal) { db in
-                try AttemptTable.prune(before: now - attemptRule.memory, limit: limit, db)
+                try AttemptTable.prune(before: now - attemptMemory, limit: limit, db)
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in try MailTable.prune(before: now, limit: limit, db) }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try RevocationTable.prune(before: now - Limits.Users.revocationKept, limit: limit, db)
             }
         }
         try repeating { () throws(APIError) in

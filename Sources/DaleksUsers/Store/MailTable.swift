@@ -139,7 +139,7 @@ enum MailTable {
         try db.execute("DELETE FROM outbox WHERE number = ?1", [.integer(number)])
     }
 
-    static func waitingCount(_ db: borrowing Connection) throws -> Int {
-        try db.first("SELECT count(*) FROM outbox") { try $0.int(0) } ?? 0
+    static func isDue(at now: Timestamp, _ db: borrowing Connection) throws -> Bool {
+        try db.exists("SELECT 1 FROM outbox WHERE due <= ?1 LIMIT 1", [.time(now)])
     }
 }

@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 import DaleksSQLite
 
@@ -115,14 +116,14 @@ enum SessionTable {
         at time: Timestamp,
         _ db: borrowing Connection
     ) throws -> Bool {
-        let account: UserID? = try db.query(
+        let accounts = try db.query(
             """
             UPDATE sessions SET ended = ?2, reason = ?3, sealed = NULL, previous = NULL
             WHERE id = ?1 AND ended IS NULL RETURNING account
             """,
             [.id(id), .time(time), .text(ending.rawValue)]
-        ) { row in try row.identifier(0) }.first
-        guard let account else { return false }
+        ) { row -> UserID in try row.identifier(0) }
+        guard let account = accounts.first else { return false }
         // Regions check tokens by themselves: whatever ends a session, they hear of it.
         try RevocationTable.add(.session(id, of: account), at: time, db)
         return true
