@@ -8,7 +8,8 @@ enum HashMemory {
     private static let hugePageBytes = 2 << 20
 
     static let allocate: @convention(c) (UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?, Int) -> Int32 = {
-        place, byteCount in
+        place,
+        byteCount in
         guard let place, let raw = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
             raw != MAP_FAILED
         else { return 1 }

@@ -52,7 +52,11 @@ public struct MailServer: Sendable {
             daleks_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(max(1, timeout.milliseconds))),
             daleks_curl_set_long(easy, CURLOPT_SSL_VERIFYPEER, 1),
             daleks_curl_set_long(easy, CURLOPT_SSL_VERIFYHOST, 2),
-            daleks_curl_set_long(easy, CURLOPT_USE_SSL, isHere ? Int(CURLUSESSL_TRY.rawValue) : Int(CURLUSESSL_ALL.rawValue)),
+            daleks_curl_set_long(
+                easy,
+                CURLOPT_USE_SSL,
+                isHere ? Int(CURLUSESSL_TRY.rawValue) : Int(CURLUSESSL_ALL.rawValue)
+            ),
         ]
         precondition(results.allSatisfy { $0 == CURLE_OK }, "this libcurl lacks an option that mail needs")
         if let user, let password {

@@ -135,7 +135,9 @@ struct AbuseTests {
         let difference = abs(medians[0] - medians[1]) / medians[0]
         #expect(answers.allSatisfy { $0.0 == 401 && $0.1 == answers[0].1 && $0.2 == answers[0].2 })
         #expect(difference < (rounds >= 500 ? 0.02 : 0.25), "medians \(medians) differ by \(difference * 100) %")
-        if rounds >= 500 { print("unknown \(medians[1] / 1e6) ms, wrong \(medians[0] / 1e6) ms, \(difference * 100) %") }
+        if rounds >= 500 {
+            print("unknown \(medians[1] / 1e6) ms, wrong \(medians[0] / 1e6) ms, \(difference * 100) %")
+        }
     }
 
     @Test func `five hundred log-ins at once stay within memory, and a quiet service is small`() throws {
@@ -151,7 +153,10 @@ struct AbuseTests {
         let users = UsersClient(url: program.url, http: http)
         _ = try users.register(RegistrationRequest(email: "ann@example.com", password: "a good password", name: "Ann"))
         @Sendable func residentMiB() throws -> Int {
-            let status = String(decoding: try Files.readAll("/proc/\(program.process.processID)/status", max: 1 << 16), as: UTF8.self)
+            let status = String(
+                decoding: try Files.readAll("/proc/\(program.process.processID)/status", max: 1 << 16),
+                as: UTF8.self
+            )
             let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
             return (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0) / 1_024
         }
@@ -165,7 +170,9 @@ struct AbuseTests {
         }
 
         let results = atOnce(500) { _ in
-            _ = try users.logIn(LoginRequest(email: "ann@example.com", password: "a good password", region: nil, device: "x"))
+            _ = try users.logIn(
+                LoginRequest(email: "ann@example.com", password: "a good password", region: nil, device: "x")
+            )
         }
         isOver.withLock { $0 = true }
         watcher.join()

@@ -34,7 +34,8 @@ struct AccountTests {
             Routes.Users.users,
             body,
             fields: [
-                ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https"), ("Forwarded", "host=evil.example"),
+                ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https"),
+                ("Forwarded", "host=evil.example"),
                 ("Host", "evil.example"),
             ]
         )
@@ -126,7 +127,11 @@ struct AccountTests {
         let other = try Person(loggingIn: "ann@example.com", at: service)
         let new = "another horse, other batteries"
 
-        let refused = try ann.ask(.post, "/v1/me/password", ["password": "not it at all", "new_password": .string(new)])
+        let refused = try ann.ask(
+            .post,
+            "/v1/me/password",
+            ["password": "not it at all", "new_password": .string(new)]
+        )
         let weak = try ann.ask(
             .post,
             "/v1/me/password",

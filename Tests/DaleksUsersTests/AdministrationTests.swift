@@ -23,7 +23,8 @@ struct AdministrationTests {
         let token = try required(service.service.firstAdminToken)
         @Sendable func make(_ email: String, _ token: String) throws -> String? {
             let body: JSONObject = [
-                "token": .string(token), "email": .string(email), "password": .string(TestService.password), "name": "X",
+                "token": .string(token), "email": .string(email), "password": .string(TestService.password),
+                "name": "X",
             ]
             let answer = try service.json(.post, "/v1/admin/first", body)
             return answer.status == .created ? nil : answer.code
@@ -125,12 +126,16 @@ struct AdministrationTests {
         let quota = try entries("action=quota")
 
         #expect(try all.map { try $0.string("action") } == ["quota", "login", "login", "register"])
-        #expect(try refused.count == 1 && refused[0].string("user") == "\(id)" && refused[0].string("client") == "127.0.0.1")
+        #expect(
+            try refused.count == 1 && refused[0].string("user") == "\(id)" && refused[0].string("client") == "127.0.0.1"
+        )
         #expect(try quota[0].string("actor") == "\(adminID)" && quota[0].string("detail") == "5 bytes")
         #expect(try entries("user=\(id)&limit=2").count == 2)
         #expect(try entries("user=\(id)&since=\(Int64.max)").isEmpty)
         let next = try admin.ask(.get, "/v1/admin/audit?user=\(id)&limit=2").reader.integer("next")
-        #expect(try entries("user=\(id)&limit=2&after=\(next)").map { try $0.string("action") } == ["login", "register"])
+        #expect(
+            try entries("user=\(id)&limit=2&after=\(next)").map { try $0.string("action") } == ["login", "register"]
+        )
     }
 
     @Test func `any token is explained`() throws {
@@ -147,7 +152,9 @@ struct AdministrationTests {
         let refresh = try inspect(try required(ann.session.refreshToken))
         let tampered = try inspect(ann.session.accessToken.dropLast(4) + "AAAA")
 
-        #expect(try access.string("kind") == "access_token" && access.bool("is_valid") && access.string("user") == "\(id)")
+        #expect(
+            try access.string("kind") == "access_token" && access.bool("is_valid") && access.string("user") == "\(id)"
+        )
         #expect(try access.string("audience") == TestService.here.filesURL)
         #expect(try access.object("claims").string("client_id") == "daleks")
         #expect(try access.integer("expires") > service.time.wall.nanoseconds)

@@ -27,7 +27,11 @@ struct DirectoryTests {
         let admin = try Person.admin(service)
         let ticket = try admin.ask(.post, "/v1/admin/regions/fr/enrolment", ["name": "France"]).reader.string("token")
         func enrol(_ token: String, _ url: String) throws -> (Int, String?) {
-            let answer = try service.json(.post, Routes.Users.enrolments, ["token": .string(token), "files_url": .string(url)])
+            let answer = try service.json(
+                .post,
+                Routes.Users.enrolments,
+                ["token": .string(token), "files_url": .string(url)]
+            )
             return (answer.status.code, answer.code)
         }
 
@@ -72,9 +76,18 @@ struct DirectoryTests {
         #expect(throws: (any Error).self) { try service.logIn("bob@example.com", region: "there") }
         #expect(try service.logIn("bob@example.com").region?.code == "here")
         #expect(try admin.ask(.delete, "/v1/admin/regions/there").code == "not_empty")
-        #expect(try admin.ask(.post, "/v1/admin/regions", ["code": "there", "files_url": "https://x.example"]).code == "already_exists")
-        #expect(try admin.ask(.post, "/v1/admin/regions", ["code": "auto", "files_url": "https://x.example"]).code == "invalid")
-        #expect(try admin.ask(.post, "/v1/admin/regions", ["code": "nz", "files_url": "https://nz.example"]).status == .created)
+        #expect(
+            try admin.ask(.post, "/v1/admin/regions", ["code": "there", "files_url": "https://x.example"]).code
+                == "already_exists"
+        )
+        #expect(
+            try admin.ask(.post, "/v1/admin/regions", ["code": "auto", "files_url": "https://x.example"]).code
+                == "invalid"
+        )
+        #expect(
+            try admin.ask(.post, "/v1/admin/regions", ["code": "nz", "files_url": "https://nz.example"]).status
+                == .created
+        )
         #expect(try admin.ask(.delete, "/v1/admin/regions/nz").status == .noContent)
         #expect(try region(service, "nz") == nil)
     }
@@ -82,7 +95,9 @@ struct DirectoryTests {
     @Test func `what an administrator changed is not undone by a start`() throws {
         let service = try TestService()
         let admin = try Person.admin(service)
-        #expect(try admin.ask(.patch, "/v1/admin/regions/there", ["name": "Elsewhere", "status": "draining"]).status == .ok)
+        #expect(
+            try admin.ask(.patch, "/v1/admin/regions/there", ["name": "Elsewhere", "status": "draining"]).status == .ok
+        )
         service.stop()
 
         let again = try TestService(folder: service.folder)
@@ -96,7 +111,11 @@ struct DirectoryTests {
     @Test func `files services are asked how they are`() throws {
         var router = Router()
         router.on(.get, "/livez", runs: .event) { _, _ in .text("ok\n") }
-        let files = try HTTPServer(HTTPServerConfiguration(address: "127.0.0.1", port: 0), router: router, logger: .silent)
+        let files = try HTTPServer(
+            HTTPServerConfiguration(address: "127.0.0.1", port: 0),
+            router: router,
+            logger: .silent
+        )
         try files.start()
         let up = RegionRecord(code: "up", name: "Up", filesURL: "http://127.0.0.1:\(files.port)", status: "open")
         let down = RegionRecord(code: "down", name: "Down", filesURL: "http://127.0.0.1:9", status: "open")

@@ -103,7 +103,9 @@ extension TestService {
         for _ in 0..<(seconds * 50) {
             let names = ((try? Files.entries(of: path)) ?? []).filter { $0.hasSuffix(".eml") }.sorted()
             if names.count >= count {
-                return try names.map { String(decoding: try Files.readAll("\(path)/\($0)", max: 1 << 20), as: UTF8.self) }
+                return try names.map {
+                    String(decoding: try Files.readAll("\(path)/\($0)", max: 1 << 20), as: UTF8.self)
+                }
             }
             usleep(20_000)
         }

@@ -52,7 +52,8 @@ struct ProgramTests {
         for round in 0..<3 {
             let program = try RunningProgram(
                 arguments([
-                    "--region", "local=http://files.example", "--registration", "open", "--registrations-per-hour", "100000",
+                    "--region", "local=http://files.example", "--registration", "open", "--registrations-per-hour",
+                    "100000",
                 ])
             )
             // Whoever heard yes before is still here, and his session goes on.

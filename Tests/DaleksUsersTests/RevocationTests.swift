@@ -32,7 +32,9 @@ struct EnrolledRegion: Sendable {
         answer = try EnrolmentAnswer(json: try JSONValue.parse(enrolled.body))
     }
 
-    var authorization: String { "Basic " + Base64.encode(Array("\(answer.serviceID):\(answer.secret)".utf8), .standard) }
+    var authorization: String {
+        "Basic " + Base64.encode(Array("\(answer.serviceID):\(answer.secret)".utf8), .standard)
+    }
 
     func send(_ method: HTTPMethod, _ path: String, _ body: JSONObject? = nil) throws -> ClientResponse {
         try service.send(
@@ -78,10 +80,14 @@ struct RevocationTests {
         #expect(page.events.map(\.number) == page.events.map(\.number).sorted())
         #expect(page.events[0].kind == .session(try session(of: ann), of: annID))
         #expect(page.events[1].kind == .session(try session(of: bob), of: bobID))
-        if case .user(bobID, let before) = page.events[2].kind { #expect(before >= lockedAt) } else {
+        if case .user(bobID, let before) = page.events[2].kind {
+            #expect(before >= lockedAt)
+        } else {
             Issue.record("the third is \(page.events[2].kind)")
         }
-        if case .deletion(annID, let after) = page.events[3].kind { #expect(after > service.time.wall) } else {
+        if case .deletion(annID, let after) = page.events[3].kind {
+            #expect(after > service.time.wall)
+        } else {
             Issue.record("the fourth is \(page.events[3].kind)")
         }
         #expect(try region.feed(after: page.cursor).events.isEmpty)

@@ -28,7 +28,9 @@ struct SecondFactorTests {
     }
 
     @Test func `letters and digits are those of RFC 4648`() {
-        let cases = [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")]
+        let cases = [
+            ("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI"),
+        ]
         for (text, encoded) in cases { #expect(Base32.encode(Array(text.utf8)) == encoded) }
     }
 
@@ -190,7 +192,8 @@ struct SecondFactorTests {
         #expect(robot.isIn)
         #expect(throws: (any Error).self) { try Person(loggingIn: "ann@example.com", password: secret, at: service) }
         for (method, path, body) in [
-            (HTTPMethod.patch, Routes.Users.me, ["name": "Eve"] as JSONObject), (.delete, Routes.Users.me, ["password": .string(secret)]),
+            (HTTPMethod.patch, Routes.Users.me, ["name": "Eve"] as JSONObject),
+            (.delete, Routes.Users.me, ["password": .string(secret)]),
             (.post, "/v1/me/password", ["password": .string(secret), "new_password": "a new password"]),
             (.post, "/v1/me/totp", ["password": .string(secret)]),
             (.post, "/v1/me/app-passwords", ["name": "y", "password": .string(secret)]),

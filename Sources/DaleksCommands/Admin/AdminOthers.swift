@@ -8,7 +8,9 @@ import DaleksSystem
 
 /// `daleks admin keys …`.
 enum AdminKeys {
-    static let actions: KeyValuePairs<String, String> = ["[list]": "lists the keys that are published, with their stage"]
+    static let actions: KeyValuePairs<String, String> = [
+        "[list]": "lists the keys that are published, with their stage"
+    ]
 
     static func run(_ admin: AdminCall) throws(CommandFailure) {
         let word = admin.arguments.first ?? "list"

@@ -146,7 +146,8 @@ struct AccountChanges: Sendable {
             db
         )
         guard let former else { return nil }
-        return "Nothing was moved: files in \(former) stay there and stay yours. From the next log-in on, new files go to"
+        return
+            "Nothing was moved: files in \(former) stay there and stay yours. From the next log-in on, new files go to"
             + " \(code); log in with --region \(former) under another profile to have both mounted."
     }
 

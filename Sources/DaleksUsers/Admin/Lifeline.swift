@@ -43,9 +43,13 @@ struct Lifeline: Sendable {
     }
 
     private func noted() -> (epoch: Int64, head: Int64)? {
-        guard let bytes = try? Files.readAll(path, max: 4_096), let json = try? JSONValue.parse(bytes) else { return nil }
+        guard let bytes = try? Files.readAll(path, max: 4_096), let json = try? JSONValue.parse(bytes) else {
+            return nil
+        }
         let reader = JSONReader(json)
-        guard let epoch = try? reader.integer("epoch"), let head = try? reader.integer("revocations") else { return nil }
+        guard let epoch = try? reader.integer("epoch"), let head = try? reader.integer("revocations") else {
+            return nil
+        }
         return (epoch, head)
     }
 }

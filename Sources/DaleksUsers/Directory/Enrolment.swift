@@ -64,7 +64,15 @@ struct Enrolment: Sendable {
                 throw APIError(.alreadyExists, "another region has this files URL")
             }
             try RegionTable.setSecret(secret.digest, of: region.code, db)
-            try AuditTable.add(.enrol, .done, account: nil, detail: "enrolled \(region.code)", from: origin, at: now, db)
+            try AuditTable.add(
+                .enrol,
+                .done,
+                account: nil,
+                detail: "enrolled \(region.code)",
+                from: origin,
+                at: now,
+                db
+            )
             return region
         }
         return EnrolmentAnswer(region: region, serviceID: region.code, secret: secret.text, issuer: issuer.issuer)

@@ -103,7 +103,8 @@ struct AccountRoutes: Sendable {
         router.onAuthenticated(.get, Routes.Users.me, by: anybody) { _, asked in
             HTTPResponse.object { AccountBody.write(asked.principal.account, to: &$0) }.notStored
         }
-        router.onAuthenticated(.get, "/v1/me/export", by: owner) { [store, time, sessions] request, asked throws(APIError) in
+        router.onAuthenticated(.get, "/v1/me/export", by: owner) {
+            [store, time, sessions] request, asked throws(APIError) in
             let export = AccountExport(store: store, refreshRule: sessions.rule, time: time)
             return HTTPResponse.json(bytes: try export.run(asked.principal.account, from: Origin(request))).notStored
                 .with("Content-Disposition", "attachment; filename=\"daleks-account.json\"")
@@ -358,7 +359,9 @@ struct AccountRoutes: Sendable {
             return HTTPResponse.object { json in
                 json.key("users")
                 json.beginArray()
-                for account in found { json.object { AccountBody.writeName(of: account, isService: isService, to: &$0) } }
+                for account in found {
+                    json.object { AccountBody.writeName(of: account, isService: isService, to: &$0) }
+                }
                 json.endArray()
             }.notStored
         }

@@ -92,6 +92,10 @@ public final class UsersService: RunningService {
         state.release()
     }
 
+    /// Writes a consistent copy of the database to a path where nothing is, while everything goes on. False where the
+    /// database is a server's, whose own tools do that.
+    public func backup(to path: String) throws -> Bool { try store.backup(to: path) }
+
     private static func openStore(
         _ settings: UsersSettings,
         _ state: StateFolder,

@@ -62,7 +62,8 @@ public struct UsersSettings: ServiceConfiguration {
         Option(
             "database",
             .text(placeholder: "URL"),
-            help: "A PostgreSQL database (postgres://…), which any number of processes may share; by default SQLite in the "
+            help:
+                "A PostgreSQL database (postgres://…), which any number of processes may share; by default SQLite in the "
                 + "state folder. Processes that share one each have a state folder of their own.",
             isSecret: true
         ),
@@ -70,7 +71,8 @@ public struct UsersSettings: ServiceConfiguration {
             "registration",
             .choice(RegistrationMode.allCases.map(\.rawValue)),
             default: RegistrationMode.mail.rawValue,
-            help: "Who may make an account: mail (whoever shows by a mailed link that the address is theirs), open (anybody "
+            help:
+                "Who may make an account: mail (whoever shows by a mailed link that the address is theirs), open (anybody "
                 + "at once; this tells who has an account), closed (administrators only)."
         ),
         Option(
