@@ -4,6 +4,7 @@ import DaleksCore
 import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
+import DaleksSQLite
 import DaleksSystem
 import DaleksTestSupport
 import Glibc

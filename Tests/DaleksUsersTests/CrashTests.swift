@@ -2,6 +2,7 @@ import DaleksAPI
 import DaleksClient
 import DaleksCore
 import DaleksCrypto
+import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
 import DaleksSystem

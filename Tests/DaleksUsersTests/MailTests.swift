@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
 import DaleksSystem

@@ -1,5 +1,4 @@
 import DaleksHTTP
-import DaleksPostgres
 import DaleksService
 import DaleksSystem
 
@@ -7,11 +6,5 @@ import DaleksSystem
 enum StorageFailure {
     private static let database = DatabaseFailure(of: "the service")
 
-    static func apiError(_ error: any Error, _ logger: Logger) -> APIError {
-        // A text with a NUL, which SQLite would have taken and found nowhere.
-        if let error = error as? PostgresError, error.code == .invalidValue {
-            return .invalid("a value holds what cannot be stored")
-        }
-        return database.apiError(error, logger)
-    }
+    static func apiError(_ error: any Error, _ logger: Logger) -> APIError { database.apiError(error, logger) }
 }
