@@ -73,8 +73,7 @@ struct SharedDatabaseTests {
                     )
                     count += 1
                 }
-                #expect(try one.me(accessToken: session.accessToken).email == email)
-                #expect(try other.me(accessToken: session.accessToken).email == email)
+                #expect(try users[1].me(accessToken: session.accessToken).email == email)
             }
             return count
         }

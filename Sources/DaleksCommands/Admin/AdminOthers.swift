@@ -30,7 +30,7 @@ enum AdminKeys {
 enum AdminTokens {
     static let actions: KeyValuePairs<String, String> = [
         "inspect [TOKEN]":
-            "says what a token is, whose, what for, until when, and whether it is good; without TOKEN reads standard input"
+            "says what a token is, whose, what for, until when, and if it is good; reads standard input without TOKEN"
     ]
 
     static func run(_ admin: AdminCall) throws(CommandFailure) {

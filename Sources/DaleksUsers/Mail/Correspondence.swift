@@ -42,8 +42,8 @@ struct Correspondence: Sendable {
                 Somebody, you perhaps, wanted to make an account with this address. There is one already.
 
                 Log in with your password. If you forgot it, ask for a link to set another:
-                  curl -d '{"email":"\(email.text)"}' -H 'Content-Type: application/json' \(issuer.issuer)/v1/password/forgot
-                or the same on the log-in page of the service.
+                  curl -H 'Content-Type: application/json' -d '{"email":"\(email.text)"}' \\
+                    \(issuer.issuer)/v1/password/forgot
                 """
         )
     }

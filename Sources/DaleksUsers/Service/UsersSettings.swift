@@ -63,8 +63,8 @@ public struct UsersSettings: ServiceConfiguration {
             "database",
             .text(placeholder: "URL"),
             help:
-                "A PostgreSQL database (postgres://…), which any number of processes may share; by default SQLite in the "
-                + "state folder. Processes that share one each have a state folder of their own.",
+                "A PostgreSQL database (postgres://…), which any number of processes may share; by default SQLite in "
+                + "the state folder. Processes that share one each have a state folder of their own.",
             isSecret: true
         ),
         Option(
@@ -72,7 +72,7 @@ public struct UsersSettings: ServiceConfiguration {
             .choice(RegistrationMode.allCases.map(\.rawValue)),
             default: RegistrationMode.mail.rawValue,
             help:
-                "Who may make an account: mail (whoever shows by a mailed link that the address is theirs), open (anybody "
+                "Who may make an account: mail (whoever shows by a mailed link that the address is theirs), open (anyone "
                 + "at once; this tells who has an account), closed (administrators only)."
         ),
         Option(
