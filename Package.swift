@@ -162,8 +162,8 @@ let package = Package(
         tests(
             of: "DaleksUsers",
             uses: [
-                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
-                "DaleksPostgres", "DaleksCrypto", "DaleksService",
+                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
+                "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
     ]

@@ -73,7 +73,8 @@ struct SharedDatabaseTests {
                     )
                     count += 1
                 }
-                #expect(try users[1].me(accessToken: session.accessToken).email == email)
+                #expect(try one.me(accessToken: session.accessToken).email == email)
+                #expect(try other.me(accessToken: session.accessToken).email == email)
             }
             return count
         }

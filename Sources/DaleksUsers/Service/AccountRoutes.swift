@@ -21,12 +21,22 @@ struct AccountRoutes: Sendable {
 
     private static let body = BodyRule.limited(to: Int64(Limits.Users.bodyBytesMax))
 
+    /// Whoever has a session, of whatever program.
     private var anybody: Authenticator<Caller> {
-        Authenticator { [check] request throws(APIError) in try check.caller(of: request) }
+        Authenticator(naming: Self.name) { [check] request throws(APIError) in try check.caller(of: request) }
     }
 
+    private var member: Authenticator<Caller> {
+        Authenticator(naming: Self.name) { [check] request throws(APIError) in
+            try check.caller(of: request).requireHouse()
+        }
+    }
+
+    /// For the access log.
+    private static func name(_ caller: Caller) -> String { "\(caller.account.id)" }
+
     private var owner: Authenticator<Caller> {
-        Authenticator { [check] request throws(APIError) in try check.caller(of: request).requireOwn() }
+        Authenticator(naming: Self.name) { [check] request throws(APIError) in try check.caller(of: request).requireOwn() }
     }
 
     func add(to router: inout Router) {
@@ -100,7 +110,7 @@ struct AccountRoutes: Sendable {
     // MARK: Being
 
     private func addMe(to router: inout Router) {
-        router.onAuthenticated(.get, Routes.Users.me, by: anybody) { _, asked in
+        router.onAuthenticated(.get, Routes.Users.me, by: member) { _, asked in
             HTTPResponse.object { AccountBody.write(asked.principal.account, to: &$0) }.notStored
         }
         router.onAuthenticated(.get, "/v1/me/export", by: owner) {
@@ -223,7 +233,7 @@ struct AccountRoutes: Sendable {
     // MARK: App passwords
 
     private func addAppPasswords(to router: inout Router) {
-        router.onAuthenticated(.get, "/v1/me/app-passwords", by: anybody) {
+        router.onAuthenticated(.get, "/v1/me/app-passwords", by: member) {
             [appPasswords] _, asked throws(APIError) in
             let all = try appPasswords.list(asked.principal)
             return HTTPResponse.object { json in
@@ -268,7 +278,7 @@ struct AccountRoutes: Sendable {
     // MARK: Sessions
 
     private func addSessions(to router: inout Router) {
-        router.onAuthenticated(.get, "/v1/me/sessions", by: anybody) {
+        router.onAuthenticated(.get, "/v1/me/sessions", by: member) {
             [store, sessions, time] _, asked throws(APIError) in
             let caller = asked.principal
             let now = time.wall

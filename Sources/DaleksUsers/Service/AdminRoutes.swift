@@ -21,7 +21,9 @@ struct AdminRoutes: Sendable {
     private static let body = BodyRule.limited(to: Int64(Limits.Users.bodyBytesMax))
 
     private var admin: Authenticator<Caller> {
-        Authenticator { [check] request throws(APIError) in try check.caller(of: request).requireAdmin() }
+        Authenticator(naming: { "\($0.account.id)" }) { [check] request throws(APIError) in
+            try check.caller(of: request).requireAdmin()
+        }
     }
 
     func add(to router: inout Router) {

@@ -14,7 +14,12 @@ struct Parts {
     let sessions: Sessions
     let accounts: AccountParts
     let check: AccessTokenCheck
+    let clients: Clients
+    let authorization: Authorization
+    let devices: DeviceGrant
     let upkeep: Upkeep
+    private let measures: UsersMeasures
+    private let time: TimeSource
 
     init(
         _ settings: UsersSettings,
@@ -37,7 +42,13 @@ struct Parts {
             time: time,
             logger: logger
         )
-        check = AccessTokenCheck(store: store, keys: keys, issuer: issuer, time: time)
+        check = AccessTokenCheck(
+            store: store,
+            keys: keys,
+            issuer: issuer,
+            rule: settings.refreshRule,
+            time: time
+        )
         accounts = AccountParts(
             settings,
             store: store,
@@ -48,11 +59,33 @@ struct Parts {
             metrics: metrics,
             logger: logger
         )
+        clients = Clients(store: store, time: time)
+        authorization = Authorization(
+            store: store,
+            sessions: sessions,
+            issuer: issuer,
+            rule: settings.oauthRule,
+            measures: measures,
+            time: time,
+            logger: logger
+        )
+        devices = DeviceGrant(
+            store: store,
+            sessions: sessions,
+            clients: clients,
+            issuer: issuer,
+            rule: settings.oauthRule,
+            attemptRule: settings.attemptRule,
+            time: time
+        )
+        self.measures = measures
+        self.time = time
         upkeep = Upkeep(
             store: store,
             keys: keys,
             lifeline: accounts.lifeline,
             refreshRule: settings.refreshRule,
+            oauthRule: settings.oauthRule,
             attemptMemory: max(settings.attemptRule.memory, settings.siteAttemptRule.memory),
             time: time,
             logger: logger
@@ -68,18 +101,48 @@ struct Parts {
     }
 
     func routes(_ settings: UsersSettings, _ metrics: Metrics) -> UsersRouter {
-        // Half of the announcement: whoever asked just before a key was announced asks again before it signs.
-        let age = min(Limits.Users.keySetAgeMax, settings.keySchedule.announce / 2)
-        return UsersRouter(
+        UsersRouter(
             store: store,
             accounts: accounts,
             logIn: accounts.logIn,
-            sessions: sessions,
-            issuer: issuer,
-            keys: keys,
-            keySetAgeSeconds: age.nanoseconds / 1_000_000_000,
+            oauth: oauth(settings),
+            pages: PageRoutes(
+                store: store,
+                sessions: sessions,
+                clients: clients,
+                logIn: accounts.logIn,
+                authorization: authorization,
+                devices: devices,
+                issuer: issuer,
+                time: time
+            ),
             check: check,
             metrics: metrics
+        )
+    }
+
+    private func oauth(_ settings: UsersSettings) -> OAuthRoutes {
+        // Half of the announcement: whoever asked just before a key was announced asks again before it signs.
+        let age = min(Limits.Users.keySetAgeMax, settings.keySchedule.announce / 2)
+        let authentication = ClientAuthentication(clients: clients)
+        return OAuthRoutes(
+            authentication: authentication,
+            tokens: TokenEndpoint(
+                authentication: authentication,
+                authorization: authorization,
+                devices: devices,
+                sessions: sessions,
+                issuer: issuer,
+                store: store,
+                measures: measures
+            ),
+            devices: devices,
+            revocation: Revocation(authentication: authentication, sessions: sessions, check: check),
+            introspection: Introspection(authentication: authentication, sessions: sessions, check: check),
+            userInfo: UserInfo(check: check),
+            keys: keys,
+            issuer: issuer,
+            keySetAgeSeconds: age.nanoseconds / 1_000_000_000
         )
     }
 

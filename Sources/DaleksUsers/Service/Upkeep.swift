@@ -12,6 +12,7 @@ final class Upkeep: Sendable {
     private let keys: KeyRing
     private let lifeline: Lifeline
     private let refreshRule: RefreshRule
+    private let oauthRule: OAuthRule
     private let attemptMemory: Duration
     private let time: TimeSource
     private let logger: Logger
@@ -26,6 +27,7 @@ final class Upkeep: Sendable {
         keys: KeyRing,
         lifeline: Lifeline,
         refreshRule: RefreshRule,
+        oauthRule: OAuthRule,
         attemptMemory: Duration,
         time: TimeSource,
         logger: Logger
@@ -33,6 +35,7 @@ final class Upkeep: Sendable {
         self.store = store
         self.keys = keys
         self.refreshRule = refreshRule
+        self.oauthRule = oauthRule
         self.attemptMemory = attemptMemory
         self.lifeline = lifeline
         self.time = time
@@ -58,7 +61,7 @@ final class Upkeep: Sendable {
         while true {
             var pause = lookInterval
             do throws(APIError) {
-                pause = min(pause, try keys.turn() - time.wall)
+                pause = min(pause, try keys.turn() - time.wall, keys.lookInterval)
                 try lifeline.note()
                 if time.now >= pruneDue {
                     try prune()
@@ -85,6 +88,16 @@ final class Upkeep: Sendable {
                     limit: limit,
                     db
                 )
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try AuthorizationCodeTable.prune(before: now - oauthRule.usedCodeKept, limit: limit, db)
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try DeviceRequestTable.prune(before: now - oauthRule.deviceLifetime, limit: limit, db)
             }
         }
         try repeating { () throws(APIError) in

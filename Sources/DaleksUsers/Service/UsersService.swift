@@ -21,6 +21,10 @@ public final class UsersService: RunningService {
         return ["issuer": issuer, "first_admin_token": firstAdminToken]
     }
 
+    /// For administration.
+    let clients: Clients
+    let keys: KeyRing
+
     private let state: StateFolder
     private let store: UsersStore
     private let hasher: PasswordHasher
@@ -72,6 +76,8 @@ public final class UsersService: RunningService {
         self.store = store
         hasher = parts.hasher
         accounts = parts.accounts
+        clients = parts.clients
+        keys = parts.keys
         upkeep = parts.upkeep
         upkeep.start()
         accounts.start()

@@ -25,6 +25,8 @@ public struct UsersSettings: ServiceConfiguration {
     /// Nil: files in the state folder.
     public var mail: MailRoute?
     public var mailSender = "daleks@localhost"
+    /// Nothing that an operator needs to change: no flag sets it.
+    public var oauthRule = OAuthRule()
     /// Not an operator's to weaken: no flag sets it.
     public var passwordParameters = Argon2id.Parameters.standard
 

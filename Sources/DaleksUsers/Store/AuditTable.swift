@@ -31,6 +31,10 @@ enum AuditTable {
         /// What is for administrators only.
         case inspect, restored
         case firstAdmin = "first_admin"
+        /// A program was let in by somebody: through a code, or as a device.
+        case authorize, device
+        /// A program was registered or removed; a key was ordered or taken back.
+        case client, key
     }
 
     enum Outcome: String, Sendable {

@@ -5,7 +5,7 @@ import DaleksSystem
 
 /// `revocations`: what regions must stop believing, in the order in which it was committed.
 enum RevocationTable {
-    static func add(_ kind: Revocation.Kind, at time: Timestamp, _ db: borrowing Connection) throws {
+    static func add(_ kind: DaleksAPI.Revocation.Kind, at time: Timestamp, _ db: borrowing Connection) throws {
         // Whoever takes a number holds the counter's row until the commit, so nobody commits a later number before.
         let number = try db.query(
             "UPDATE service_numbers SET value = value + 1 WHERE name = 'revocation' RETURNING value"
@@ -27,7 +27,7 @@ enum RevocationTable {
         )
     }
 
-    static func page(after number: Int64, limit: Int, _ db: borrowing Connection) throws -> [Revocation] {
+    static func page(after number: Int64, limit: Int, _ db: borrowing Connection) throws -> [DaleksAPI.Revocation] {
         try db.query(
             """
             SELECT number, time, kind, account, session, moment FROM revocations
@@ -77,8 +77,8 @@ enum RevocationTable {
         )
     }
 
-    private static func revocation(_ row: borrowing Row) throws -> Revocation {
-        let kind: Revocation.Kind =
+    private static func revocation(_ row: borrowing Row) throws -> DaleksAPI.Revocation {
+        let kind: DaleksAPI.Revocation.Kind =
             switch try row.text(2) {
             case "session_revoked": .session(try row.identifier(4), of: try row.identifier(3))
             case "user_revoked": .user(try row.identifier(3), before: try row.timestamp(5))
@@ -86,6 +86,6 @@ enum RevocationTable {
             case "all_revoked": .everything(before: try row.timestamp(5))
             case let word: .unknown(word)
             }
-        return Revocation(number: try row.int64(0), time: try row.timestamp(1), kind: kind)
+        return DaleksAPI.Revocation(number: try row.int64(0), time: try row.timestamp(1), kind: kind)
     }
 }
