@@ -154,6 +154,7 @@ struct LoginPages: Sendable {
             maxlength="1024"\(email.isEmpty ? HTML.empty : " autofocus")></div>
             <div class="buttons"><button>Log in</button></div>
             </form>
+            <p><a href="\(context.site.path(MailPages.forgotPath))">Forgot your password?</a></p>
             """
         var response = context.page("Log in").response(body, status: status)
         if let cookie { response.fields.append("Set-Cookie", cookie) }

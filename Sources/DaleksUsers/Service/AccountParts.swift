@@ -17,6 +17,7 @@ struct AccountParts {
     let feed: RevocationFeed
     let health: RegionHealth
     let postman: Postman
+    let pages: MailPages
     private let accounts: AccountRoutes
     private let directory: DirectoryRoutes
     private let admin: AdminRoutes
@@ -68,6 +69,7 @@ struct AccountParts {
             correspondence: correspondence,
             time: time
         )
+        pages = MailPages(registration: registration, reset: reset)
         let changes = AccountChanges(
             store: store,
             hasher: hasher,
@@ -118,7 +120,7 @@ struct AccountParts {
                 time: time
             ),
             restoration: restoration,
-            keys: keys,
+            clients: AdminClientRoutes(clients: Clients(store: store, time: time), keys: keys),
             check: check
         )
     }

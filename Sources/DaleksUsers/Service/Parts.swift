@@ -113,6 +113,7 @@ struct Parts {
                 logIn: accounts.logIn,
                 authorization: authorization,
                 devices: devices,
+                mail: accounts.pages,
                 issuer: issuer,
                 time: time
             ),
