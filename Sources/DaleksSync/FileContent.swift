@@ -77,6 +77,7 @@ public final class FileContent: Sendable {
         for (span, kept) in known.spans {
             state.spans[span] = kept == .dirty ? .dirty : known.isSuspect ? .suspect : .clean
         }
+        state.pieces = known.pieces.filter { state.spans[$0.key] == .dirty }
         // Without spans nothing but the size must be kept, and leftovers of older content must not shine through. The
         // size is compared first: most files have it, and setting it costs.
         let isStale = try backing.status().st_size != off_t(state.size)
@@ -232,7 +233,11 @@ public final class FileContent: Sendable {
                 state.cutFrom = max(state.cutFrom, state.remoteSize)
                 state.remoteSize = size
             }
-            state.snapshot?.noteCut(size)
+            if let snapshot = state.snapshot, size < snapshot.size {
+                // The region will have that much, or has it already.
+                snapshot.noteCut(size)
+                state.cutFrom = max(state.cutFrom, snapshot.size)
+            }
             state.size = size
             state.modified = now
             state.isUnsaved = true
@@ -318,4 +323,6 @@ struct KnownContent {
     var cutFrom: Int64 = 0
     /// The last stop was none: clean bytes must be hashed first.
     var isSuspect = false
+    /// What changed of dirty spans, as far as that is known.
+    var pieces: [Int: PieceSet] = [:]
 }

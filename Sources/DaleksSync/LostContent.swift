@@ -150,7 +150,8 @@ final class LostContent: Sendable {
     private func make(_ name: Name, in parent: Inode) throws -> Inode {
         let creation = LocalTree.Creation(kind: .file, mode: 0o600, uid: owner.uid, gid: owner.gid)
         for attempt in 0..<1_000 {
-            let candidate = attempt == 0 ? name : ConflictName.make(from: name, suffix: "recovered", attempt: attempt - 1)
+            let candidate =
+                attempt == 0 ? name : ConflictName.make(from: name, suffix: "recovered", attempt: attempt - 1)
             do {
                 return try doing { tree throws(Obstacle) in try tree.create(candidate, in: parent, creation) }.inode
             } catch Obstacle.errno(.exists) {

@@ -277,7 +277,8 @@ final class Pusher: Sendable {
         var retry = Retry()
         while true {
             do throws(UploadFailure) {
-                let body = Self.body(of: node, commit.snapshot, try uploader.upload(commit.content, commit.snapshot, base: node.content))
+                let spans = try uploader.upload(commit.content, commit.snapshot, base: node.content)
+                let body = Self.body(of: node, commit.snapshot, spans)
                 do throws(Errno) {
                     try tree.database.writing { db throws in
                         try JournalTable.setBody(body, at: row.place, in: db)
