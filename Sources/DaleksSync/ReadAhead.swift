@@ -39,7 +39,9 @@ public struct ReadAhead: Sendable {
         guard current + (stream.window + 1) / 2 >= stream.until else { return nil }
         stream.window = min(stream.window * 2, Self.windowMax)
         let last = Int((size + Int64(Limits.spanBytes) - 1) / Int64(Limits.spanBytes))
-        let wanted = max(stream.until, current)..<max(stream.until, min(current + 1 + stream.window, last))
+        // The file may have been cut since, and end before the reader.
+        let first = max(stream.until, current)
+        let wanted = first..<max(first, min(current + 1 + stream.window, last))
         stream.until = max(stream.until, wanted.upperBound)
         return wanted.isEmpty ? nil : wanted
     }

@@ -76,8 +76,6 @@ final class InProcessRegion: Remote {
         _ = try asking { () throws(APIError) in try storage.content.put(bytes, as: digest, of: owner) }
     }
 
-    var features: Set<Capabilities.Feature> { [.pieces] }
-
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest {
         try asking { () throws(APIError) in try storage.store.manifest(of: id, at: revision, for: owner) }
     }
