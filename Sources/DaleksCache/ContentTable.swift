@@ -136,6 +136,17 @@ public enum ContentTable {
         ) { row in Int64(try row.double(0)) } ?? 0
     }
 
+    /// How much of it the region does not have.
+    public static func bytesUnsent(in db: borrowing Connection) throws -> Int64 {
+        try db.first(
+            """
+            SELECT total(min(?1, max(0, nodes.size - span * ?1))) FROM spans JOIN nodes ON nodes.inode = spans.node
+            WHERE state = 2
+            """,
+            [.integer(Int64(Limits.spanBytes))]
+        ) { row in Int64(try row.double(0)) } ?? 0
+    }
+
     /// Files with clean bytes, the longest unused first.
     public static func evictable(limit: Int, in db: borrowing Connection) throws -> [Inode] {
         try db.query(

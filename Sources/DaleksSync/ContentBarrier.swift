@@ -41,11 +41,13 @@ final class ContentBarrier: ContentMarks {
     private let database: Database
     private let store: BackingStore
     private let logger: Logger
+    private let gate: SpaceGate
     private let state = Condition(State())
 
-    init(database: Database, store: BackingStore, logger: Logger) {
+    init(database: Database, store: BackingStore, gate: SpaceGate, logger: Logger) {
         self.database = database
         self.store = store
+        self.gate = gate
         self.logger = logger
     }
 
@@ -104,6 +106,8 @@ final class ContentBarrier: ContentMarks {
         }
         if isLast { state.broadcast() }
     }
+
+    func admit(_ count: Int) throws(Obstacle) { try gate.admit(count) }
 
     func wrote(_ count: Int) {
         let isEnough = state.withLock { state in

@@ -21,7 +21,11 @@ final class ContentCache: Sendable {
         var trustsUnhashed = false
         /// Files that were used since the index last heard of it, and when.
         var uses: [Inode: Timestamp] = [:]
+        /// Which pieces of dirty spans changed, of files that nobody has open; what is forgotten is uploaded whole.
+        var pieces: [Inode: (base: Revision, pieces: [Int: PieceSet])] = [:]
     }
+
+    private static let piecesCountMax = 4_096
 
     private let database: Database
     private let store: BackingStore
@@ -83,6 +87,9 @@ final class ContentCache: Sendable {
                 state.slots[inode]?.useCount -= 1
             } else {
                 state.slots[inode] = nil
+                let known = slot.content.state.withLock { ($0.revision, $0.pieces) }
+                if state.pieces.count >= Self.piecesCountMax { state.pieces = [:] }
+                state.pieces[inode] = known.1.isEmpty ? nil : known
             }
         }
     }
@@ -114,14 +121,15 @@ final class ContentCache: Sendable {
     }
 
     private func load(_ inode: Inode) throws(Errno) -> FileContent {
-        let isSuspect = state.withLock { $0.isSuspect }
+        let (isSuspect, pieces) = state.withLock { ($0.isSuspect, $0.pieces.removeValue(forKey: inode)) }
         let known = try database.reading { db throws -> KnownContent? in
             guard let node = try NodeTable.find(inode, in: db) else { return nil }
             return KnownContent(
                 node: node,
                 spans: try ContentTable.states(of: inode, in: db),
                 cutFrom: try ContentGenerationTable.cut(of: inode, content: node.content, in: db),
-                isSuspect: isSuspect
+                isSuspect: isSuspect,
+                pieces: pieces.flatMap { $0.base == node.content ? $0.pieces : nil } ?? [:]
             )
         }
         guard let known else { throw .noEntry }

@@ -9,12 +9,17 @@ extension FileContent {
     /// Fixes the file as it is now, for an upload. One at a time.
     func takeSnapshot(asideFolder: String) -> ContentSnapshot {
         state.waitThrowing(until: { Self.isQuiet($0) && $0.snapshot == nil }) { state in
+            let spans = state.spans.spans { $0 == .dirty }
             let snapshot = ContentSnapshot(
                 size: state.size,
                 modified: state.modified,
-                spans: state.spans.spans { $0 == .dirty },
+                base: state.revision,
+                spans: spans,
+                pieces: state.pieces,
                 asideFolder: asideFolder
             )
+            // From now on what changes is counted from this instant, which is the next content if all goes well.
+            state.pieces = Dictionary(uniqueKeysWithValues: spans.map { ($0, PieceSet()) })
             state.snapshot = snapshot
             return snapshot
         }
@@ -22,7 +27,10 @@ extension FileContent {
 
     func dropSnapshot(_ snapshot: ContentSnapshot) {
         state.withLock { state in
-            if state.snapshot === snapshot { state.snapshot = nil }
+            guard state.snapshot === snapshot else { return }
+            state.snapshot = nil
+            // It did not become the region's content, so nobody knows what differs from that.
+            if !snapshot.isSettled { state.pieces = [:] }
         }
         state.broadcast()
     }
@@ -95,6 +103,11 @@ extension FileContent {
 
     func isSuspect(_ span: Int) -> Bool { state.withLock { $0.spans[span] == .suspect } }
 
+    /// Whether any of the spans would have to come from the region, or be checked.
+    public func lacksAny(of spans: Range<Int>) -> Bool {
+        state.withLock { state in spans.contains { Self.isLacking($0, state) } }
+    }
+
     /// Whether the span still lacks bytes of that content.
     func lacks(_ span: Int, of revision: Revision) -> Bool {
         state.withLock { state in
@@ -114,6 +127,7 @@ extension FileContent {
         try backing.truncate(to: node.attributes.size)
         thaw { state in
             state.spans.removeAll()
+            state.pieces = [:]
             state.size = node.attributes.size
             state.revision = node.content
             state.remoteSize = node.contentSize
@@ -164,6 +178,8 @@ extension FileContent.State {
         self.revision = revision
         remoteSize = min(commit.size, least)
         cutFrom = least < commit.size ? commit.size : 0
+        if cut != nil { snapshot?.noteSettled() } else { pieces = [:] }
         for span in cleaned where spans[span] == .dirty { spans[span] = .clean }
+        pieces = pieces.filter { spans[$0.key] == .dirty }
     }
 }

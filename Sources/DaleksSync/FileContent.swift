@@ -21,6 +21,9 @@ public final class FileContent: Sendable {
     struct State {
         var spans = SpanMap()
         var filling: Set<Int> = []
+        /// For dirty spans that were whole when they were first written to: which pieces changed since the region's
+        /// content. One that is not here counts as changed all over.
+        var pieces: [Int: PieceSet] = [:]
         var size: Int64
         /// The region's content that clean and absent spans belong to.
         var revision: Revision
@@ -74,6 +77,7 @@ public final class FileContent: Sendable {
         for (span, kept) in known.spans {
             state.spans[span] = kept == .dirty ? .dirty : known.isSuspect ? .suspect : .clean
         }
+        state.pieces = known.pieces.filter { state.spans[$0.key] == .dirty }
         // Without spans nothing but the size must be kept, and leftovers of older content must not shine through. The
         // size is compared first: most files have it, and setting it costs.
         let isStale = try backing.status().st_size != off_t(state.size)
@@ -125,6 +129,7 @@ public final class FileContent: Sendable {
         limit: Int64 = Limits.fileBytesMax
     ) throws(Obstacle) -> Int {
         guard !bytes.isEmpty else { return 0 }
+        try marks.admit(bytes.count)
         try change({ state throws(Obstacle) in
             let offset = requested ?? state.size
             guard offset >= 0, offset <= limit - Int64(bytes.count) else { throw .errno(.fileTooLarge) }
@@ -153,8 +158,10 @@ public final class FileContent: Sendable {
         _ perform: (Range<Int64>) throws(Errno) -> Void
     ) throws(Obstacle) {
         var (fresh, covered): ([Int], [Int]) = ([], [])
+        var oldSize: Int64 = 0
         let change = try enter { state throws(Obstacle) -> Change in
             let change = try decide(state)
+            oldSize = state.size
             let end = change.keepsSize ? min(state.size, change.range.upperBound) : change.range.upperBound
             fresh = try prepare(change.range, growingTo: end, &state)
             if !fresh.isEmpty {
@@ -183,7 +190,17 @@ public final class FileContent: Sendable {
         }
         let now = time.wall
         state.withLock { state in
-            if !fresh.isEmpty { for span in fresh { state.spans[span] = .dirty } }
+            if !fresh.isEmpty {
+                for span in fresh {
+                    if state.spans[span] == .clean { state.pieces[span] = PieceSet() }
+                    state.spans[span] = .dirty
+                }
+            }
+            if !state.pieces.isEmpty {
+                // Growing changes what lies between the old end and the new, too.
+                let grows = !change.keepsSize && range.upperBound > oldSize
+                state.notePieces(grows ? min(oldSize, range.lowerBound)..<range.upperBound : range)
+            }
             if !change.keepsSize { state.size = max(state.size, range.upperBound) }
             state.modified = now
             state.isUnsaved = true
@@ -210,11 +227,17 @@ public final class FileContent: Sendable {
         state.withLock { state in
             for span in fresh { state.spans[span] = .dirty }
             state.spans.cut(at: Self.spanCount(of: size))
+            // A span that is cut is told whole.
+            state.pieces = state.pieces.filter { Int64($0.key + 1) * Int64(Limits.spanBytes) <= min(size, state.size) }
             if size < state.remoteSize {
                 state.cutFrom = max(state.cutFrom, state.remoteSize)
                 state.remoteSize = size
             }
-            state.snapshot?.noteCut(size)
+            if let snapshot = state.snapshot, size < snapshot.size {
+                // The region will have that much, or has it already.
+                snapshot.noteCut(size)
+                state.cutFrom = max(state.cutFrom, snapshot.size)
+            }
             state.size = size
             state.modified = now
             state.isUnsaved = true
@@ -300,4 +323,6 @@ struct KnownContent {
     var cutFrom: Int64 = 0
     /// The last stop was none: clean bytes must be hashed first.
     var isSuspect = false
+    /// What changed of dirty spans, as far as that is known.
+    var pieces: [Int: PieceSet] = [:]
 }

@@ -70,6 +70,7 @@ extension Pusher {
                 state.revision = 0
                 state.remoteSize = 0
                 state.cutFrom = 0
+                state.pieces = [:]
                 for span in state.spans.keys { state.spans[span] = .dirty }
             }
         case .known, .denied, .incomplete, .waiting: return nil

@@ -48,6 +48,7 @@ public final class SyncEngine: Sendable {
     private let remote: any Remote
     private let barrier: ContentBarrier
     private let keeper: SpaceKeeper
+    private let lostContent: LostContent
     private let news: RemoteNews
     private let fetcher: Fetcher
     private let pusher: Pusher
@@ -70,7 +71,8 @@ public final class SyncEngine: Sendable {
         let opened = try Self.open(configuration, logger)
         database = opened.database
         let wake = Lock(Wake())
-        let barrier = ContentBarrier(database: database, store: opened.store, logger: logger)
+        let gate = SpaceGate(database: database, store: opened.store, space: configuration.space)
+        let barrier = ContentBarrier(database: database, store: opened.store, gate: gate, logger: logger)
         self.barrier = barrier
         let contents = ContentCache(database: database, store: opened.store, barrier: barrier, time: time)
         tree = LocalTree(database: database, contents: contents, store: opened.store, time: time) {
@@ -78,7 +80,7 @@ public final class SyncEngine: Sendable {
         }
         keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
         news = RemoteNews(tree: tree, logger: logger)
-        fetcher = Fetcher(tree: tree, news: news, remote: remote, time: time, logger: logger)
+        fetcher = Fetcher(tree: tree, news: news, gate: gate, remote: remote, time: time, logger: logger)
         puller = Puller(
             tree: tree,
             news: news,
@@ -88,6 +90,13 @@ public final class SyncEngine: Sendable {
             logger: logger
         )
         let puller = puller
+        lostContent = LostContent(
+            tree: tree,
+            fetcher: fetcher,
+            remote: remote,
+            owner: (configuration.uid, configuration.gid),
+            logger: logger
+        )
         pusher = Pusher(
             tree: tree,
             news: news,
@@ -99,6 +108,11 @@ public final class SyncEngine: Sendable {
         )
         let pusher = pusher
         wake.withLock { $0.call = { pusher.wake() } }
+        let keeper = keeper
+        gate.begin(
+            relieve: { _ = try? keeper.makeRoom() },
+            isTakingUploads: { puller.isConnected && pusher.isTaking }
+        )
         let setAside = SetAside(folder: configuration.folder + "/set-aside", logger: logger)
         do throws(Errno) { _ = try tree.recover(boot: configuration.boot, setAside: setAside) } catch {
             throw .unusable("the cache could not be recovered: \(error)")
@@ -131,14 +145,13 @@ public final class SyncEngine: Sendable {
         _ logger: Logger
     ) throws(StartFailure) -> (store: BackingStore, database: Database) {
         let folder = configuration.folder
-        let store: BackingStore
-        do throws(Errno) { store = try BackingStore(folder: folder + "/content") } catch {
-            throw .unusable("\(folder)/content cannot be made or written to: \(error)")
-        }
-        do throws(SQLiteError) {
-            return (store, try ReplicaDatabase.open(at: folder + "/replica.db", logger: logger))
-        } catch {
+        // The index first: where it is lost, the files that it spoke of are put beside and the store begins empty.
+        let database: Database
+        do throws(SQLiteError) { database = try LostIndex(folder: folder, logger: logger).open() } catch {
             throw .unusable("\(folder)/replica.db cannot be used: \(error)")
+        }
+        do throws(Errno) { return (try BackingStore(folder: folder + "/content"), database) } catch {
+            throw .unusable("\(folder)/content cannot be made or written to: \(error)")
         }
     }
 
@@ -187,6 +200,11 @@ public final class SyncEngine: Sendable {
         threads.withLock { threads in
             threads.append(Thread(name: "flush") { barrier.run() })
             threads.append(Thread(name: "space") { keeper.run() })
+            let lost = LostIndex(folder: configuration.folder, logger: logger).lostFolders
+            if !lost.isEmpty {
+                let lostContent = lostContent
+                threads.append(Thread(name: "recover") { lostContent.run(lost) })
+            }
             threads.append(Thread(name: "push") { pusher.run() })
             threads.append(Thread(name: "pull") { puller.run() })
             threads.append(Thread(name: "refresh") { puller.runRefresh() })
@@ -213,6 +231,7 @@ public final class SyncEngine: Sendable {
         remote.cancelAll()
         pusher.stop()
         fetcher.stop()
+        lostContent.stop()
         keeper.stop()
         barrier.stop()
         let running = threads.withLock { threads in
@@ -252,6 +271,9 @@ public final class SyncEngine: Sendable {
     public func pin(_ isPinned: Bool, _ inode: Inode) throws(Errno) {
         try database.writing { db throws in try ContentUseTable.pin(isPinned, inode, in: db) }
     }
+
+    /// Spans that will be read soon, if all goes on as it does.
+    public func fetchAhead(_ spans: Range<Int>, of inode: Inode) { fetcher.fetchAhead(spans, of: inode) }
 
     public func pause(_ isPaused: Bool) { pusher.pause(isPaused) }
 

@@ -26,7 +26,12 @@ extension FileSystem {
 
     /// Throws what `read` would lack, before anything is spent on reading.
     public func requireReadable(_ handle: UInt64, at offset: Int64, count: Int) throws(Obstacle) {
-        try openFiles.find(handle).content.requireReadable(at: offset, count: count)
+        let file = try openFiles.find(handle)
+        let size = file.content.live.size
+        if let wanted = file.readAhead.withLock({ $0.note(offset, count: count, size: size) }) {
+            if file.content.lacksAny(of: wanted) { engine.fetchAhead(wanted, of: file.content.inode) }
+        }
+        try file.content.requireReadable(at: offset, count: count)
     }
 
     public func read(

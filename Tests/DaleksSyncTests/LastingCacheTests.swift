@@ -149,4 +149,25 @@ import Testing
         defer { elsewhere.stop() }
         #expect(try elsewhere.read("file") == Array(expected))
     }
+
+    @Test func `a file that is cut and grows again during its upload has zeros there, at the region too`() throws {
+        let machine = try machine()
+        defer { machine.stop() }
+        _ = try machine.list()
+        machine.region.setUp(false)
+        try machine.write(Self.large, to: "file")
+        let inode = try machine.lookup("file").inode
+        // The upload has begun, and waits for the region.
+        usleep(300_000)
+        _ = try machine.doing { tree throws(Obstacle) in try tree.truncate(inode, to: 10) }
+        _ = try machine.doing { tree throws(Obstacle) in try tree.truncate(inode, to: 2_500_000) }
+        machine.region.setUp(true)
+        try machine.drain()
+
+        let expected = Array(Self.large[..<10] + [UInt8](repeating: 0, count: 2_500_000 - 10))
+        #expect(try machine.read("file") == expected)
+        let elsewhere = try self.machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == expected)
+    }
 }
