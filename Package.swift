@@ -79,8 +79,8 @@ let package = Package(
         target(
             "DaleksUsers",
             uses: [
-                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres",
-                "DaleksCrypto",
+                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
+                "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
         target(
@@ -175,8 +175,8 @@ let package = Package(
         tests(
             of: "DaleksUsers",
             uses: [
-                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
-                "DaleksSQLite", "DaleksCrypto",
+                "daleks-users", "daleks", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer",
+                "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
     ]
