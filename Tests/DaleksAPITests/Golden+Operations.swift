@@ -85,7 +85,8 @@ extension Golden {
             """
             {"sequence":7,"op":"commit","node":"\(T.fileText)","base":{"operation":6},"size":0,"spans":[],"mtime":2,
             "time":1}
-            """
+            """,
+            missedAs: ["base.operation": "content"]
         ),
         Golden(
             MutationBatch(

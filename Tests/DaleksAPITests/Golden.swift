@@ -10,6 +10,8 @@ struct Golden: Sendable, CustomTestStringConvertible {
     let optional: Set<String>
     /// Members that are written for others and that our own reader does not look at.
     let unread: Set<String>
+    /// Members that are missed by another name, since another would have done as well.
+    let missedAs: [String: String]
     let encoded: [UInt8]
     /// Whether it reads as the very value.
     let readsAlike: @Sendable (JSONValue) throws -> Bool
@@ -18,12 +20,14 @@ struct Golden: Sendable, CustomTestStringConvertible {
         _ value: Value,
         _ text: String,
         optional: Set<String> = [],
-        unread: Set<String> = []
+        unread: Set<String> = [],
+        missedAs: [String: String] = [:]
     ) {
         guard let body = try? JSONValue.parse(text) else { preconditionFailure("a golden body is no JSON: \(text)") }
         self.body = body
         self.optional = optional
         self.unread = unread
+        self.missedAs = missedAs
         testDescription = "\(Value.self) \(body.text.prefix(60))"
         encoded = value.jsonBytes
         readsAlike = { json in try Value(json: json) == value }
