@@ -168,8 +168,8 @@ let package = Package(
         tests(
             of: "DaleksUsers",
             uses: [
-                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
-                "DaleksCrypto",
+                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
+                "DaleksSQLite", "DaleksCrypto",
             ] + ground + vocabulary
         ),
     ]

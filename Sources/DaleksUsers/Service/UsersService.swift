@@ -15,6 +15,10 @@ public final class UsersService: RunningService {
     public let issuer: String
     public var facts: Logger.Metadata { ["issuer": issuer] }
 
+    /// For administration.
+    let clients: Clients
+    let keys: KeyRing
+
     private let state: StateFolder
     private let store: UsersStore
     private let hasher: PasswordHasher
@@ -66,6 +70,8 @@ public final class UsersService: RunningService {
         self.state = state
         self.store = store
         hasher = parts.hasher
+        clients = parts.clients
+        keys = parts.keys
         upkeep = parts.upkeep
         upkeep.start()
     }
