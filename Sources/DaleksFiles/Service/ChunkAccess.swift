@@ -30,6 +30,16 @@ struct ChunkAccess: Sendable {
         return true
     }
 
+    /// Those of them that are lacking there are stored and entered; all of them can be named when this returns.
+    func putLacking(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
+        let missing = Set(try store.missing(contents.map(\.digest), in: place))
+        var lacking: [Digest: ChunkContent] = [:]
+        for content in contents where missing.contains(content.digest) { lacking[content.digest] = content }
+        // Another request may have entered the others just now and still wait for its barrier.
+        if lacking.count < contents.count { try store.flush() }
+        if !lacking.isEmpty { try put(Array(lacking.values), in: place) }
+    }
+
     /// Stores contents that are not there, or that the caller could not name, and enters them.
     func put(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
         // A guest's copy of what the owner has already is stored all the same: how long it takes tells nothing.

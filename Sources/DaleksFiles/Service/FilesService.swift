@@ -53,12 +53,14 @@ public final class FilesService: RunningService {
         )
         let tokens = TokenVerifier(keys: keys, issuer: settings.usersURL, time: time, logger: logger)
         let feed = ChangeFeed(store: store, time: time)
+        let visitors = PublicAccess(store: store)
         let routes = FilesRouter(
             region: settings.region,
             store: store,
             content: ChunkAccess(store: store, chunks: chunks, measures: measures),
             mutations: Mutations(store: store, chunks: chunks, feed: feed, measures: measures),
             feed: feed,
+            visitors: visitors,
             tokens: tokens,
             metrics: metrics,
             time: time
@@ -79,6 +81,7 @@ public final class FilesService: RunningService {
             facts = ["region": settings.region, "url": publicURL]
             // Before anybody is served: a token is for us or it is refused, never "not yet known".
             tokens.setAudience(publicURL)
+            visitors.setBase(publicURL)
             try server.start()
         } catch {
             feed.stop()
