@@ -68,6 +68,8 @@ public enum Routes {
         public static let search = "/v1/search"
         public static let audit = "/v1/audit"
         public static let links = "/v1/links"
+        public static let uploads = "/v1/uploads"
+        public static let uploadPattern = "/v1/uploads/:id"
         public static let linkPattern = "/v1/links/:id"
         public static let publicPattern = "/p/:id"
         public static let publicPathPattern = "/p/:id/*path"
@@ -78,6 +80,7 @@ public enum Routes {
         public static let visitContentPattern = "/l/:token/content"
         public static let visitPathPattern = "/l/:token/content/*path"
 
+        public static func upload<Kind>(_ id: Identifier<Kind>) -> String { "/v1/uploads/\(id)" }
         public static func content(of id: NodeID) -> String { "/v1/nodes/\(id)/content" }
         public static func nodeLinks(of id: NodeID) -> String { "/v1/nodes/\(id)/links" }
         public static func link(_ id: LinkID) -> String { "/v1/links/\(id)" }

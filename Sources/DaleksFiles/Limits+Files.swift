@@ -93,6 +93,27 @@ extension Limits {
         /// Uses of a link that are remembered one by one.
         static let linkUsesKept = 100
 
+        /// Uploads of one user that are open at a time.
+        static let openUploadsMax: Int64 = 200
+
+        /// How long an upload waits for its rest.
+        static let uploadKept = Duration.seconds(7 * 86_400)
+
+        /// Whole spans after which what came of an upload is entered, so that little is sent again after a crash.
+        static let uploadedSpansTogether = 16
+
+        /// Parts that are joined into one file.
+        static let joinedUploadsMax = 1_000
+
+        /// Revocations are asked for so often: a session that ended is refused within half a minute.
+        static let revocationInterval = Duration.seconds(10)
+
+        /// Longer than any token lives.
+        static let revocationKept = Duration.seconds(2 * 86_400)
+
+        /// A page of a thousand revocations of some 200 bytes.
+        static let revocationPageBytesMax = 1 << 20
+
         /// Folders above each other: a path of 4,095 bytes has no more.
         static let pathDepthMax = 2_048
 

@@ -35,6 +35,20 @@ struct ContentWriter: ~Copyable {
         size += Int64(bytes.count)
     }
 
+    mutating func append(bytes: [UInt8]) throws(APIError) {
+        // The closure of `withUnsafeBytes` throws untyped, and cannot change what cannot be copied.
+        var start = 0
+        while start < bytes.count {
+            let end = min(bytes.count, start + Limits.spanBytes - buffer.count)
+            let piece = Array(bytes[start..<end])
+            whole?.update(piece)
+            buffer += piece
+            size += Int64(piece.count)
+            if buffer.count == Limits.spanBytes { try cut() }
+            start = end
+        }
+    }
+
     /// Everything is stored when this returns.
     mutating func finish() throws(APIError) -> Digest? {
         if !buffer.isEmpty { try cut() }

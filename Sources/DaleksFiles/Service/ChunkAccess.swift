@@ -48,6 +48,15 @@ struct ChunkAccess: Sendable {
         measures.stored(locations)
     }
 
+    /// The bytes of a chunk of a tree. Only for whom they are known to be meant: an upload's own.
+    func chunk(_ digest: Digest, in tree: TreeNumber) throws(APIError) -> [UInt8] {
+        let location = try store.read { db in try ChunkTable.load(digest, in: tree, db) }
+        return try Self.translating(store.logger) { () throws(ChunkStoreError) in
+            guard let location else { throw .damaged(digest) }
+            return try chunks.read(digest, at: location)
+        }
+    }
+
     /// The bytes of one span of one revision.
     func read(_ index: Int, of node: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> [UInt8] {
         let span = try store.span(index, of: node, at: content, for: caller)

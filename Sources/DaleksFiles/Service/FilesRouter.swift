@@ -32,6 +32,7 @@ struct FilesRouter: Sendable {
         addTrash(to: &router)
         addItems(to: &router)
         addLinks(to: &router)
+        addUploads(to: &router)
         return router
     }
 

@@ -21,6 +21,8 @@ public final class FilesService: RunningService {
     private let client: HTTPClient
     private let server: ServiceServer
     private let collector: CollectorThread
+    /// Nil where the users service does not know this region.
+    private let revocations: RevocationFeed?
 
     /// Returns when requests are served.
     public static func start(
@@ -68,6 +70,7 @@ public final class FilesService: RunningService {
         metrics.gauge("daleks_files_feed_readers", help: "Requests parked for the next change.") {
             Double(feed.readerCount)
         }
+        let credentials: ServiceCredentials?
         do throws(ServiceFailure) {
             server = try ServiceServer(
                 settings.serving,
@@ -82,6 +85,8 @@ public final class FilesService: RunningService {
             // Before anybody is served: a token is for us or it is refused, never "not yet known".
             tokens.setAudience(publicURL)
             visitors.setBase(publicURL)
+            let enrolling = Enrolling(settings, client: client)
+            credentials = try enrolling.credentials(token: settings.enrolToken, filesURL: publicURL)
             try server.start()
         } catch {
             feed.stop()
@@ -93,6 +98,21 @@ public final class FilesService: RunningService {
         self.store = store
         self.feed = feed
         self.client = client
+        revocations = credentials.map { credentials in
+            RevocationFeed(
+                tokens.revocations,
+                usersURL: settings.usersURL,
+                credentials: credentials,
+                client: client,
+                store: store,
+                logger: logger
+            ) {
+                feed.endReaders { tokens.revocations.isRevoked($0) }
+            }
+        }
+        if credentials == nil {
+            logger.notice("this region is not enrolled: ended sessions are believed until their tokens expire")
+        }
         collector = CollectorThread(
             Collector(store: store, chunks: chunks, grace: settings.removedGrace, measures: measures),
             every: settings.collectInterval,
@@ -107,6 +127,7 @@ public final class FilesService: RunningService {
     public func stop() {
         feed.stop()
         server.drain()
+        revocations?.stop()
         collector.stop()
         client.shutdown()
         store.close()
@@ -123,6 +144,7 @@ public final class FilesService: RunningService {
             return try TreeStore(
                 path: "\(state.path)/files.db",
                 bytesQuota: settings.bytesQuota,
+                trashKept: settings.trashKept,
                 time: time,
                 logger: logger
             )

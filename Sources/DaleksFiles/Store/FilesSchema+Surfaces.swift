@@ -54,23 +54,29 @@ extension FilesSchema {
             length INTEGER,
             received INTEGER NOT NULL,
             is_partial INTEGER NOT NULL,
-            is_final INTEGER NOT NULL,
+            final TEXT,
             metadata TEXT,
             node BLOB,
-            expires INTEGER NOT NULL,
-            lease INTEGER NOT NULL
+            tail BLOB NOT NULL,
+            expires INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX uploads_holder ON uploads (holder, id);
         CREATE INDEX uploads_expires ON uploads (expires);
 
-        -- What has come of an upload, in order; each names a chunk and counts as a use of it.
+        -- The whole spans of an upload, in order; each names a chunk and counts as a use of it.
         CREATE TABLE upload_spans (
             upload BLOB NOT NULL,
             position INTEGER NOT NULL,
             digest BLOB NOT NULL,
-            bytes INTEGER NOT NULL,
             PRIMARY KEY (upload, position)
-        ) STRICT, WITHOUT ROWID
+        ) STRICT, WITHOUT ROWID;
+
+        -- What the users service told, for starts while it is away.
+        CREATE TABLE revocations (
+            number INTEGER PRIMARY KEY,
+            time INTEGER NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT
         """
     )
 }

@@ -179,6 +179,15 @@ enum SecretTable {
         try db.first("SELECT value FROM secrets WHERE name = ?1", [.text(name)]) { try $0.blob(0) }
     }
 
+    static func replace(_ name: String, _ value: [UInt8], _ db: borrowing StoreConnection) throws {
+        try db.execute(
+            """
+            INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+            """,
+            [.text(name), .blob(value)]
+        )
+    }
+
     static func make(_ name: String, _ value: [UInt8], _ db: borrowing StoreConnection) throws {
         try db.execute(
             "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",

@@ -22,7 +22,7 @@ extension TreeStore {
                 owners += try self.grant(grant.grant, to: grant.user, on: id, by: caller, now, db).owners
             }
             if request.isPublic { owners += try publish(true, id, by: caller, now, db).owners }
-            return Told(value: try visible(id, to: caller, db).record, owners: owners)
+            return Told(value: try unchecked(id, for: caller, db), owners: owners)
         }
     }
 
@@ -106,18 +106,18 @@ extension TreeStore {
         return try told(copied, caller)
     }
 
-    /// A new file with content, or new content for the one that has the name, in one transaction.
+    /// A new file with content, or new content for the one that has the name, in one transaction, of which `ending` is
+    /// the last part.
     func putContent(
         _ written: WrittenContent,
         at target: WriteTarget,
-        by caller: UserID
-    ) throws(APIError)
-        -> Told<(record: NodeRecord, isNew: Bool)>
-    {
+        by caller: UserID,
+        also ending: (NodeID, borrowing StoreConnection) throws -> Void = { _, _ in }
+    ) throws(APIError) -> Told<(record: NodeRecord, isNew: Bool)> {
         let now = time.wall
         let new = NodeID.random(at: now)
         var isNew = false
-        let changed = try change(at: target.anchor, by: caller) { session, db in
+        let changed = try change(at: target.anchor, by: caller, savesItself: true) { session, db in
             let (id, base): (NodeID, Revision)
             switch try existing(target, by: caller, locking: true, db) {
             case let seen?:
@@ -143,6 +143,9 @@ extension TreeStore {
                 try session.run(.commit(commit), by: .request, db).orThrow()
                 written.afterCommit = session.tree.sequence
             }
+            // What a new chunk was kept by goes only once the file names it.
+            try session.save(db)
+            try ending(id, db)
             return id
         }
         if let digest = written.digest, let content = written.afterCommit {
@@ -223,6 +226,10 @@ extension TreeStore {
         }
         let seen = try visible(id, to: caller, for: .change, locking: locking, db)
         guard seen.standing.isReachable else { throw Self.hidden }
+        // Conditions and answers tell of what is there.
+        guard seen.standing.access.decide(.see) == .allowed || seen.standing.access.isCreator else {
+            throw APIError.forbidden("the caller may not read what is there")
+        }
         guard seen.node.attributes.kind == .file else { throw APIError(.alreadyExists, "it is not a file") }
         return seen
     }
@@ -231,6 +238,7 @@ extension TreeStore {
     private func change(
         at id: NodeID,
         by caller: UserID,
+        savesItself: Bool = false,
         _ body: (inout DraftSession, borrowing StoreConnection) throws -> NodeID
     ) throws(APIError) -> Told<NodeID> {
         let now = time.wall
@@ -241,14 +249,30 @@ extension TreeStore {
             }
             var session = DraftSession(tree: tree, caller: caller, bytesQuota: bytesQuota, now: now)
             let changed = try body(&session, db)
-            try session.save(db)
+            if !savesItself { try session.save(db) }
             let told = try ShareNews.tell(about: session.draft.sharedNodesMoved, of: tree.number, at: now, db)
             return Told(value: changed, owners: [tree.owner] + told)
         }
     }
 
+    /// What the caller changed, as he may see it. Who may add where he may not read sees what he made, this once.
     private func told(_ changed: Told<NodeID>, _ caller: UserID) throws(APIError) -> Told<NodeRecord> {
-        Told(value: try node(changed.value, for: caller), owners: changed.owners)
+        try read { db in
+            Told(value: try unchecked(changed.value, for: caller, db), owners: changed.owners)
+        }
+    }
+
+    private func unchecked(
+        _ id: NodeID,
+        for caller: UserID,
+        _ db: borrowing StoreConnection
+    ) throws -> NodeRecord {
+        guard let node = try NodeTable.load(id, db), let tree = try TreeTable.load(number: node.tree, db) else {
+            throw Self.hidden
+        }
+        // Within a transaction the tree's version may be one that never comes to be.
+        let question = AccessTable.Question(tree: tree, caller: caller, now: time.wall, cache: AccessCache())
+        return Seen(tree: tree, node: node, standing: try AccessTable.standing(of: node, question, db)).record
     }
 }
 
