@@ -7,7 +7,7 @@ import DaleksSystem
 
 /// Uploads that survive a broken connection: what came is kept, the rest comes later (tus 1.0).
 ///
-/// Nobody holds an upload: two requests may write to it at once, and the one that is first at a place wins, because what
+/// Nobody holds an upload: two requests may write to it at once, and the one that is first at a place wins, since what
 /// came is entered only where the upload still is where the request began.
 struct Uploads: Sendable {
     let items: Items

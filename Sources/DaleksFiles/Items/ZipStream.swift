@@ -3,7 +3,7 @@ import DaleksCore
 import DaleksHTTP
 import DaleksSystem
 
-/// A folder as a zip archive, made while it is sent: nothing of it is in memory or on disk but the piece at hand and the
+/// A folder as a zip archive, made while it is sent: nothing of it is in memory or on disk but the piece at hand and a
 /// list of names for its end. Files are stored as they are.
 ///
 /// ## Concurrency

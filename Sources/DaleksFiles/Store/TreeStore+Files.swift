@@ -39,7 +39,7 @@ extension TreeStore {
         return name
     }
 
-    /// Whether a write may begin: its conditions hold, the caller may do it, and so many bytes fit. Where its chunks go.
+    /// Whether a write may begin: its conditions hold, the caller may do it, and so many bytes fit. Where chunks go.
     func beginWriting(to target: WriteTarget, bytes: Int64, by caller: UserID) throws(APIError) -> ChunkPlace {
         guard bytes <= Limits.fileBytesMax else { throw .tooLarge("no file has so many bytes") }
         return try read { db in

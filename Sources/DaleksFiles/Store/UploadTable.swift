@@ -30,7 +30,7 @@ struct StoredUpload: Hashable, Sendable {
 enum UploadKindTag {}
 typealias UploadID = Identifier<UploadKindTag>
 
-/// `uploads` and `upload_spans`. Whole spans are chunks of the tree and count as used; what is less than a span waits in
+/// `uploads` and `upload_spans`. Whole spans are chunks of the tree and count as used; what is less than one waits in
 /// the row.
 enum UploadTable {
     static func insert(_ upload: StoredUpload, _ db: borrowing StoreConnection) throws {

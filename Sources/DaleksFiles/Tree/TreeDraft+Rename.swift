@@ -35,7 +35,7 @@ extension TreeDraft {
         return .done(revision: revision, content: nil)
     }
 
-    /// Within a folder it is a change of the folder. Out of one it is a removal there, and at the target an addition, or
+    /// Within a folder it is a change of the folder. Out of one it is a removal there, and at the target addition, or
     /// a change where something is replaced.
     private func permitted(
         _ rename: Mutation.Rename,
