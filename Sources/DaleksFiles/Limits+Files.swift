@@ -62,6 +62,58 @@ extension Limits {
         /// Names that are tried for what comes back and finds its own taken.
         static let restoredNameTriesMax = 1_000
 
+        /// Spans that a whole upload stores with one barrier; with them an upload takes 5 MiB of memory.
+        static let writtenSpansTogether = 4
+
+        /// Files and folders that one copy makes: one transaction, a second or two.
+        static let copiedNodeCountMax = 10_000
+
+        /// Files and folders in one archive, whose names are kept in memory until its end.
+        static let zippedNodeCountMax = 200_000
+
+        /// A piece of an archive.
+        static let zipPieceBytes = 256 << 10
+
+        /// Names that one request of a search looks at: about a quarter of a second.
+        static let searchedNameCountMax = 50_000
+
+        /// Names that a walk reads at a time: it begins anew at each folder, so not many.
+        static let walkPageCount = 64
+
+        /// Links to one node.
+        static let linksOfNodeMax = 100
+
+        /// Tries at a link's password in so long a while.
+        static let linkAttemptsMax = 10
+        static let linkAttemptsInterval = Duration.seconds(900)
+
+        /// How long whoever gave a link's password need not give it again.
+        static let linkTicketKept = Duration.seconds(3_600)
+
+        /// Uses of a link that are remembered one by one.
+        static let linkUsesKept = 100
+
+        /// Uploads of one user that are open at a time.
+        static let openUploadsMax: Int64 = 200
+
+        /// How long an upload waits for its rest.
+        static let uploadKept = Duration.seconds(7 * 86_400)
+
+        /// Whole spans after which what came of an upload is entered, so that little is sent again after a crash.
+        static let uploadedSpansTogether = 16
+
+        /// Parts that are joined into one file.
+        static let joinedUploadsMax = 1_000
+
+        /// Revocations are asked for so often: a session that ended is refused within half a minute.
+        static let revocationInterval = Duration.seconds(10)
+
+        /// Longer than any token lives.
+        static let revocationKept = Duration.seconds(2 * 86_400)
+
+        /// A page of a thousand revocations of some 200 bytes.
+        static let revocationPageBytesMax = 1 << 20
+
         /// Folders above each other: a path of 4,095 bytes has no more.
         static let pathDepthMax = 2_048
 

@@ -30,12 +30,31 @@ struct ChunkAccess: Sendable {
         return true
     }
 
+    /// Those of them that are lacking there are stored and entered; all of them can be named when this returns.
+    func putLacking(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
+        let missing = Set(try store.missing(contents.map(\.digest), in: place))
+        var lacking: [Digest: ChunkContent] = [:]
+        for content in contents where missing.contains(content.digest) { lacking[content.digest] = content }
+        // Another request may have entered the others just now and still wait for its barrier.
+        if lacking.count < contents.count { try store.flush() }
+        if !lacking.isEmpty { try put(Array(lacking.values), in: place) }
+    }
+
     /// Stores contents that are not there, or that the caller could not name, and enters them.
     func put(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
         // A guest's copy of what the owner has already is stored all the same: how long it takes tells nothing.
         let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store(contents) }
         chunks.discard(try store.index(zip(contents, locations).map { ($0.digest, $1) }, in: place))
         measures.stored(locations)
+    }
+
+    /// The bytes of a chunk of a tree. Only for whom they are known to be meant: an upload's own.
+    func chunk(_ digest: Digest, in tree: TreeNumber) throws(APIError) -> [UInt8] {
+        let location = try store.read { db in try ChunkTable.load(digest, in: tree, db) }
+        return try Self.translating(store.logger) { () throws(ChunkStoreError) in
+            guard let location else { throw .damaged(digest) }
+            return try chunks.read(digest, at: location)
+        }
     }
 
     /// The bytes of one span of one revision.

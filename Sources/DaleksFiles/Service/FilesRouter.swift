@@ -14,9 +14,12 @@ struct FilesRouter: Sendable {
     let content: ChunkAccess
     let mutations: Mutations
     let feed: ChangeFeed
+    let visitors: PublicAccess
     let tokens: TokenVerifier
     let metrics: Metrics
     let time: TimeSource
+
+    var items: Items { Items(store: store, content: content, feed: feed) }
 
     var router: Router {
         var router = Router()
@@ -27,6 +30,9 @@ struct FilesRouter: Sendable {
         addSharing(to: &router)
         addVersions(to: &router)
         addTrash(to: &router)
+        addItems(to: &router)
+        addLinks(to: &router)
+        addUploads(to: &router)
         return router
     }
 

@@ -21,6 +21,8 @@ public final class FilesService: RunningService {
     private let client: HTTPClient
     private let server: ServiceServer
     private let collector: CollectorThread
+    /// Nil where the users service does not know this region.
+    private let revocations: RevocationFeed?
 
     /// Returns when requests are served.
     public static func start(
@@ -53,12 +55,14 @@ public final class FilesService: RunningService {
         )
         let tokens = TokenVerifier(keys: keys, issuer: settings.usersURL, time: time, logger: logger)
         let feed = ChangeFeed(store: store, time: time)
+        let visitors = PublicAccess(store: store)
         let routes = FilesRouter(
             region: settings.region,
             store: store,
             content: ChunkAccess(store: store, chunks: chunks, measures: measures),
             mutations: Mutations(store: store, chunks: chunks, feed: feed, measures: measures),
             feed: feed,
+            visitors: visitors,
             tokens: tokens,
             metrics: metrics,
             time: time
@@ -66,6 +70,7 @@ public final class FilesService: RunningService {
         metrics.gauge("daleks_files_feed_readers", help: "Requests parked for the next change.") {
             Double(feed.readerCount)
         }
+        let credentials: ServiceCredentials?
         do throws(ServiceFailure) {
             server = try ServiceServer(
                 settings.serving,
@@ -79,6 +84,9 @@ public final class FilesService: RunningService {
             facts = ["region": settings.region, "url": publicURL]
             // Before anybody is served: a token is for us or it is refused, never "not yet known".
             tokens.setAudience(publicURL)
+            visitors.setBase(publicURL)
+            let enrolling = Enrolling(settings, client: client)
+            credentials = try enrolling.credentials(token: settings.enrolToken, filesURL: publicURL)
             try server.start()
         } catch {
             feed.stop()
@@ -90,6 +98,21 @@ public final class FilesService: RunningService {
         self.store = store
         self.feed = feed
         self.client = client
+        revocations = credentials.map { credentials in
+            RevocationFeed(
+                tokens.revocations,
+                usersURL: settings.usersURL,
+                credentials: credentials,
+                client: client,
+                store: store,
+                logger: logger
+            ) {
+                feed.endReaders { tokens.revocations.isRevoked($0) }
+            }
+        }
+        if credentials == nil {
+            logger.notice("this region is not enrolled: ended sessions are believed until their tokens expire")
+        }
         collector = CollectorThread(
             Collector(store: store, chunks: chunks, grace: settings.removedGrace, measures: measures),
             every: settings.collectInterval,
@@ -104,6 +127,7 @@ public final class FilesService: RunningService {
     public func stop() {
         feed.stop()
         server.drain()
+        revocations?.stop()
         collector.stop()
         client.shutdown()
         store.close()
@@ -120,6 +144,7 @@ public final class FilesService: RunningService {
             return try TreeStore(
                 path: "\(state.path)/files.db",
                 bytesQuota: settings.bytesQuota,
+                trashKept: settings.trashKept,
                 time: time,
                 logger: logger
             )

@@ -121,5 +121,6 @@ enum FilesSchema {
             """
         ),
         rights,
+        surfaces,
     ]
 }

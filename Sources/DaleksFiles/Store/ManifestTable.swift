@@ -50,6 +50,21 @@ enum ManifestTable {
         ) { try $0.optionalIdentifier(0) } ?? nil
     }
 
+    /// The digest of the whole content, where somebody brought all of it at once.
+    static func digest(of key: StoredManifest.Key, _ db: borrowing StoreConnection) throws -> Digest? {
+        try db.first(
+            "SELECT sha256 FROM manifests WHERE node = ?1 AND content = ?2",
+            [.id(key.node), .integer(key.content)]
+        ) { try $0.optionalDigest(0) } ?? nil
+    }
+
+    static func setDigest(_ digest: Digest, of key: StoredManifest.Key, _ db: borrowing StoreConnection) throws {
+        try db.execute(
+            "UPDATE manifests SET sha256 = ?3 WHERE node = ?1 AND content = ?2",
+            [.id(key.node), .integer(key.content), .digest(digest)]
+        )
+    }
+
     /// It is an earlier version from now on.
     static func supersede(_ old: Superseded, at time: Timestamp, _ db: borrowing StoreConnection) throws {
         try db.execute(
