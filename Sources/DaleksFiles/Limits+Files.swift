@@ -26,6 +26,19 @@ extension Limits {
         /// Chunks and manifests that one transaction of the collector takes: a few milliseconds of the writer's turn.
         static let collectedRowCountMax = 256
 
+        /// Small chunks that are moved out of the database in one write: enough that the barrier or the request they share
+        /// does not matter, few enough that the transaction behind it holds nobody up.
+        static let packBytes = 8 << 20
+        static let packCountMax = 1_024
+
+        /// How old a small chunk is before it is moved, and how often one looks: at thousands of small files a second
+        /// some hundred megabytes wait in the database.
+        static let packAge = Duration.seconds(30)
+        static let packInterval = Duration.seconds(5)
+
+        /// Chunks that one transaction moves out of a segment that is mostly garbage: 64 MiB at most.
+        static let compactedChunkCountMax = 64
+
         /// A segment of the local chunk store: large enough that there are few, small enough to be moved and checked.
         public static let segmentBytesMax: Int64 = 256 << 20
 

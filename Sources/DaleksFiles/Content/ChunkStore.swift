@@ -10,15 +10,31 @@ enum ChunkStoreError: Error, Equatable, Sendable {
     case failed(Errno)
 }
 
+/// One file or object of a store.
+struct SegmentRecord: Hashable, Sendable {
+    let number: Int64
+    let bytes: Int64
+    let written: Timestamp
+    /// Still being written to.
+    let isActive: Bool
+}
+
 /// Keeps immutable chunks by location. Which owner has which chunk where is the database's business.
 ///
 /// Anything that implements this passes `ChunkStoreConformance` in the tests.
 protocol ChunkStore: Sendable {
     /// Returns when all of them survive a power cut. Where each lies, in the order given.
-    func store(_ chunks: [ChunkContent]) throws(ChunkStoreError) -> [ChunkLocation]
+    func store(_ chunks: [PackedChunk]) throws(ChunkStoreError) -> [ChunkLocation]
+
+    /// Chunks of so many stored bytes are cheaper kept in the database at first, whose barrier is paid anyway; they
+    /// move here many at a time.
+    var rowBytesMax: Int { get }
 
     /// The raw bytes, proved to be the chunk's.
     func read(_ digest: Digest, at location: ChunkLocation) throws(ChunkStoreError) -> [UInt8]
+
+    /// Everything that it has, for whoever looks for garbage.
+    func segments() throws(ChunkStoreError) -> [SegmentRecord]
 
     /// Nobody will ask for these again: the database forgot them, durably. Their room may be used for other things.
     func discard(_ locations: [ChunkLocation])

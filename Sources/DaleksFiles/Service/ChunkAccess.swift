@@ -1,5 +1,6 @@
 import DaleksAPI
 import DaleksCore
+import DaleksCrypto
 import DaleksHTTP
 import DaleksSystem
 
@@ -9,41 +10,138 @@ struct ChunkAccess: Sendable {
     let chunks: any ChunkStore
     let measures: FilesMeasures
 
-    /// True where it was stored now, false where the owner had it. Either way it is there and survives a power cut.
+    /// Those of them that the owner did not have. All are there, and survive a power cut, when this returns.
+    @discardableResult
+    func put(_ contents: [ChunkContent], of owner: UserID) throws(APIError) -> [Digest] {
+        var byDigest: [Digest: ChunkContent] = [:]
+        for content in contents { byDigest[content.digest] = content }
+        let missing = try store.missing(Array(byDigest.keys), of: owner)
+        // Also where none is missing: another request may have entered one just now and still wait for its barrier.
+        try store.enter(try place(missing.compactMap { byDigest[$0] }), of: owner)
+        return missing
+    }
+
+    /// True where it was stored now, false where the owner had it.
     func put(_ bytes: [UInt8], as digest: Digest, of owner: UserID) throws(APIError) -> Bool {
         guard let content = ChunkContent(bytes, claimedToBe: digest) else {
             throw .invalid("the bytes are not those of this digest")
         }
-        if try store.holds(digest, of: owner) {
-            // Another request may have entered it just now and still wait for its barrier.
-            try store.flush()
-            return false
-        }
-        let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store([content]) }
-        for location in locations { try store.index(digest, at: location, of: owner) }
-        measures.stored(locations)
-        return true
+        return try !put([content], of: owner).isEmpty
     }
 
-    /// The bytes of one span of one revision.
-    func read(_ index: Int, of node: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> [UInt8] {
+    /// Contents to be entered in the index next: large ones durably in the store, small ones on their way into a row.
+    func place(_ contents: [ChunkContent]) throws(APIError) -> [StoredChunk] {
+        var (large, placed): ([PackedChunk], [StoredChunk]) = ([], [])
+        for content in contents {
+            let packed = PackedChunk(content)
+            if packed.stored.count > chunks.rowBytesMax { large.append(packed) } else { placed.append(.inRow(packed)) }
+        }
+        let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store(large) }
+        measures.stored(locations + placed.compactMap(\.rowLocation))
+        return placed + zip(large, locations).map { .placed($0.digest, $1) }
+    }
+
+    // MARK: Reading
+
+    /// The manifest, its spans in pieces where they are split, or each as the one chunk that its bytes would be.
+    func manifest(
+        of node: NodeID,
+        at content: Revision,
+        inPieces: Bool,
+        for caller: UserID
+    ) throws(APIError) -> Manifest {
+        let (size, placed) = try store.spans(of: node, at: content, for: caller)
+        var spans: [Span] = []
+        for span in placed {
+            if case .split = span.form, !inPieces {
+                let bytes = try read(span.index, of: node, at: content, for: caller)
+                spans.append(Span(index: span.index, bytes: bytes.count, source: .chunk(SHA256.digest(of: bytes))))
+            } else {
+                spans.append(span.span(at: span.index))
+            }
+        }
+        return Manifest(size: size, spans: spans)
+    }
+
+    /// A stretch of one span of one revision; shorter where the span ends before, empty where it is a hole.
+    func read(
+        _ index: Int,
+        of node: NodeID,
+        at content: Revision,
+        range: Range<Int> = 0..<Limits.spanBytes,
+        for caller: UserID
+    ) throws(APIError) -> [UInt8] {
         let span = try store.span(index, of: node, at: content, for: caller)
         do throws(ChunkStoreError) {
-            return try read(span)
+            return try read(span, range)
         } catch {
-            // The collector may have taken this revision meanwhile; then its manifest is gone too, and this says so.
+            // The collector may have taken this revision meanwhile, or its chunks were moved; the index knows.
             let again = try store.span(index, of: node, at: content, for: caller)
-            guard again.location != span.location else {
+            guard again.locations != span.locations else {
                 if case .damaged = error { measures.damagedChunks.increment() }
                 throw StorageFailure.apiError(error, store.logger)
             }
-            return try Self.translating(store.logger) { () throws(ChunkStoreError) in try read(again) }
+            return try Self.translating(store.logger) { () throws(ChunkStoreError) in try read(again, range) }
         }
     }
 
-    private func read(_ span: TreeStore.LocatedSpan) throws(ChunkStoreError) -> [UInt8] {
-        guard let location = span.location else { throw .damaged(span.digest) }
-        return try chunks.read(span.digest, at: location)
+    private func read(_ span: TreeStore.LocatedSpan, _ range: Range<Int>) throws(ChunkStoreError) -> [UInt8] {
+        let range = range.clamped(to: 0..<max(span.extent, 0))
+        let wanted = span.stretches.filter { $0.stretch.range.overlaps(range) }
+        if wanted.count == 1, wanted[0].stretch.from == 0, wanted[0].stretch.range == range,
+            wanted[0].stretch.part.bytes == range.count
+        {
+            return try read(wanted[0])
+        }
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var chunks: [Digest: [UInt8]] = [:]
+        for located in wanted {
+            let stretch = located.stretch
+            let chunk: [UInt8]
+            if let known = chunks[stretch.part.digest] { chunk = known } else { chunk = try read(located) }
+            chunks[stretch.part.digest] = chunk
+            let shown = stretch.range.clamped(to: range)
+            let from = stretch.from + shown.lowerBound - stretch.range.lowerBound
+            guard from + shown.count <= chunk.count else { throw .damaged(stretch.part.digest) }
+            let start = shown.lowerBound - range.lowerBound
+            bytes.replaceSubrange(start..<start + shown.count, with: chunk[from..<from + shown.count])
+        }
+        return bytes
+    }
+
+    private func read(_ located: TreeStore.LocatedStretch) throws(ChunkStoreError) -> [UInt8] {
+        let digest = located.stretch.part.digest
+        guard let location = located.location else { throw .damaged(digest) }
+        guard location.isInRow else { return try chunks.read(digest, at: location) }
+        guard let body = located.body else { throw .damaged(digest) }
+        return try PackedChunk(digest, location, stored: body).unpack()
+    }
+
+    /// Each read's bytes or why there are none, as much as one answer holds.
+    func read(_ reads: [ContentReads.Read], for caller: UserID, requestID: String) -> ContentAnswers {
+        var (answers, bytes): ([ContentAnswers.Answer], Int) = ([], 0)
+        for read in reads {
+            guard bytes + read.range.count <= Limits.Wire.chunkBatchBytesMax else {
+                answers.append(.later)
+                // Those behind it too, so that a short one does not overtake.
+                bytes = Limits.Wire.chunkBatchBytesMax
+                continue
+            }
+            do throws(APIError) {
+                let content = try self.read(
+                    read.index,
+                    of: read.node,
+                    at: read.content,
+                    range: read.range,
+                    for: caller
+                )
+                bytes += content.count
+                answers.append(.bytes(content))
+            } catch {
+                answers.append(.problem(error.problem(requestID: requestID)))
+            }
+        }
+        return ContentAnswers(answers)
     }
 
     static func translating<Result>(
@@ -51,5 +149,13 @@ struct ChunkAccess: Sendable {
         _ body: () throws(ChunkStoreError) -> Result
     ) throws(APIError) -> Result {
         do throws(ChunkStoreError) { return try body() } catch { throw StorageFailure.apiError(error, logger) }
+    }
+}
+
+extension StoredChunk {
+    /// For the measures: how large it is in a row that has no number yet.
+    fileprivate var rowLocation: ChunkLocation? {
+        guard case .inRow(let packed) = self else { return nil }
+        return packed.location(inRow: 0)
     }
 }

@@ -31,7 +31,7 @@ struct FilesRouter: Sendable {
     }
 
     private func addOperations(to router: inout Router) {
-        let capabilities = Capabilities(region: region, features: []).jsonBytes
+        let capabilities = Capabilities(region: region, features: Capabilities.Feature.allCases).jsonBytes
         router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         router.on(.get, "/livez", runs: .event) { _, _ in .text("ok\n") }
         router.on(.get, "/readyz") { [store] _, _ throws(APIError) in
@@ -105,10 +105,45 @@ struct FilesRouter: Sendable {
             guard !bytes.isEmpty else { throw .invalid("a chunk has at least one byte") }
             return .empty(try content.put(bytes, as: digest, of: asked.principal.user) ? .created : .ok)
         }
-        router.onAuthenticated(.get, Routes.Files.manifestPattern, by: readers) { [store] _, asked throws(APIError) in
-            let manifest = try store.manifest(
+        router.onAuthenticated(
+            .put,
+            Routes.Files.chunks,
+            by: writers,
+            body: .limited(to: Int64(Limits.Wire.chunkBatchBytesMax))
+        ) { [content] request, asked throws(APIError) in
+            let body = try request.body.bytes(max: Limits.Wire.chunkBatchBytesMax)
+            guard let batch = ChunkBatch(bytes: body) else { throw .malformed("this is no body of chunks") }
+            var contents: [ChunkContent] = []
+            for member in batch.members {
+                guard let content = ChunkContent(member.content, claimedToBe: member.digest) else {
+                    throw .invalid("chunk \(contents.count) of the body is not that of its digest")
+                }
+                contents.append(content)
+            }
+            let stored = try content.put(contents, of: asked.principal.user)
+            var writer = JSONWriter()
+            writer.object { writer in
+                writer.member("stored", Int64(stored.count))
+                writer.member("known", Int64(Set(contents.map(\.digest)).count - stored.count))
+            }
+            return .json(bytes: writer.bytes)
+        }
+        router.onAuthenticated(
+            .post,
+            Routes.Files.content,
+            by: readers,
+            body: .limited(to: Int64(Limits.Files.digestQueryBytesMax))
+        ) { [content] request, asked throws(APIError) in
+            let reads = try Self.reads(try request.body.bytes(max: Limits.Files.digestQueryBytesMax))
+            let answers = content.read(reads, for: asked.principal.user, requestID: request.requestID)
+            return .bytes(answers.bytes, contentType: ContentAnswers.contentType)
+        }
+        router.onAuthenticated(.get, Routes.Files.manifestPattern, by: readers) {
+            [content] request, asked throws(APIError) in
+            let manifest = try content.manifest(
                 of: try asked.parameters.identifier("id"),
                 at: try asked.parameters.integer("revision"),
+                inPieces: try request.query.only("pieces") == "1",
                 for: asked.principal.user
             )
             return .json(of: manifest)
@@ -120,6 +155,7 @@ struct FilesRouter: Sendable {
                 at: try asked.parameters.integer("revision"),
                 for: asked.principal.user
             )
+            guard !bytes.isEmpty else { throw .notFound("this revision has no bytes in that span") }
             var response = HTTPResponse.bytes(bytes)
             response.acceptsRanges = true
             return response
@@ -151,6 +187,14 @@ struct FilesRouter: Sendable {
             throw .malformed("the parameter \(parameter) is not a name in base64url")
         }
         return name
+    }
+
+    private static func reads(_ body: [UInt8]) throws(APIError) -> [ContentReads.Read] {
+        do throws(JSONError) {
+            return try ContentReads(json: try JSONValue.parse(body)).reads
+        } catch {
+            throw .malformed("the query cannot be read: \(error)")
+        }
     }
 
     private static func digests(_ body: [UInt8]) throws(APIError) -> [Digest] {

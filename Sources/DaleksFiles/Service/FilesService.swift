@@ -52,11 +52,12 @@ public final class FilesService: Sendable {
         )
         let tokens = TokenVerifier(keys: keys, issuer: settings.usersURL, time: time, logger: logger)
         let feed = ChangeFeed(store: store, time: time)
+        let content = ChunkAccess(store: store, chunks: chunks, measures: measures)
         let routes = FilesRouter(
             region: settings.region,
             store: store,
-            content: ChunkAccess(store: store, chunks: chunks, measures: measures),
-            mutations: Mutations(store: store, chunks: chunks, feed: feed, measures: measures),
+            content: content,
+            mutations: Mutations(store: store, content: content, feed: feed, measures: measures),
             feed: feed,
             tokens: tokens,
             metrics: metrics,
@@ -85,6 +86,7 @@ public final class FilesService: Sendable {
         drainTimeout = settings.drainTimeout
         collector = CollectorThread(
             Collector(store: store, chunks: chunks, grace: settings.removedGrace, measures: measures),
+            Packer(store: store, chunks: chunks, measures: measures),
             every: settings.collectInterval,
             logger: logger
         )

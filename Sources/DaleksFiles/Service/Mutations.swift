@@ -6,7 +6,7 @@ import DaleksSystem
 /// Batches from devices: contents first, then one transaction, then whoever follows the tree is woken.
 struct Mutations: Sendable {
     let store: TreeStore
-    let chunks: any ChunkStore
+    let content: ChunkAccess
     let feed: ChangeFeed
     let measures: FilesMeasures
 
@@ -22,18 +22,10 @@ struct Mutations: Sendable {
         return outcome.answer
     }
 
-    /// Those that the owner lacks, durably, before any transaction names them. A batch that is sent again finds them.
-    private func storeContents(
-        of batch: PreparedBatch,
-        _ owner: UserID
-    ) throws(APIError) -> [(digest: Digest, location: ChunkLocation)] {
+    /// Those that the owner lacks: durable, or to become so with the batch. A batch that is sent again finds them.
+    private func storeContents(of batch: PreparedBatch, _ owner: UserID) throws(APIError) -> [StoredChunk] {
         guard !batch.contents.isEmpty else { return [] }
         let missing = Set(try store.missing(batch.contents.map(\.digest), of: owner))
-        let contents = batch.contents.filter { missing.contains($0.digest) }
-        let locations = try ChunkAccess.translating(store.logger) { () throws(ChunkStoreError) in
-            try chunks.store(contents)
-        }
-        measures.stored(locations)
-        return zip(contents, locations).map { ($0.digest, $1) }
+        return try content.place(batch.contents.filter { missing.contains($0.digest) })
     }
 }

@@ -72,10 +72,11 @@ extension PreparedBatch.Step {
         var operation = operation
         if case .commit(var commit) = operation.mutation {
             for index in commit.spans.indices {
-                guard case .inline(let bytes) = commit.spans[index].source else { continue }
-                let content = ChunkContent(bytes)
-                contents[content.digest] = content
-                commit.spans[index].source = .chunk(content.digest)
+                commit.spans[index].takeInline { bytes in
+                    let content = ChunkContent(bytes)
+                    contents[content.digest] = content
+                    return content.digest
+                }
             }
             operation.mutation = .commit(commit)
         }

@@ -59,6 +59,18 @@ enum ManifestTable {
         ) { StoredManifest.Key(node: try $0.identifier(0), content: try $0.int64(1)) }
     }
 
+    /// Whether it is still so.
+    static func isSuperseded(
+        _ key: StoredManifest.Key,
+        before time: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> Bool {
+        try db.exists(
+            "SELECT 1 FROM manifests WHERE node = ?1 AND content = ?2 AND superseded < ?3",
+            [.id(key.node), .integer(key.content), .time(time)]
+        )
+    }
+
     static func contents(of node: NodeID, _ db: borrowing StoreConnection) throws -> [Revision] {
         try db.query("SELECT content FROM manifests WHERE node = ?1", [.id(node)]) { try $0.int64(0) }
     }

@@ -6,36 +6,66 @@ import DaleksSystem
 
 /// Manifests, spans, and the index of chunks.
 extension TreeStore {
-    func manifest(of id: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> Manifest {
+    /// The spans that are not holes, by their index in the file.
+    func spans(
+        of id: NodeID,
+        at content: Revision,
+        for caller: UserID
+    ) throws(APIError) -> (size: Int64, spans: [PlacedSpan]) {
         try read { db in
             let (_, manifest) = try Self.manifest(of: id, at: content, for: caller, db)
-            var spans: [Span] = []
+            var spans: [PlacedSpan] = []
             for placed in manifest.pages {
                 let first = placed.index * Limits.Files.manifestPageSpanCount
                 for span in try Self.page(placed.page, db).spans {
-                    spans.append(Span(index: first + span.index, bytes: span.bytes, source: .chunk(span.digest)))
+                    spans.append(PlacedSpan(index: first + span.index, form: span.form))
                 }
             }
-            return Manifest(size: manifest.size, spans: spans)
+            return (manifest.size, spans)
         }
     }
 
-    struct LocatedSpan {
-        let digest: Digest
+    /// Where the bytes of a stretch are.
+    struct LocatedStretch: Sendable {
+        let stretch: PlacedSpan.Stretch
         /// Nil where the index lacks what a manifest names, which only damage can bring about.
         let location: ChunkLocation?
+        /// Its stored bytes, where they are a row of the database.
+        let body: [UInt8]?
     }
 
-    /// Where the bytes of one span are. A hole has none: 404.
+    struct LocatedSpan: Sendable {
+        let extent: Int
+        let stretches: [LocatedStretch]
+
+        var locations: [ChunkLocation?] { stretches.map(\.location) }
+    }
+
+    /// Where the bytes of one span are. A hole has none.
     func span(_ index: Int, of id: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> LocatedSpan {
         try read { db in
             let (tree, manifest) = try Self.manifest(of: id, at: content, for: caller, db)
             let spansOfPage = Limits.Files.manifestPageSpanCount
             guard let page = manifest[index / spansOfPage],
                 let span = try Self.page(page, db)[index % spansOfPage]
-            else { throw APIError.notFound("this revision has no bytes in that span") }
-            return LocatedSpan(digest: span.digest, location: try ChunkTable.load(span.digest, in: tree.number, db))
+            else { return LocatedSpan(extent: 0, stretches: []) }
+            return LocatedSpan(extent: span.extent, stretches: try Self.locate(span.stretches, in: tree.number, db))
         }
+    }
+
+    private static func locate(
+        _ stretches: [PlacedSpan.Stretch],
+        in tree: TreeNumber,
+        _ db: borrowing StoreConnection
+    ) throws -> [LocatedStretch] {
+        var located: [LocatedStretch] = []
+        for stretch in stretches {
+            let location = try ChunkTable.load(stretch.part.digest, in: tree, db)
+            var body: [UInt8]?
+            if let location, location.isInRow { body = try SmallChunkTable.body(location.position, db) }
+            located.append(LocatedStretch(stretch: stretch, location: location, body: body))
+        }
+        return located
     }
 
     private static func manifest(
@@ -67,36 +97,29 @@ extension TreeStore {
     /// Which of these the owner does not store. Those that are there and that nobody uses yet stay for another grace.
     func missing(_ digests: [Digest], of owner: UserID) throws(APIError) -> [Digest] {
         let tree = try tree(of: owner)
-        let (missing, unused): ([Digest], [Digest]) = try read { db in
-            var (missing, unused): ([Digest], [Digest]) = ([], [])
-            for digest in digests {
-                if try ChunkTable.load(digest, in: tree.number, db) == nil {
-                    missing.append(digest)
-                } else if try ChunkTable.unusedSince(digest, in: tree.number, db) != nil {
-                    unused.append(digest)
-                }
-            }
-            return (missing, unused)
-        }
-        guard !unused.isEmpty else { return missing }
-        // The collector may have been quicker; then the commit says `incomplete` and the device puts them again.
+        let known = try read { db in try ChunkTable.known(digests, in: tree.number, db) }
+        let unused = digests.filter { known[$0] == false }
+        guard !unused.isEmpty else { return digests.filter { known[$0] == nil } }
         let now = time.wall
-        try write(.normal) { db in
-            for digest in unused { try ChunkTable.touch(digest, in: tree.number, at: now, db) }
+        let gone = try write(.normal) { db in
+            // In one order, so that two who touch the same ones do not wait for each other in a ring.
+            var gone: Set<Digest> = []
+            for digest in unused.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) })
+            where try !ChunkTable.touch(digest, in: tree.number, at: now, db) {
+                gone.insert(digest)
+            }
+            return gone
         }
-        return missing
+        return digests.filter { known[$0] == nil || gone.contains($0) }
     }
 
-    /// Whether the owner stores it; if so it is kept for another grace.
-    func holds(_ digest: Digest, of owner: UserID) throws(APIError) -> Bool {
-        try missing([digest], of: owner).isEmpty
-    }
-
-    /// Enters a stored chunk. Returns when that survives a power cut.
-    func index(_ digest: Digest, at location: ChunkLocation, of owner: UserID) throws(APIError) {
+    /// Enters chunks whose bytes are safe or come with it. Returns when all of that survives a power cut.
+    func enter(_ chunks: [StoredChunk], of owner: UserID) throws(APIError) {
+        guard !chunks.isEmpty else { return try flush() }
         let (tree, now) = (try tree(of: owner), time.wall)
-        _ = try write { db in
-            try ChunkTable.insert(digest, at: location, in: tree.number, touched: now, db)
+        let ordered = chunks.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
+        try write { db in
+            for chunk in ordered { try ChunkTable.insert(chunk, in: tree.number, touched: now, db) }
         }
     }
 }

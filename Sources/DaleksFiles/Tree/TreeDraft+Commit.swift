@@ -42,14 +42,14 @@ extension TreeDraft {
     private func checkChunks(of commit: Mutation.Commit) throws(Stop) {
         var missing: [Digest] = []
         for span in commit.spans {
-            if case .split = span.source { throw .denied("unsupported", "this region knows no pieces") }
-            guard let digest = span.digest else { continue }
-            guard let bytes = try chunkBytes(digest) else {
-                if !missing.contains(digest) { missing.append(digest) }
-                continue
-            }
-            guard bytes == span.bytes else {
-                throw .denied("malformed", "span \(span.index) is not as long as its chunk")
+            for part in span.parts {
+                guard let bytes = try chunkBytes(part.digest) else {
+                    if !missing.contains(part.digest) { missing.append(part.digest) }
+                    continue
+                }
+                guard bytes == part.bytes else {
+                    throw .denied("malformed", "a part of span \(span.index) is not as long as its chunk")
+                }
             }
         }
         guard missing.isEmpty else { throw .refused(.incomplete(missing: missing)) }
@@ -102,8 +102,8 @@ extension TreeDraft {
         let last = spanCount - 1
         page.removeSpans(from: spanCount - index * Limits.Files.manifestPageSpanCount)
         let lastBytes = commit.size - Int64(last) * Int64(Limits.spanBytes)
-        if let span = page[last - index * Limits.Files.manifestPageSpanCount], Int64(span.bytes) > lastBytes {
-            throw .denied("malformed", "the file ends within span \(last), which must be listed")
+        if let span = page[last - index * Limits.Files.manifestPageSpanCount], Int64(span.extent) > lastBytes {
+            throw .denied("malformed", "the file ends within span \(last), which must be listed whole")
         }
         guard page != before else { return }
         plan.bytesDelta += page.bytes - before.bytes
