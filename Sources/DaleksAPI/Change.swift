@@ -16,6 +16,22 @@ public struct Change: Hashable, Sendable {
         }
     }
 
+    /// Something of somebody else's that the reader may see now, or with other rights, or no longer.
+    public struct Share: Hashable, Sendable {
+        public var node: NodeID
+        public var owner: UserID
+        /// Nil where it went out of sight.
+        public var rights: Rights?
+        public var expires: Timestamp?
+
+        public init(node: NodeID, owner: UserID, rights: Rights?, expires: Timestamp?) {
+            self.node = node
+            self.owner = owner
+            self.rights = rights
+            self.expires = expires
+        }
+    }
+
     public var sequence: Revision
     /// Who made it and which of its operations it was, so that a device can skip its own.
     public var device: DeviceID?
@@ -23,19 +39,42 @@ public struct Change: Hashable, Sendable {
     /// As they are after the change.
     public var nodes: [NodeRecord]
     public var entries: [Entry]
+    /// Only in the reader's own feed.
+    public var shares: [Share]
 
     public init(
         sequence: Revision,
         device: DeviceID?,
         operation: Int64?,
         nodes: [NodeRecord],
-        entries: [Entry]
+        entries: [Entry],
+        shares: [Share] = []
     ) {
         self.sequence = sequence
         self.device = device
         self.operation = operation
         self.nodes = nodes
         self.entries = entries
+        self.shares = shares
+    }
+}
+
+extension Change.Share: JSONEncodable, JSONDecodable {
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("node", node)
+        json.member("owner", owner)
+        json.member("rights", ifPresent: rights?.words)
+        json.member("expires", ifPresent: expires?.nanoseconds)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        node = try reader.identifier("node")
+        owner = try reader.identifier("owner")
+        rights = try reader.optionalRights("rights")
+        expires = try reader.optionalTime("expires")
     }
 }
 
@@ -65,6 +104,7 @@ extension Change: JSONEncodable, JSONDecodable {
         if let operation { json.member("operation", operation) }
         json.member("nodes", nodes)
         json.member("entries", entries)
+        if !shares.isEmpty { json.member("shares", shares) }
         json.endObject()
     }
 
@@ -75,6 +115,7 @@ extension Change: JSONEncodable, JSONDecodable {
         operation = reader.has("operation") ? try reader.integer("operation", in: 1...Int64.max) : nil
         nodes = try reader.list("nodes")
         entries = try reader.list("entries")
+        shares = reader.has("shares") ? try reader.list("shares") : []
     }
 }
 

@@ -92,17 +92,25 @@ public struct Manifest: Hashable, Sendable, JSONEncodable, JSONDecodable {
 /// A list of digests: the question which chunks are missing, and its answer.
 public struct DigestList: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var digests: [Digest]
+    /// Where the caller means to use them, if not in its own tree.
+    public var node: NodeID?
 
-    public init(_ digests: [Digest]) { self.digests = digests }
+    public init(_ digests: [Digest], node: NodeID? = nil) {
+        self.digests = digests
+        self.node = node
+    }
 
     public func encode(to json: inout JSONWriter) {
         json.beginObject()
         json.member("digests", digests)
+        json.member("node", ifPresent: node)
         json.endObject()
     }
 
     public init(json: JSONValue) throws(JSONError) {
-        digests = try JSONReader(json).digests("digests")
+        let reader = JSONReader(json)
+        digests = try reader.digests("digests")
+        node = try reader.optionalIdentifier("node")
     }
 }
 

@@ -23,6 +23,31 @@ extension JSONReader {
         }
     }
 
+    /// Nil where neither is there.
+    func optionalName(prefix: String = "") throws(JSONError) -> Name? {
+        has(prefix + "name") || has(prefix + "name64") ? try name(prefix: prefix) : nil
+    }
+
+    func rights(_ key: String) throws(JSONError) -> Rights {
+        var rights: Rights = []
+        for word in try strings(key, countMax: Rights.words.count) {
+            guard let right = Rights(word) else { throw refused(key, "has a word that is not a right") }
+            rights.formUnion(right)
+        }
+        return rights
+    }
+
+    func optionalRights(_ key: String) throws(JSONError) -> Rights? { has(key) ? try rights(key) : nil }
+
+    func visibility(_ key: String) throws(JSONError) -> Visibility {
+        guard let visibility = Visibility(rawValue: try string(key, bytesMax: 16)) else {
+            throw refused(key, "is not a visibility")
+        }
+        return visibility
+    }
+
+    func optionalTime(_ key: String) throws(JSONError) -> Timestamp? { has(key) ? try time(key) : nil }
+
     func checkedName(_ bytes: [UInt8], _ key: String) throws(JSONError) -> Name {
         do {
             return try Name(bytes)

@@ -12,6 +12,12 @@ public struct NodeRecord: Hashable, Sendable {
     public var owner: UserID
     /// Where a symlink points.
     public var target: [UInt8]?
+    /// Who made it, where that is not its owner.
+    public var creator: UserID?
+    /// By what was said about this very node.
+    public var visibility = Visibility.private
+    /// What the caller may do with it; nil where it is the caller's own.
+    public var rights: Rights?
 
     public init(
         id: NodeID,
@@ -65,6 +71,9 @@ extension NodeRecord: JSONEncodable, JSONDecodable {
         json.member("content", content)
         json.member("owner", owner)
         if let target { json.member("target", Base64.encode(target)) }
+        if let creator { json.member("creator", creator) }
+        if visibility != .private { json.member("visibility", visibility.rawValue) }
+        if let rights { json.member("rights", rights.words) }
         json.endObject()
     }
 
@@ -91,6 +100,9 @@ extension NodeRecord: JSONEncodable, JSONDecodable {
             owner: try json.identifier("owner"),
             target: try json.optionalBytes("target")
         )
+        creator = try json.optionalIdentifier("creator")
+        visibility = json.has("visibility") ? try json.visibility("visibility") : .private
+        rights = try json.optionalRights("rights")
     }
 }
 
@@ -183,11 +195,22 @@ public struct UsageRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var bytesUsed: Int64
     public var bytesQuota: Int64
     public var filesUsed: Int64
+    /// Counted apart: they make room before anybody is refused.
+    public var versionsBytes: Int64
+    public var trashBytes: Int64
 
-    public init(bytesUsed: Int64, bytesQuota: Int64, filesUsed: Int64) {
+    public init(
+        bytesUsed: Int64,
+        bytesQuota: Int64,
+        filesUsed: Int64,
+        versionsBytes: Int64 = 0,
+        trashBytes: Int64 = 0
+    ) {
         self.bytesUsed = bytesUsed
         self.bytesQuota = bytesQuota
         self.filesUsed = filesUsed
+        self.versionsBytes = versionsBytes
+        self.trashBytes = trashBytes
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -195,6 +218,8 @@ public struct UsageRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("bytes_used", bytesUsed)
         json.member("bytes_quota", bytesQuota)
         json.member("files_used", filesUsed)
+        json.member("versions_bytes", versionsBytes)
+        json.member("trash_bytes", trashBytes)
         json.endObject()
     }
 
@@ -203,5 +228,7 @@ public struct UsageRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         bytesUsed = try reader.integer("bytes_used", in: 0...Int64.max)
         bytesQuota = try reader.integer("bytes_quota", in: 0...Int64.max)
         filesUsed = try reader.integer("files_used", in: 0...Int64.max)
+        versionsBytes = try reader.optionalInteger("versions_bytes", in: 0...Int64.max) ?? 0
+        trashBytes = try reader.optionalInteger("trash_bytes", in: 0...Int64.max) ?? 0
     }
 }

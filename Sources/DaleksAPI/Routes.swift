@@ -29,6 +29,35 @@ public enum Routes {
         public static let spanPattern = "/v1/nodes/:id/content/:revision/spans/:index"
         public static let chunkPattern = "/v1/chunks/:digest"
 
+        public static let accessPattern = "/v1/nodes/:id/access"
+        public static let grantsPattern = "/v1/nodes/:id/grants"
+        public static let grantPattern = "/v1/nodes/:id/grants/:user"
+        public static let visibilityPattern = "/v1/nodes/:id/visibility"
+        public static let sharedWithMe = "/v1/shared-with-me"
+        public static let sharedByMe = "/v1/shared-by-me"
+        public static let versionsPattern = "/v1/nodes/:id/versions"
+        public static let versionPattern = "/v1/nodes/:id/versions/:revision"
+        public static let versionRestorePattern = "/v1/nodes/:id/versions/:revision/restore"
+        public static let trash = "/v1/trash"
+        public static let trashItemPattern = "/v1/trash/:id"
+        public static let trashRestorePattern = "/v1/trash/:id/restore"
+
+        public static func access(to id: NodeID) -> String { "/v1/nodes/\(id)/access" }
+        public static func grants(on id: NodeID) -> String { "/v1/nodes/\(id)/grants" }
+        public static func grant(to user: UserID, on id: NodeID) -> String { "/v1/nodes/\(id)/grants/\(user)" }
+        public static func visibility(of id: NodeID) -> String { "/v1/nodes/\(id)/visibility" }
+        public static func versions(of id: NodeID) -> String { "/v1/nodes/\(id)/versions" }
+        public static func version(_ content: Revision, of id: NodeID) -> String {
+            "/v1/nodes/\(id)/versions/\(content)"
+        }
+        public static func versionRestore(_ content: Revision, of id: NodeID) -> String {
+            "/v1/nodes/\(id)/versions/\(content)/restore"
+        }
+        public static func trashItem(_ id: NodeID) -> String { "/v1/trash/\(id)" }
+        public static func trashRestore(_ id: NodeID) -> String { "/v1/trash/\(id)/restore" }
+        /// For a chunk that is meant for the tree of `node`, somebody else's.
+        public static func chunk(_ digest: Digest, for node: NodeID) -> String { "/v1/chunks/\(digest)?node=\(node)" }
+
         public static func node(_ id: NodeID) -> String { "/v1/nodes/\(id)" }
 
         public static func children(of id: NodeID, after name: Name?, limit: Int) -> String {
@@ -71,6 +100,12 @@ extension Limits {
         public static let chunkBatchCountMax = 1_024
         /// Proxies commonly cut idle requests at 60 seconds.
         public static let changesWaitSecondsMax = 60
+        /// Trees that one request follows: more than anybody has others' shares from.
+        public static let followedTreeCountMax = 256
+        /// Shares, versions, trash: what a page of a list holds.
+        public static let listPageCountMax = 1_000
+        /// What a version is called.
+        public static let labelBytesMax = 255
         /// A page of the feed.
         public static let changesPageCountMax = 1_000
     }

@@ -16,6 +16,12 @@ public struct Rights: OptionSet, Hashable, Sendable {
 
     public static let all: Rights = [.read, .write, .update, .delete, .share]
 
+    /// Every right's word, in the order in which they are listed.
+    public static let words = names.map(\.1)
+
+    /// The words of those that are in it.
+    public var words: [String] { Self.names.filter { contains($0.0) }.map(\.1) }
+
     private static let names: [(Rights, String)] = [
         (.read, "read"), (.write, "write"), (.update, "update"), (.delete, "delete"), (.share, "share"),
     ]
@@ -32,7 +38,7 @@ public struct Rights: OptionSet, Hashable, Sendable {
 
 extension Rights: CustomStringConvertible {
     public var description: String {
-        Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ",")
+        words.joined(separator: ",")
     }
 }
 
@@ -63,17 +69,26 @@ public enum AccessDecision: Equatable, Sendable {
     ///   - isOwner: the caller owns the tree that the node is in.
     ///   - granted: the union of what the caller was granted on the node or its ancestors, without expired grants.
     ///   - isPublic: the node or an ancestor is public, which adds `read`.
+    ///   - isCreator: the caller made the node in somebody else's tree. For `remove`, the node that is to go from the
+    ///     folder. It adds change and removal for as long as the caller may add there.
     /// - Returns: whether it may be done, and if not, how much the caller may know.
-    public static func decide(_ act: Act, isOwner: Bool, granted: Rights, isPublic: Bool) -> AccessDecision {
+    public static func decide(
+        _ act: Act,
+        isOwner: Bool,
+        granted: Rights,
+        isPublic: Bool,
+        isCreator: Bool = false
+    ) -> AccessDecision {
         if isOwner { return .allowed }
         let rights = isPublic ? granted.union(.read) : granted
         guard !rights.isEmpty else { return .hidden }
+        let mayAdd = !rights.isDisjoint(with: [.write, .update])
         let isAllowed =
             switch act {
             case .see: rights.contains(.read)
-            case .add: !rights.isDisjoint(with: [.write, .update])
-            case .change: rights.contains(.update)
-            case .remove: rights.contains(.delete)
+            case .add: mayAdd
+            case .change: rights.contains(.update) || isCreator && mayAdd
+            case .remove: rights.contains(.delete) || isCreator && mayAdd
             case .share: rights.contains(.share)
             }
         return isAllowed ? .allowed : .refused

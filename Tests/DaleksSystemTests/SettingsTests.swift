@@ -131,6 +131,14 @@ import Testing
         #expect(refusal(["--frobnicate"]) == "unknown option --frobnicate; daleks-test --help lists them all")
     }
 
+    @Test func `a variable holds several values of a repeated option between semicolons`() throws {
+        let environment = ["DALEKS_OPTION": "one=1,b ; two words;;", "DALEKS_STATE": "a;b"]
+        let settings = try load([], environment: environment)
+        #expect(settings.texts("option") == ["one=1,b", "two words"])
+        #expect(settings.text("state") == "a;b")
+        #expect(try load(["-o", "x"], environment: environment).texts("option") == ["x"])
+    }
+
     @Test func `a flag given twice is refused unless it may be repeated`() {
         #expect(refusal(["--port", "1", "--port=2"]) == "--port is given more than once; give it once")
         #expect(refusal(["--color", "--no-color"]) == "--color is given more than once; give it once")

@@ -53,7 +53,10 @@ public struct Settings: Sendable {
                 settings[option.name] = Setting(values: values, origin: .flag("--\(option.name)"))
             } else if let name = schema.environmentName(of: option), let value = environment[name], !value.isEmpty {
                 // An empty variable is how units and shells spell "not set".
-                settings[option.name] = Setting(values: [value], origin: .environment(name))
+                settings[option.name] = Setting(
+                    values: option.repeats ? Self.several(value) : [value],
+                    origin: .environment(name)
+                )
             }
         }
         let path = settings[SettingsSchema.configOption.name]?.values.first
@@ -66,6 +69,11 @@ public struct Settings: Sendable {
         }
         self.settings = settings
         for option in schema.allOptions { try check(option) }
+    }
+
+    /// A variable has one value where flags and lines of a file are repeated: semicolons stand between.
+    private static func several(_ value: String) -> [String] {
+        value.split(separator: ";").map { SettingsFile.trimmed($0.unicodeScalars) }.filter { !$0.isEmpty }
     }
 
     private static func file(named path: String?, _ schema: SettingsSchema) throws(SettingsError) -> SettingsFile? {

@@ -146,7 +146,7 @@ struct SettingsFile {
 
     private static func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar == " " || scalar == "\t" || scalar == "\r" }
 
-    private static func trimmed(_ scalars: some BidirectionalCollection<Unicode.Scalar>) -> String {
+    static func trimmed(_ scalars: some BidirectionalCollection<Unicode.Scalar>) -> String {
         let start = scalars.drop(while: isSpace)
         guard let last = start.lastIndex(where: { !isSpace($0) }) else { return "" }
         var result = String.UnicodeScalarView()

@@ -38,7 +38,9 @@ enum SettingsHelp {
         }
         if option.isRequired { facts.append("Required.") }
         if option.repeats { facts.append("May be repeated.") }
-        if let name = schema.environmentName(of: option) { facts.append("Environment: \(name).") }
+        if let name = schema.environmentName(of: option) {
+            facts.append("Environment: \(name)\(option.repeats ? ", with semicolons between several" : "").")
+        }
         return facts.joined(separator: " ")
     }
 
