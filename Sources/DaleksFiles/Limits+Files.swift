@@ -26,7 +26,7 @@ extension Limits {
         /// Chunks and manifests that one transaction of the collector takes: a few milliseconds of the writer's turn.
         static let collectedRowCountMax = 256
 
-        /// Small chunks that are moved out of the database in one write: enough that the barrier or the request they share
+        /// Small chunks moved out of the database in one write: enough that the barrier or the request they share
         /// does not matter, few enough that the transaction behind it holds nobody up.
         static let packBytes = 8 << 20
         static let packCountMax = 1_024
@@ -62,6 +62,9 @@ extension Limits {
 
         /// Parked readers of the feed in one process; one takes about 1 KiB here besides its connection.
         static let feedWaiterCountMax = 100_000
+
+        /// How often the readers of a region with several processes look without having been told to.
+        static let feedLookInterval = Duration.seconds(20)
 
         /// Jobs that read pages for woken readers. A whole tree's readers are one job.
         static let feedThreadCountMax = 2

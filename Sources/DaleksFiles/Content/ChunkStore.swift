@@ -8,6 +8,8 @@ enum ChunkStoreError: Error, Equatable, Sendable {
     /// The medium is full.
     case full
     case failed(Errno)
+    /// A service that holds them does not answer, or refuses us.
+    case unreachable(String)
 }
 
 /// One file or object of a store.
@@ -42,4 +44,7 @@ protocol ChunkStore: Sendable {
     /// Gives back what holds no chunk any more. `isUsed` says whether the database still names something in a segment;
     /// what was written to within the grace is left alone, since its transaction may not have ended.
     func reclaim(unusedFor grace: Duration, isUsed: (Int64) -> Bool)
+
+    /// Ends what runs. Nothing is called after it.
+    func close()
 }

@@ -164,6 +164,9 @@ final class LocalChunkStore: ChunkStore {
         }
     }
 
+    /// Descriptors close with whoever reads from them last.
+    func close() { state.withLock { $0.open = [:] } }
+
     func segments() throws(ChunkStoreError) -> [SegmentRecord] {
         do throws(Errno) {
             var records: [SegmentRecord] = []

@@ -13,6 +13,7 @@ public struct FilesSettings: ServiceConfiguration {
     /// What tokens for this region name as their audience. Nil: the address that is listened at.
     public var publicURL: String?
     public var bytesQuota: Int64 = 100 << 30
+    public var storage = StorageSettings()
     /// How long removed files and replaced contents stay readable for those who have them open.
     public var removedGrace = Duration.seconds(86_400)
     public var collectInterval = Duration.seconds(600)
@@ -61,12 +62,13 @@ public struct FilesSettings: ServiceConfiguration {
                 default: "1d",
                 help: "How long removed files and replaced contents stay, so that who has them open can go on reading."
             ),
-        ],
+        ] + StorageSettings.options,
         defaultFiles: ["/etc/daleks/files.conf"]
     )
 
     public init(_ settings: Settings) throws(SettingsError) {
         serving = try ServingSettings(settings)
+        storage = try StorageSettings(settings)
         region = settings.text("region")
         usersURL = try Self.url(settings, "users-url") ?? ""
         usersCAFile = settings.optionalText("users-ca")

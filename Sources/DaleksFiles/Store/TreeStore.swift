@@ -57,6 +57,12 @@ final class TreeStore: Sendable {
 
     func close() { database.close() }
 
+    /// How several processes tell each other of changes; nil on SQLite, where there is one.
+    func relay() -> FeedRelay? {
+        guard case .postgres(let pool) = database else { return nil }
+        return FeedRelay(pool, logger: logger)
+    }
+
     func read<Result>(_ body: (borrowing StoreConnection) throws -> Result) throws(APIError) -> Result {
         do { return try database.read(body) } catch { throw StorageFailure.apiError(error, logger) }
     }
