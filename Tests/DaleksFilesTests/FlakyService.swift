@@ -18,7 +18,7 @@ final class FlakyService: Sendable {
         self.state = state
         var router = Router()
         for method in [HTTPMethod.get, .put, .head] {
-            router.on(method, "/:bucket/:key", body: method == .put ? .limited(to: 1 << 20) : .none) { request, _ in
+            router.on(method, "/:bucket/:key", body: .limited(to: 1 << 20)) { request, _ in
                 let (status, length) = state.withLock { state in
                     state.requests.append(request.fields)
                     return (state.statuses.isEmpty ? 200 : state.statuses.removeFirst(), state.length)

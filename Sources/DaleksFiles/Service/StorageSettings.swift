@@ -1,6 +1,6 @@
 import DaleksCore
 import DaleksService
-public import DaleksSystem
+import DaleksSystem
 
 /// Where a region keeps contents and its database.
 public struct StorageSettings: Sendable {
