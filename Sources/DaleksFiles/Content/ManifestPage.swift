@@ -13,6 +13,14 @@ struct ManifestPage: Hashable, Sendable {
 
     var bytes: Int64 { spans.reduce(0) { $0 + Int64($1.bytes) } }
 
+    /// Bytes of those of its spans that another page has not at the same place.
+    func bytesLacking(in other: ManifestPage) -> Int64 {
+        spans.reduce(0) { bytes, span in
+            guard let there = other[span.index] else { return bytes + Int64(span.bytes) }
+            return there.form == span.form ? bytes : bytes + Int64(span.bytesLacking(in: there))
+        }
+    }
+
     subscript(index: Int) -> PlacedSpan? {
         let place = place(of: index)
         guard place < spans.count, spans[place].index == index else { return nil }

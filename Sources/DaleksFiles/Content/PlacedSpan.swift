@@ -74,6 +74,23 @@ struct PlacedSpan: Hashable, Sendable {
     /// Bytes that are not zeros by omission: what the span costs its owner.
     var bytes: Int { stretches.reduce(0) { $0 + $1.range.count } }
 
+    /// Bytes that it shows and the other span does not, counted by pieces.
+    func bytesLacking(in other: PlacedSpan) -> Int {
+        let there = Set(other.pieceStretches)
+        return pieceStretches.reduce(0) { there.contains($1) ? $0 : $0 + $1.range.count }
+    }
+
+    /// The stretches cut where pieces meet.
+    private var pieceStretches: [Stretch] {
+        stretches.flatMap { stretch in
+            stride(from: stretch.range.lowerBound, to: stretch.range.upperBound, by: Limits.pieceBytes).map { start in
+                let end = min(start + Limits.pieceBytes, stretch.range.upperBound)
+                let from = stretch.from + start - stretch.range.lowerBound
+                return Stretch(range: start..<end, from: from, part: stretch.part)
+            }
+        }
+    }
+
     /// Up to where it may be other than zero.
     var extent: Int { stretches.last?.range.upperBound ?? 0 }
 }

@@ -10,35 +10,58 @@ struct ChunkAccess: Sendable {
     let chunks: any ChunkStore
     let measures: FilesMeasures
 
-    /// Those of them that the owner did not have. All are there, and survive a power cut, when this returns.
+    /// Those of them that were not there, or that the caller could not name. All are there, and survive a power cut,
+    /// when this returns. `node` says in whose tree; the caller's own without.
     @discardableResult
-    func put(_ contents: [ChunkContent], of owner: UserID) throws(APIError) -> [Digest] {
+    func put(
+        _ contents: [ChunkContent],
+        for node: NodeID? = nil,
+        of caller: UserID
+    ) throws(APIError) -> [Digest] {
         var byDigest: [Digest: ChunkContent] = [:]
         for content in contents { byDigest[content.digest] = content }
-        let missing = try store.missing(Array(byDigest.keys), of: owner)
-        // Also where none is missing: another request may have entered one just now and still wait for its barrier.
-        try store.enter(try place(missing.compactMap { byDigest[$0] }), of: owner)
+        let place = try store.chunkPlace(for: node, of: caller)
+        let missing = try store.missing(Array(byDigest.keys), in: place)
+        if missing.isEmpty {
+            // Another request may have entered one just now and still wait for its barrier.
+            try store.flush()
+        } else {
+            try put(missing.compactMap { byDigest[$0] }, in: place)
+        }
         return missing
     }
 
-    /// True where it was stored now, false where the owner had it.
-    func put(_ bytes: [UInt8], as digest: Digest, of owner: UserID) throws(APIError) -> Bool {
+    /// True where it was stored now, false where the caller had it there.
+    func put(
+        _ bytes: [UInt8],
+        as digest: Digest,
+        for node: NodeID? = nil,
+        of caller: UserID
+    ) throws(APIError) -> Bool {
         guard let content = ChunkContent(bytes, claimedToBe: digest) else {
             throw .invalid("the bytes are not those of this digest")
         }
-        return try !put([content], of: owner).isEmpty
+        return try !put([content], for: node, of: caller).isEmpty
+    }
+
+    /// Stores contents that are not there, or that the caller could not name, and enters them.
+    func put(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
+        // A guest's copy of what the owner has already is stored all the same: how long it takes tells nothing.
+        chunks.discard(try store.index(try self.place(contents), in: place))
     }
 
     /// Contents to be entered in the index next: large ones durably in the store, small ones on their way into a row.
     func place(_ contents: [ChunkContent]) throws(APIError) -> [StoredChunk] {
-        var (large, placed): ([PackedChunk], [StoredChunk]) = ([], [])
-        for content in contents {
-            let packed = PackedChunk(content)
-            if packed.stored.count > chunks.rowBytesMax { large.append(packed) } else { placed.append(.inRow(packed)) }
-        }
+        let packed = contents.map { PackedChunk($0) }
+        let large = packed.filter { $0.stored.count > chunks.rowBytesMax }
         let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store(large) }
-        measures.stored(locations + placed.compactMap(\.rowLocation))
-        return placed + zip(large, locations).map { .placed($0.digest, $1) }
+        var next = locations.makeIterator()
+        let placed = packed.map { chunk -> StoredChunk in
+            guard chunk.stored.count > chunks.rowBytesMax, let location = next.next() else { return .inRow(chunk) }
+            return .placed(chunk.digest, location)
+        }
+        measures.stored(placed.map(\.measuredLocation))
+        return placed
     }
 
     // MARK: Reading
@@ -153,9 +176,11 @@ struct ChunkAccess: Sendable {
 }
 
 extension StoredChunk {
-    /// For the measures: how large it is in a row that has no number yet.
-    fileprivate var rowLocation: ChunkLocation? {
-        guard case .inRow(let packed) = self else { return nil }
-        return packed.location(inRow: 0)
+    /// For the measures: how large it is, in a row that has no number yet too.
+    fileprivate var measuredLocation: ChunkLocation {
+        switch self {
+        case .placed(_, let location): location
+        case .inRow(let packed): packed.location(inRow: 0)
+        }
     }
 }

@@ -117,6 +117,18 @@ enum ChunkTable {
         ) > 0
     }
 
+    /// When somebody last relied on a chunk that no manifest names; nil where one does or it is not there.
+    static func unusedSince(
+        _ digest: Digest,
+        in tree: TreeNumber,
+        _ db: borrowing StoreConnection
+    ) throws -> Timestamp? {
+        try db.first(
+            "SELECT touched FROM chunks WHERE tree = ?1 AND digest = ?2 AND usage = 0",
+            [.integer(tree), .digest(digest)]
+        ) { try $0.timestamp(0) }
+    }
+
     /// What of these the owner stores, and whether a manifest names it.
     static func known(
         _ digests: [Digest],

@@ -5,9 +5,9 @@ import DaleksSystem
 
 /// Gives up what nobody can ask for any more, a few rows a transaction, beside the requests.
 ///
-/// In order: nodes without a name and contents that were replaced, once their grace is over (whoever had them open
-/// could go on until then); then chunks that no manifest names and that nobody was told of for a grace; then their
-/// room.
+/// In order: trash whose time is over and versions that the policy thins; nodes without a name and contents that were
+/// replaced, once their grace is over (whoever had them open could go on until then); then chunks that no manifest names and that nobody was told
+/// of for a grace; then their room.
 ///
 /// This is safe beside commits and uploads, of this process and of others, because every step looks again inside its
 /// own transaction, once it has the trees that it changes to itself: a commit counts its chunks in the transaction that
@@ -25,6 +25,9 @@ struct Collector: Sendable {
     func collect(while goesOn: () -> Bool = { true }) throws(APIError) {
         let due = store.time.wall - grace
         let limit = Limits.Files.collectedRowCountMax
+        while goesOn(), try store.expireTrash(limit: limit) == limit {}
+        while goesOn(), try store.thinVersions(limit: limit) == limit {}
+        while goesOn(), try store.forgetOldRows(limit: limit) == limit {}
         while goesOn(), try collectNodes(removedBefore: due, limit) == limit {}
         while goesOn(), try collectManifests(supersededBefore: due, limit) == limit {}
         while goesOn(), try collectChunks(unusedBefore: due, limit) == limit {}
@@ -43,10 +46,7 @@ struct Collector: Sendable {
                 guard let node = try NodeTable.load(id, db), let removed = node.removed, removed < due,
                     trees.contains(node.tree)
                 else { continue }
-                for content in try ManifestTable.contents(of: id, db) {
-                    try delete(StoredManifest.Key(node: id, content: content), in: node.tree, db)
-                }
-                try NodeTable.delete(id, db)
+                try delete(node, limit, db)
                 count += 1
             }
             return (ids.count, count)
@@ -55,15 +55,48 @@ struct Collector: Sendable {
         return foundCount
     }
 
+    /// A folder that went to the trash as a whole gives up what is in it first, a few entries at a time.
+    private func delete(_ node: StoredNode, _ limit: Int, _ db: borrowing StoreConnection) throws {
+        if node.isFolder {
+            let children = try EntryTable.page(of: node.id, after: nil, limit: limit, db)
+            for (name, child) in children { try orphan(child, at: EntryKey(parent: node.id, name: name), db) }
+            guard children.count < limit else { return }
+        }
+        for content in try ManifestTable.contents(of: node.id, db) {
+            try delete(StoredManifest.Key(node: node.id, content: content), in: node.tree, db)
+        }
+        try dropVersions(of: node, db)
+        try GrantTable.delete(on: node.id, db)
+        try NodeTable.delete(node.id, db)
+    }
+
+    private func orphan(_ child: StoredNode, at key: EntryKey, _ db: borrowing StoreConnection) throws {
+        try EntryTable.save(key, nil, db)
+        var child = child
+        child.attributes.links = child.isFolder ? 0 : child.attributes.links - 1
+        // What has another name by now lives on there.
+        if child.attributes.links == 0 {
+            child.removed = .zero
+            child.removedName = nil
+            child.sharing = []
+        }
+        try NodeTable.save(child, db)
+    }
+
+    private func dropVersions(of node: StoredNode, _ db: borrowing StoreConnection) throws {
+        let cost = try VersionTable.dropAll(of: node.id, db)
+        guard cost > 0, var tree = try TreeTable.lock(number: node.tree, db) else { return }
+        tree.versionsBytes -= cost
+        try TreeTable.save(tree, db)
+    }
+
     private func collectManifests(supersededBefore due: Timestamp, _ limit: Int) throws(APIError) -> Int {
         try store.write(.normal) { db in
             let keys = try ManifestTable.superseded(before: due, limit: limit, db)
-            var trees: Set<TreeNumber> = []
-            for key in keys { if let node = try NodeTable.load(key.node, db) { trees.insert(node.tree) } }
-            try TreeTable.lock(trees, db)
-            for key in keys where try ManifestTable.isSuperseded(key, before: due, db) {
-                guard let node = try NodeTable.load(key.node, db) else { throw RecordError(record: "manifest's node") }
-                if trees.contains(node.tree) { try delete(key, in: node.tree, db) }
+            try TreeTable.lock(Set(keys.map(\.tree)), db)
+            // Looked for again by those who may have waited: what became a version meanwhile is not superseded.
+            for (key, tree) in keys where try ManifestTable.isSuperseded(key, before: due, db) {
+                try delete(key, in: tree, db)
             }
             return keys.count
         }
@@ -80,7 +113,7 @@ struct Collector: Sendable {
         try ManifestTable.delete(key, db)
         var shared: Set<Int64> = []
         if !manifest.pageNumbers.isEmpty {
-            for content in try ManifestTable.contents(of: key.node, db) {
+            for content in try ManifestTable.allContents(of: key.node, db) {
                 let other = try ManifestTable.load(StoredManifest.Key(node: key.node, content: content), db)
                 shared.formUnion(other?.pageNumbers ?? [])
             }

@@ -120,6 +120,7 @@ enum FilesSchema {
             ) STRICT, WITHOUT ROWID
             """
         ),
-        smallChunks(2),
+        rights,
+        smallChunks(3),
     ]
 }

@@ -13,7 +13,7 @@ extension TreeStore {
         for caller: UserID
     ) throws(APIError) -> (size: Int64, spans: [PlacedSpan]) {
         try read { db in
-            let (_, manifest) = try Self.manifest(of: id, at: content, for: caller, db)
+            let (_, manifest) = try storedManifest(of: id, at: content, for: caller, db)
             var spans: [PlacedSpan] = []
             for placed in manifest.pages {
                 let first = placed.index * Limits.Files.manifestPageSpanCount
@@ -44,7 +44,7 @@ extension TreeStore {
     /// Where the bytes of one span are. A hole has none.
     func span(_ index: Int, of id: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> LocatedSpan {
         try read { db in
-            let (tree, manifest) = try Self.manifest(of: id, at: content, for: caller, db)
+            let (tree, manifest) = try storedManifest(of: id, at: content, for: caller, db)
             let spansOfPage = Limits.Files.manifestPageSpanCount
             guard let page = manifest[index / spansOfPage],
                 let span = try Self.page(page, db)[index % spansOfPage]
@@ -68,24 +68,38 @@ extension TreeStore {
         return located
     }
 
-    private static func manifest(
+    /// The present content, an earlier one that is kept, or one of what had the file's name before it.
+    func storedManifest(
         of id: NodeID,
         at content: Revision,
         for caller: UserID,
         _ db: borrowing StoreConnection
     ) throws -> (TreeState, StoredManifest) {
         // A node without a name is still readable here: somebody may have it open.
-        let (tree, node) = try visible(id, to: caller, db)
-        guard node.attributes.kind == .file else { throw APIError.invalid("only a file has content") }
-        if content == 0 { return (tree, .empty) }
-        if let manifest = try ManifestTable.load(StoredManifest.Key(node: id, content: content), db) {
-            return (tree, manifest)
+        let seen = try visible(id, to: caller, db)
+        guard seen.node.attributes.kind == .file else { throw APIError.invalid("only a file has content") }
+        return (seen.tree, try Self.manifest(of: seen.node, at: content, db))
+    }
+
+    static func manifest(
+        of node: StoredNode,
+        at content: Revision,
+        _ db: borrowing StoreConnection
+    ) throws -> StoredManifest {
+        if content == 0 { return .empty }
+        if let manifest = try ManifestTable.load(StoredManifest.Key(node: node.id, content: content), db) {
+            return manifest
+        }
+        if let version = try VersionTable.load(content, of: node.id, db),
+            let manifest = try ManifestTable.load(version.key, db)
+        {
+            return manifest
         }
         guard content < node.content else { throw APIError.notFound("the file never had this revision") }
         throw APIError.gone("this revision of the file is no longer kept")
     }
 
-    private static func page(_ page: StoredManifest.Page, _ db: borrowing StoreConnection) throws -> ManifestPage {
+    static func page(_ page: StoredManifest.Page, _ db: borrowing StoreConnection) throws -> ManifestPage {
         switch page {
         case .inline(let page): page
         case .stored(let number, _): try ManifestTable.page(number, db)
@@ -94,10 +108,40 @@ extension TreeStore {
 
     // MARK: Chunks
 
-    /// Which of these the owner does not store. Those that are there and that nobody uses yet stay for another grace.
+    /// Whose chunks are meant: the caller's own, or those of the tree of a node on which the caller may write.
+    struct ChunkPlace: Sendable {
+        let tree: TreeNumber
+        let caller: UserID
+        let isOwner: Bool
+    }
+
+    func chunkPlace(for node: NodeID?, of caller: UserID) throws(APIError) -> ChunkPlace {
+        guard let node else { return ChunkPlace(tree: try tree(of: caller).number, caller: caller, isOwner: true) }
+        return try read { db in
+            let seen = try visible(node, to: caller, db)
+            let access = seen.standing.access
+            guard seen.standing.isReachable else { throw Self.hidden }
+            guard [.add, .change].contains(where: { access.decide($0) == .allowed }) else {
+                throw APIError.forbidden("the caller may not write there")
+            }
+            return ChunkPlace(tree: seen.tree.number, caller: caller, isOwner: access.isOwner)
+        }
+    }
+
     func missing(_ digests: [Digest], of owner: UserID) throws(APIError) -> [Digest] {
-        let tree = try tree(of: owner)
-        let known = try read { db in try ChunkTable.known(digests, in: tree.number, db) }
+        try missing(digests, in: try chunkPlace(for: nil, of: owner))
+    }
+
+    /// Which of these the owner does not store or the caller may not name. Those that are there and that nobody uses
+    /// yet stay for another grace.
+    func missing(_ digests: [Digest], in place: ChunkPlace) throws(APIError) -> [Digest] {
+        let known = try read { db in
+            let known = try ChunkTable.known(digests, in: place.tree, db)
+            let claims = try ClaimTable.claims(Array(known.keys), in: place.tree, db)
+            return known.filter { digest, isUsed in
+                ClaimTable.mayName(claims[digest], isUsed: isUsed, place.caller, isOwner: place.isOwner)
+            }
+        }
         let unused = digests.filter { known[$0] == false }
         guard !unused.isEmpty else { return digests.filter { known[$0] == nil } }
         let now = time.wall
@@ -105,7 +149,7 @@ extension TreeStore {
             // In one order, so that two who touch the same ones do not wait for each other in a ring.
             var gone: Set<Digest> = []
             for digest in unused.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) })
-            where try !ChunkTable.touch(digest, in: tree.number, at: now, db) {
+            where try !ChunkTable.touch(digest, in: place.tree, at: now, db) {
                 gone.insert(digest)
             }
             return gone
@@ -113,13 +157,36 @@ extension TreeStore {
         return digests.filter { known[$0] == nil || gone.contains($0) }
     }
 
-    /// Enters chunks whose bytes are safe or come with it. Returns when all of that survives a power cut.
-    func enter(_ chunks: [StoredChunk], of owner: UserID) throws(APIError) {
-        guard !chunks.isEmpty else { return try flush() }
-        let (tree, now) = (try tree(of: owner), time.wall)
-        let ordered = chunks.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
-        try write { db in
-            for chunk in ordered { try ChunkTable.insert(chunk, in: tree.number, touched: now, db) }
+    /// Enters chunks whose bytes are safe or come with it, and that the caller put them. Returns when that survives a
+    /// power cut. Gives the locations that are not needed, since the owner has those chunks elsewhere.
+    func index(_ stored: [StoredChunk], in place: ChunkPlace) throws(APIError) -> [ChunkLocation] {
+        let now = time.wall
+        let ordered = stored.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
+        return try write { db in
+            var unneeded: [ChunkLocation] = []
+            for chunk in ordered {
+                if try !Self.index(chunk, in: place, now, db), case .placed(_, let location) = chunk {
+                    unneeded.append(location)
+                }
+            }
+            return unneeded
         }
+    }
+
+    @discardableResult
+    static func index(
+        _ chunk: StoredChunk,
+        in place: ChunkPlace,
+        _ now: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> Bool {
+        let digest = chunk.digest
+        let isNew = try ChunkTable.insert(chunk, in: place.tree, touched: now, db)
+        if !isNew { _ = try ChunkTable.touch(digest, in: place.tree, at: now, db) }
+        // The owner needs a claim only where a guest was first.
+        if try !place.isOwner || ClaimTable.isClaimed(digest, in: place.tree, db) {
+            try ClaimTable.claim(digest, in: place.tree, by: place.caller, at: now, db)
+        }
+        return isNew
     }
 }
