@@ -6,8 +6,8 @@ import DaleksSystem
 /// Gives up what nobody can ask for any more, a few rows a transaction, beside the requests.
 ///
 /// In order: trash whose time is over and versions that the policy thins; nodes without a name and contents that were
-/// replaced, once their grace is over (whoever had them open could go on until then); then chunks that no manifest names and that nobody was told
-/// of for a grace; then their room.
+/// replaced, once their grace is over (whoever had them open could go on until then); then chunks that no manifest
+/// names and that nobody was told of for a grace; then their room.
 ///
 /// This is safe beside commits and uploads, of this process and of others, because every step looks again inside its
 /// own transaction, once it has the trees that it changes to itself: a commit counts its chunks in the transaction that
