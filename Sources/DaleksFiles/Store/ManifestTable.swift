@@ -94,8 +94,8 @@ enum ManifestTable {
     ) throws -> [(key: StoredManifest.Key, tree: TreeNumber)] {
         try db.query(
             """
-             SELECT node, content, tree FROM manifests
-             WHERE superseded IS NOT NULL AND superseded < ?1 AND version_of IS NULL
+            SELECT node, content, tree FROM manifests
+            WHERE superseded IS NOT NULL AND superseded < ?1 AND version_of IS NULL
             LIMIT ?2
             """,
             [.time(time), .integer(limit)]
