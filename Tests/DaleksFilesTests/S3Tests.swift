@@ -38,7 +38,7 @@ struct S3Tests {
     @Test(.enabled(if: isThere, why), arguments: S3StandIn.Program.allCases)
     func `it is a chunk store, on each service`(program: S3StandIn.Program) throws {
         let service = try service(program)
-        let store = S3ChunkStore(try client(service), logger: .silent)
+        let store = S3ChunkStore(try client(service, patience: .seconds(6)), logger: .silent)
         defer { store.close() }
         var random = SeededGenerator(for: "S3 chunk store")
         try ChunkStoreConformance.check(store, &random)

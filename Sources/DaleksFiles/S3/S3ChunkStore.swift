@@ -156,10 +156,21 @@ final class S3ChunkStore: ChunkStore {
         do throws(S3Client.Failure) {
             record = try client.get(key(location.segment), location.position..<location.position + count)
         } catch {
-            if error == .missing { throw .damaged(digest) }
+            if isMissing(location, error, end: location.position + count) { throw .damaged(digest) }
             throw Self.error(error)
         }
         return try LocalChunkStore.unpack(record: record, digest, location)
+    }
+
+    /// Some services break off an answer where they lack the bytes. What an object's size proves is not an outage.
+    private func isMissing(_ location: ChunkLocation, _ failure: S3Client.Failure, end: Int64) -> Bool {
+        switch failure {
+        case .missing: return true
+        case .exists, .refused: return false
+        case .unavailable:
+            guard let size = try? client.size(key(location.segment)) else { return false }
+            return (size ?? 0) < end
+        }
     }
 
     private static func error(_ failure: S3Client.Failure) -> ChunkStoreError {

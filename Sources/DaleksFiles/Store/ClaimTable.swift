@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksPostgres
 import DaleksSQLite
 
 /// `chunk_claims`: who brought which bytes into a tree that is not theirs.
