@@ -84,7 +84,7 @@ extension TreeDraft {
         return node
     }
 
-    /// - Parameter isCreator: the caller made what is to be changed or removed in the folder.
+    /// The same for a folder; `isCreator` where the caller made what is to be changed or removed in it.
     func liveFolder(_ id: NodeID, for act: Act, isCreator: Bool = false) throws(Stop) -> StoredNode {
         guard let folder = try node(id), folder.isLive, folder.tree == tree.number else { throw .conflict(.missing) }
         var standing = try standing(of: folder)

@@ -51,9 +51,7 @@ extension TreeDraft {
         put(folder)
     }
 
-    /// Gives something in the trash a name again.
-    ///
-    /// - Parameter folders: how many folders lie directly in it.
+    /// Gives something in the trash a name again; `folders` says how many folders lie directly in it.
     mutating func restore(
         _ id: NodeID,
         at key: EntryKey,

@@ -137,7 +137,7 @@ struct TreeDraft {
         if isEntryChanged.insert(key).inserted { changedEntries.append(key) }
     }
 
-    /// - Parameter replacedBytes: what the old content had there and the new has not.
+    /// `replacedBytes` is what the old content had there and the new has not.
     mutating func put(
         _ manifest: StoredManifest,
         _ key: StoredManifest.Key,
