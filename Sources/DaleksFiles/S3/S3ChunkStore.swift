@@ -168,8 +168,11 @@ final class S3ChunkStore: ChunkStore {
         case .missing: return true
         case .exists, .refused: return false
         case .unavailable:
-            guard let size = try? client.size(key(location.segment)) else { return false }
-            return (size ?? 0) < end
+            do throws(S3Client.Failure) {
+                return try client.size(key(location.segment)) ?? 0 < end
+            } catch {
+                return false
+            }
         }
     }
 
