@@ -117,6 +117,12 @@ extension Limits {
         /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
         static let postgresConnectionCountMax = 24
 
+        /// Findings that a check tells one by one; the rest is counted.
+        static let findingCountMax = 1_000
+
+        /// Rows that one statement brings to PostgreSQL: its work memory holds them, and one round trip is shared enough.
+        static let setRowCountMax = 1_000
+
         /// Operations that one decision may ask for more facts before it counts as ours to repair: a deep folder asks
         /// once an ancestor, a large file once a page.
         static let factRoundCountMax = 1 << 20

@@ -102,6 +102,12 @@ public struct StorageSettings: Sendable {
 }
 
 extension StorageSettings {
+    /// Several processes may work on it at once.
+    var isShared: Bool {
+        guard databaseURL != nil, case .s3 = place else { return false }
+        return true
+    }
+
     /// Opens the database. `folder` is the state folder.
     func openStore(
         _ folder: String,

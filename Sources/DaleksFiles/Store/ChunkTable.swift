@@ -101,6 +101,47 @@ enum ChunkTable {
         }
     }
 
+    /// Several at once; on PostgreSQL by one statement.
+    static func count(
+        _ changes: [Digest: Int],
+        in tree: TreeNumber,
+        at time: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws {
+        guard case .postgres(let connection) = db.backend, changes.count > 1 else {
+            for (digest, change) in changes { try count(change, of: digest, in: tree, at: time, db) }
+            return
+        }
+        let changed = try connection.pointee.execute(
+            """
+            UPDATE chunks SET usage = usage + change, touched = greatest(touched, $2)
+            FROM unnest($3::bytea[], $4::bigint[]) AS given (named, change)
+            WHERE tree = $1 AND digest = named
+            """,
+            [
+                .integer(tree), .time(time), .digests(Array(changes.keys)),
+                .integers(changes.values.map { Int64($0) }),
+            ]
+        )
+        guard changed == changes.count else { throw RecordError(record: "chunk that a manifest names") }
+    }
+
+    /// How many bytes each of these has, on PostgreSQL.
+    static func bytesOfSet(
+        _ digests: [Digest],
+        in tree: TreeNumber,
+        _ db: borrowing StoreConnection
+    ) throws -> [Digest: (bytes: Int, isUsed: Bool)] {
+        var found: [Digest: (bytes: Int, isUsed: Bool)] = [:]
+        try db.query(
+            sets: "SELECT digest, raw_bytes, usage FROM chunks WHERE tree = $1 AND digest = ANY($2)",
+            [.integer(tree), .digests(digests)]
+        ) { row in
+            found[try row.digest(0)] = (Int(try row.int64(1)), try row.int64(2) > 0)
+        }
+        return found
+    }
+
     /// Somebody is told that it is there: the collector's grace begins anew. False where it is gone.
     static func touch(
         _ digest: Digest,
@@ -233,6 +274,22 @@ enum ChunkTable {
             [.integer(segment), .integer(position), .integer(limit)],
             placed
         )
+    }
+
+    /// The chunks of one tree in order, a page of them.
+    static func page(
+        of tree: TreeNumber,
+        after last: Digest?,
+        limit: Int,
+        _ db: borrowing StoreConnection
+    ) throws -> [(chunk: Placed, usage: Int64)] {
+        try db.query(
+            """
+            SELECT tree, digest, segment, position, stored_bytes, raw_bytes, compression, usage
+            FROM chunks WHERE tree = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3
+            """,
+            [.integer(tree), .blob(last?.bytes ?? []), .integer(limit)]
+        ) { (try placed($0), try $0.int64(7)) }
     }
 
     /// All chunks in order, a page of them after the last one of the page before.
