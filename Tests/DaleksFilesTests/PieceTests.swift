@@ -196,11 +196,6 @@ import Testing
         let manifest = try region.content.manifest(of: node, at: content, inPieces: true, for: device.owner)
         guard case .split(let told) = manifest.spans[0].source else { throw TestFailure("the span was not split") }
         #expect(told.over == nil && told.pieces.count == 3)
-        for _ in 0..<2 {
-            region.clock.advance(by: .seconds(4_000))
-            try region.collector().collect()
-        }
-        #expect(try region.store.missing([SHA256.digest(of: old)], of: device.owner).count == 1)
         try expect(new, node, at: content)
     }
 }

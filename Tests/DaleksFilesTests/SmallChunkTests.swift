@@ -56,8 +56,8 @@ import Testing
         #expect(try count("small_chunks") == 1)
 
         #expect(try device.run(.remove(parent: device.root, name: name("a"), node: file, time: moment)).isDone)
-        for _ in 0..<2 {
-            region.clock.advance(by: .seconds(4_000))
+        for _ in 0..<3 {
+            region.clock.advance(by: .seconds(90 * 86_400))
             try region.collector().collect()
         }
 

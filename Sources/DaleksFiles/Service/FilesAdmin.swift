@@ -2,7 +2,7 @@ import DaleksCore
 import DaleksHTTP
 import DaleksJSON
 import DaleksService
-public import DaleksSystem
+import DaleksSystem
 
 /// What an operator does to a region's state without its service: `daleks-files VERB [options]`.
 ///

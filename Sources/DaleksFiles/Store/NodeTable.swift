@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksPostgres
 import DaleksSQLite
 
 /// `nodes`: files, folders, links, pipes and sockets of all trees.

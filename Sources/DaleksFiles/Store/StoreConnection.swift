@@ -103,7 +103,9 @@ struct StoreConnection: ~Copyable {
             var next = 0
             while next < rows.count {
                 let part = rows[next..<min(next + Limits.Files.setRowCountMax, rows.count)]
-                let columns = types.enumerated().map { PostgresDialect.column($1, part.map { row in row[$0] }) }
+                let columns = types.enumerated().map { index, type in
+                    PostgresDialect.column(type, part.map { $0[index] })
+                }
                 try connection.pointee.execute(text, columns)
                 next += part.count
             }
