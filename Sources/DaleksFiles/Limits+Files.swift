@@ -117,6 +117,9 @@ extension Limits {
         /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
         static let postgresConnectionCountMax = 24
 
+        /// Contents that a scrub reads at a time.
+        static let scrubThreadCount = 8
+
         /// Findings that a check tells one by one; the rest is counted.
         static let findingCountMax = 1_000
 

@@ -38,7 +38,7 @@ struct S3Tests {
     @Test(.enabled(if: isThere, why), arguments: S3StandIn.Program.allCases)
     func `it is a chunk store, on each service`(program: S3StandIn.Program) throws {
         let service = try service(program)
-        let store = S3ChunkStore(try client(service, patience: .seconds(6)), logger: .silent)
+        let store = S3ChunkStore(try client(service), logger: .silent)
         defer { store.close() }
         var random = SeededGenerator(for: "S3 chunk store")
         try ChunkStoreConformance.check(store, &random)
@@ -140,6 +140,7 @@ struct S3Tests {
             let cure = Thread(name: "cure") {
                 _ = Condition(()).wait(timeout: .milliseconds(700)) { _ in Bool?.none }
                 proxy.set { $0 = FaultProxy.Faults() }
+                proxy.resetConnections()
             }
             #expect(try store.read(content.digest, at: location) == content.bytes)
             let other = ChunkContent(random.bytes(count: 100_000))

@@ -156,24 +156,10 @@ final class S3ChunkStore: ChunkStore {
         do throws(S3Client.Failure) {
             record = try client.get(key(location.segment), location.position..<location.position + count)
         } catch {
-            if isMissing(location, error, end: location.position + count) { throw .damaged(digest) }
+            if error == .missing { throw .damaged(digest) }
             throw Self.error(error)
         }
         return try LocalChunkStore.unpack(record: record, digest, location)
-    }
-
-    /// Some services break off an answer where they lack the bytes. What an object's size proves is not an outage.
-    private func isMissing(_ location: ChunkLocation, _ failure: S3Client.Failure, end: Int64) -> Bool {
-        switch failure {
-        case .missing: return true
-        case .exists, .refused: return false
-        case .unavailable:
-            do throws(S3Client.Failure) {
-                return try client.size(key(location.segment)) ?? 0 < end
-            } catch {
-                return false
-            }
-        }
     }
 
     private static func error(_ failure: S3Client.Failure) -> ChunkStoreError {

@@ -72,8 +72,7 @@ final class S3Client: Sendable {
 
     /// So many bytes of an object; fewer where it ends before.
     func get(_ key: String, _ range: Range<Int64>) throws(Failure) -> [UInt8] {
-        let field = ("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")
-        let answer = try send(.get, key, fields: [field], answerBytesMax: Limits.S3.objectBytesMax * 2)
+        let answer = try stretch(range, of: key)
         let body = answer.response.body
         switch answer.response.status.code {
         case 206:
@@ -85,6 +84,20 @@ final class S3Client: Sendable {
             return Array(body[Int(range.lowerBound)..<min(body.count, Int(range.upperBound))])
         case 416: throw .missing
         default: throw failure(answer)
+        }
+    }
+
+    /// Some services break off, or never end, an answer where they lack the bytes: what an object's size proves is not
+    /// an outage, and is asked before the second attempt.
+    private func stretch(_ range: Range<Int64>, of key: String) throws(Failure) -> Answer {
+        let fields = [("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")]
+        let bytesMax = Limits.S3.objectBytesMax * 2
+        do throws(Failure) {
+            return try send(.get, key, fields: fields, answerBytesMax: bytesMax, attemptCountMax: 1)
+        } catch {
+            guard case .unavailable = error else { throw error }
+            guard let size = try size(key), size >= range.upperBound else { throw .missing }
+            return try send(.get, key, fields: fields, answerBytesMax: bytesMax)
         }
     }
 
@@ -133,7 +146,8 @@ final class S3Client: Sendable {
         query: [(name: String, value: String)] = [],
         fields: [(name: String, value: String)] = [],
         body: [UInt8] = [],
-        answerBytesMax: Int = 64 << 10
+        answerBytesMax: Int = 64 << 10,
+        attemptCountMax: Int = Limits.S3.attemptCountMax
     ) throws(Failure) -> Answer {
         let digest = SHA256.digest(of: body)
         let path = S3Signature.canonicalPath("/\(address.bucket)" + (key.map { "/\($0)" } ?? ""))
@@ -168,8 +182,8 @@ final class S3Client: Sendable {
             if case .answer(let response) = outcome { return Answer(response: response, attempts: attempts) }
             let delay = Self.delay(attempts)
             let reason = if case .retry(let reason) = outcome { reason } else { "" }
-            guard attempts < Limits.S3.attemptCountMax, time.now + delay < end else {
-                logger.warning("storage did not answer", ["reason": reason, "attempts": attempts])
+            guard attempts < attemptCountMax, time.now + delay < end else {
+                logger.info("storage did not answer", ["reason": reason, "attempts": attempts])
                 throw .unavailable(detail: reason)
             }
             _ = Condition(()).wait(timeout: delay) { _ in Bool?.none }

@@ -197,7 +197,7 @@ enum ChunkTable {
 
     // MARK: Collecting and moving
 
-    struct Placed {
+    struct Placed: Sendable {
         let tree: TreeNumber
         let digest: Digest
         let location: ChunkLocation

@@ -196,11 +196,33 @@ struct Fsck: Sendable {
             let page = try store.read { db in try ChunkTable.page(after: last, limit: 100, db) }
             guard let end = page.last else { return }
             last = (end.chunk.tree, end.chunk.digest)
-            for (chunk, usage) in page {
-                guard let problem = try problem(with: chunk) else { continue }
-                report.find(.lostContent, "chunk \(chunk.digest), named \(usage) times, \(problem)")
+            for finding in try findings(in: page) { report.find(.lostContent, finding) }
+        }
+    }
+
+    /// Several are read at a time: a bucket is far away.
+    private func findings(in page: [(chunk: ChunkTable.Placed, usage: Int64)]) throws(APIError) -> [String] {
+        let outcome = Lock<(findings: [String], failure: APIError?)>(([], nil))
+        let step = Limits.Files.scrubThreadCount
+        let threads = (0..<step).map { first in
+            Thread(name: "scrub") {
+                for index in stride(from: first, to: page.count, by: step) {
+                    let (chunk, usage) = page[index]
+                    do throws(APIError) {
+                        guard let problem = try problem(with: chunk) else { continue }
+                        outcome.withLock {
+                            $0.findings.append("chunk \(chunk.digest), named \(usage) times, \(problem)")
+                        }
+                    } catch {
+                        return outcome.withLock { $0.failure = error }
+                    }
+                }
             }
         }
+        for thread in threads { thread.join() }
+        let (findings, failure) = outcome.withLock { $0 }
+        if let failure { throw failure }
+        return findings.sorted()
     }
 
     /// Nil where it is sound, or was moved or given up meanwhile. A store that is away is no finding but an error.
