@@ -123,7 +123,7 @@ extension Limits {
         /// Findings that a check tells one by one; the rest is counted.
         static let findingCountMax = 1_000
 
-        /// Rows that one statement brings to PostgreSQL: its work memory holds them, and one round trip is shared enough.
+        /// Rows that one statement brings to PostgreSQL: its memory holds them, and one round trip is shared enough.
         static let setRowCountMax = 1_000
 
         /// Operations that one decision may ask for more facts before it counts as ours to repair: a deep folder asks

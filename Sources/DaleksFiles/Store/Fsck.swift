@@ -164,7 +164,7 @@ struct Fsck: Sendable {
                     "names stand for nodes that are not there"
                 ),
                 (
-                    "SELECT count(*) FROM entries WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = entries.parent)",
+                    "SELECT count(*) FROM entries WHERE NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = entries.parent)",
                     "names lie in folders that are not there"
                 ),
                 (

@@ -108,8 +108,8 @@ final class TreeStore: Sendable {
         }
     }
 
-    /// After the database came back from a backup: cursors from before no longer count, so clients list again, push back
-    /// what the region forgot, and delete nothing on the word of the older epoch. How many trees there are.
+    /// After the database came back from a backup: cursors from before no longer count, so clients list again, push
+    /// back what the region forgot, and delete nothing on the word of the older epoch. How many trees there are.
     func raiseEpochs() throws(APIError) -> Int {
         try write { db in try db.execute("UPDATE trees SET epoch = epoch + 1") }
     }
