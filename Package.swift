@@ -79,8 +79,8 @@ let package = Package(
         target(
             "DaleksUsers",
             uses: [
-                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres",
-                "DaleksCrypto",
+                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
+                "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
         target(
@@ -134,6 +134,13 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: house
         ),
+        program("lossy-disk", path: "Tests/LossyDisk", uses: ["DaleksFUSE", "DaleksTestSupport"] + ground),
+        .testTarget(
+            name: "CrashTests",
+            dependencies: ["DaleksTestSupport", "lossy-disk", "daleks", "daleksd", "daleks-users", "daleks-files"]
+                + ground,
+            swiftSettings: house
+        ),
         .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
         // Whole programs, from the outside.
         .testTarget(
@@ -168,8 +175,8 @@ let package = Package(
         tests(
             of: "DaleksUsers",
             uses: [
-                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
-                "DaleksSQLite", "DaleksCrypto",
+                "daleks-users", "daleks", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer",
+                "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
     ]

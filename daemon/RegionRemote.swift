@@ -4,11 +4,14 @@ import DaleksCore
 import DaleksHTTP
 import DaleksHTTPClient
 import DaleksSync
+import DaleksSystem
 
 /// The region over HTTP, as synchronisation wants to see it.
 struct RegionRemote: Remote {
     private let files: FilesClient
     private let http: HTTPClient
+    /// Asked once; a region that gains one is asked again at the next start.
+    private let known = Lock<Set<Capabilities.Feature>?>(nil)
 
     init(files: FilesClient, http: HTTPClient) {
         self.files = files
@@ -37,6 +40,23 @@ struct RegionRemote: Remote {
 
     func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError) {
         try asking { () throws(ClientFailure) in try files.put(bytes, digest: digest) }
+    }
+
+    func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError) {
+        guard chunks.count > 1, features.contains(.chunkBatches) else {
+            for chunk in chunks { try put(chunk.content, digest: chunk.digest) }
+            return
+        }
+        try asking { () throws(ClientFailure) in try files.put(chunks) }
+    }
+
+    var features: Set<Capabilities.Feature> {
+        if let known = known.withLock({ $0 }) { return known }
+        // While it does not answer, what every region can do is enough.
+        guard let answer = try? files.capabilities() else { return [] }
+        let features = Set(answer.features)
+        known.withLock { $0 = features }
+        return features
     }
 
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest {

@@ -80,6 +80,18 @@ public struct FilesClient: Sendable {
         _ = try send(request)
     }
 
+    /// Puts many chunks in one request (feature `chunk_batches`).
+    public func put(_ chunks: [ChunkBatch.Member]) throws(ClientFailure) {
+        var request = ClientRequest(.put, service.baseURL + Routes.Files.chunks)
+        request.fields.set("Content-Type", ChunkBatch.contentType)
+        request.body = .bytes(ChunkBatch(chunks).bytes)
+        request.sink = .memory(max: Limits.Client.answerBytesMax)
+        request.deadline = Limits.Client.chunkDeadline
+        // Chunks are named by what they hold: putting them twice is putting them once.
+        request.isIdempotent = true
+        _ = try send(request)
+    }
+
     private func get<Body: JSONDecodable>(_ path: String) throws(ClientFailure) -> Body {
         var request = ClientRequest(.get, service.baseURL + path)
         request.sink = .memory(max: Limits.Client.answerBytesMax)

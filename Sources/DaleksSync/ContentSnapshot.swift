@@ -14,24 +14,39 @@ final class ContentSnapshot: Sendable {
         var waiting: Set<Int>
         var changed: Set<Int> = []
         var saved: Set<Int> = []
+        var cut: Int64
+        var isSettled = false
         var aside: FileDescriptor?
     }
 
     let size: Int64
     let modified: Timestamp
+    /// The region's content that the spans and pieces differ from.
+    let base: Revision
     /// In order.
     let spans: [Int]
+    /// What changed of those spans of which that is known.
+    let pieces: [Int: PieceSet]
     private let members: Set<Int>
     private let asideFolder: String
     private let state: Lock<State>
 
-    init(size: Int64, modified: Timestamp, spans: [Int], asideFolder: String) {
+    init(
+        size: Int64,
+        modified: Timestamp,
+        base: Revision,
+        spans: [Int],
+        pieces: [Int: PieceSet],
+        asideFolder: String
+    ) {
         self.size = size
         self.modified = modified
+        self.base = base
         self.spans = spans
+        self.pieces = pieces
         members = Set(spans)
         self.asideFolder = asideFolder
-        state = Lock(State(waiting: Set(spans)))
+        state = Lock(State(waiting: Set(spans), cut: size))
     }
 
     func covers(_ span: Int) -> Bool { members.contains(span) }
@@ -65,6 +80,16 @@ final class ContentSnapshot: Sendable {
 
     /// Spans that were written again since the instant: they are still dirty when the region has this.
     var changedSince: Set<Int> { state.withLock { $0.changed } }
+
+    /// The file was cut here since the instant.
+    func noteCut(_ size: Int64) { state.withLock { $0.cut = min($0.cut, size) } }
+
+    /// The least size that the file has had since the instant.
+    var cut: Int64 { state.withLock { $0.cut } }
+
+    /// The region took it.
+    func noteSettled() { state.withLock { $0.isSettled = true } }
+    var isSettled: Bool { state.withLock { $0.isSettled } }
 
     private func copy(of span: Int) throws(Errno) -> [UInt8]? {
         let count = FileContent.bytes(in: span, ofSize: size)

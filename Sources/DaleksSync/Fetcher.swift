@@ -13,13 +13,15 @@ import DaleksSystem
 final class Fetcher: Sendable {
     typealias Completion = @Sendable (Errno?) -> Void
 
-    private struct State {
+    struct State {
         var waiting: [Need: [Completion]] = [:]
+        var flying: Set<SpanKey> = []
+        var aheadCount = 0
         var manifests: [ManifestKey: Manifest] = [:]
         var isStopping = false
     }
 
-    private struct ManifestKey: Hashable {
+    struct ManifestKey: Hashable {
         var node: NodeID
         var revision: Revision
     }
@@ -30,16 +32,28 @@ final class Fetcher: Sendable {
     /// Manifests are small beside what they describe; past this the lot is dropped and asked for again.
     private static let manifestCountMax = 1_024
 
-    private let tree: LocalTree
+    let tree: LocalTree
     private let news: RemoteNews
-    private let remote: any Remote
-    private let time: TimeSource
+    let remote: any Remote
+    let time: TimeSource
     private let logger: Logger
     private let pool = WorkerPool(name: "fetch", threadCountMax: 8, waitingCountMax: 65_536)
-    private let state = Condition(State())
+    /// Spans of one need side by side: enough to fill a fast line, few enough for a small region.
+    let spanPool = WorkerPool(name: "span", threadCountMax: 8, waitingCountMax: 4_096)
+    let aheadPool = WorkerPool(name: "ahead", threadCountMax: 6, waitingCountMax: aheadCountMax)
+    private let gate: SpaceGate
+    let state = Condition(State())
 
-    init(tree: LocalTree, news: RemoteNews, remote: any Remote, time: TimeSource, logger: Logger) {
+    init(
+        tree: LocalTree,
+        news: RemoteNews,
+        gate: SpaceGate,
+        remote: any Remote,
+        time: TimeSource,
+        logger: Logger
+    ) {
         self.tree = tree
+        self.gate = gate
         self.news = news
         self.remote = remote
         self.time = time
@@ -50,6 +64,8 @@ final class Fetcher: Sendable {
         state.withLock { $0.isStopping = true }
         state.broadcast()
         pool.close()
+        aheadPool.close()
+        spanPool.close()
     }
 
     /// Calls back when it is here, or with the reason why not. Never on the caller's thread.
@@ -80,6 +96,7 @@ final class Fetcher: Sendable {
                 switch need {
                 case .folder(let inode): try fetchFolder(inode)
                 case .spans(let inode, let spans): try fetchSpans(spans, of: inode)
+                case .room: waitForRoom()
                 }
                 return nil
             } catch {
@@ -87,6 +104,14 @@ final class Fetcher: Sendable {
                 let pause = min(retry.next(), .seconds(1))
                 if state.wait(timeout: pause, until: { $0.isStopping ? true : nil }) == true { return .canceled }
             }
+        }
+    }
+
+    /// Until the region took some of what waits for it here, or is away, when waiting for it would help nobody.
+    private func waitForRoom() {
+        while !gate.hasRoom {
+            let isOver = state.wait(timeout: .milliseconds(50)) { $0.isStopping ? true : nil }
+            if isOver == true { return }
         }
     }
 
@@ -223,29 +248,7 @@ final class Fetcher: Sendable {
 
     // MARK: Bytes
 
-    private func fetchSpans(_ spans: Range<Int>, of inode: Inode) throws(FetchFailure) {
-        let node = try row(inode)
-        let content: FileContent
-        do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }
-        defer { tree.contents.release(inode) }
-        let revision = content.state.withLock { $0.revision }
-        guard revision > 0 else { return }
-        let manifest = try manifest(of: node.id, at: revision)
-        for index in spans where content.lacks(index, of: revision) {
-            let bytes = try bytes(of: index, node.id, revision, manifest)
-            do throws(Errno) {
-                try content.fill(index, with: bytes, of: revision) { () throws(Errno) in
-                    try tree.database.writing { db throws in
-                        try ContentTable.set(.clean, spans: [index], of: inode, in: db)
-                    }
-                }
-            } catch {
-                throw .local(error)
-            }
-        }
-    }
-
-    private func bytes(
+    func bytes(
         of index: Int,
         _ id: NodeID,
         _ revision: Revision,
@@ -261,7 +264,7 @@ final class Fetcher: Sendable {
         return bytes
     }
 
-    private func manifest(of id: NodeID, at revision: Revision) throws(FetchFailure) -> Manifest {
+    func manifest(of id: NodeID, at revision: Revision) throws(FetchFailure) -> Manifest {
         let key = ManifestKey(node: id, revision: revision)
         if let known = state.withLock({ $0.manifests[key] }) { return known }
         let manifest: Manifest
@@ -273,7 +276,7 @@ final class Fetcher: Sendable {
         return manifest
     }
 
-    private func row(_ inode: Inode) throws(FetchFailure) -> LocalNode {
+    func row(_ inode: Inode) throws(FetchFailure) -> LocalNode {
         let node: LocalNode?
         do throws(Errno) {
             node = try tree.database.reading { db throws in try NodeTable.find(inode, in: db) }

@@ -15,4 +15,6 @@ public enum Need: Hashable, Sendable {
     case folder(Inode)
     /// Some spans of a file's bytes.
     case spans(Inode, Range<Int>)
+    /// Not of the region, but for it: that it has taken some of what is written here.
+    case room
 }

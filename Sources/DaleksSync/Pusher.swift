@@ -70,6 +70,9 @@ final class Pusher: Sendable {
         state.broadcast()
     }
 
+    /// Whether what is written here goes up now.
+    var isTaking: Bool { state.withLock { !$0.isPaused && $0.lastFailure == nil } }
+
     var lastFailure: RemoteError? { state.withLock { $0.lastFailure } }
 
     func stop() {
@@ -240,7 +243,7 @@ final class Pusher: Sendable {
         let commit = ActiveCommit(content: content, snapshot: content.takeSnapshot(asideFolder: asideFolder))
         active.withLock { $0[row.place] = commit }
         do throws(Errno) {
-            if let spans = try uploader.inlineSpans(of: content, commit.snapshot) {
+            if let spans = try uploader.inlineSpans(of: content, commit.snapshot, base: node.content) {
                 return Self.body(of: node, commit.snapshot, spans)
             }
         } catch {
@@ -274,7 +277,8 @@ final class Pusher: Sendable {
         var retry = Retry()
         while true {
             do throws(UploadFailure) {
-                let body = Self.body(of: node, commit.snapshot, try uploader.upload(commit.content, commit.snapshot))
+                let spans = try uploader.upload(commit.content, commit.snapshot, base: node.content)
+                let body = Self.body(of: node, commit.snapshot, spans)
                 do throws(Errno) {
                     try tree.database.writing { db throws in
                         try JournalTable.setBody(body, at: row.place, in: db)

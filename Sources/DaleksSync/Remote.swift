@@ -10,11 +10,23 @@ public protocol Remote: Sendable {
     func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer
     func missing(_ digests: [Digest]) throws(RemoteError) -> [Digest]
     func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError)
+    /// Many at once; all of them are there when it returns.
+    func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError)
+    /// What the region can do beside what the first version of the wire could, as far as that is known.
+    var features: Set<Capabilities.Feature> { get }
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest
     func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8]
     func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage
     func usage() throws(RemoteError) -> UsageRecord
     func cancelAll()
+}
+
+extension Remote {
+    public var features: Set<Capabilities.Feature> { [] }
+
+    public func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError) {
+        for chunk in chunks { try put(chunk.content, digest: chunk.digest) }
+    }
 }
 
 public enum RemoteError: Error, Hashable, Sendable {

@@ -1,5 +1,5 @@
 public import DaleksAPI
-import DaleksCache
+public import DaleksCache
 import DaleksCore
 import DaleksSQLite
 public import DaleksSystem
@@ -19,6 +19,10 @@ public final class SyncEngine: Sendable {
         /// Whose the root is before the region said anything.
         public var uid: UInt32
         public var gid: UInt32
+        /// How much of the disk the cache may take.
+        public var space = CacheSpace()
+        /// Which start of the machine this is: what was written under another one is certain only if it was durable.
+        public var boot = MachineBoot.current
 
         public init(folder: String, subject: String, hostName: String, uid: UInt32, gid: UInt32) {
             self.folder = folder
@@ -42,6 +46,9 @@ public final class SyncEngine: Sendable {
     private let configuration: Configuration
     private let database: Database
     private let remote: any Remote
+    private let barrier: ContentBarrier
+    private let keeper: SpaceKeeper
+    private let lostContent: LostContent
     private let news: RemoteNews
     private let fetcher: Fetcher
     private let pusher: Pusher
@@ -64,12 +71,16 @@ public final class SyncEngine: Sendable {
         let opened = try Self.open(configuration, logger)
         database = opened.database
         let wake = Lock<(@Sendable () -> Void)?>(nil)
-        let contents = ContentCache(database: database, store: opened.store, time: time)
+        let gate = SpaceGate(database: database, store: opened.store, space: configuration.space)
+        let barrier = ContentBarrier(database: database, store: opened.store, gate: gate, logger: logger)
+        self.barrier = barrier
+        let contents = ContentCache(database: database, store: opened.store, barrier: barrier, time: time)
         tree = LocalTree(database: database, contents: contents, store: opened.store, time: time) {
             wake.withLock { $0 }?()
         }
+        keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
         news = RemoteNews(tree: tree, logger: logger)
-        fetcher = Fetcher(tree: tree, news: news, remote: remote, time: time, logger: logger)
+        fetcher = Fetcher(tree: tree, news: news, gate: gate, remote: remote, time: time, logger: logger)
         puller = Puller(
             tree: tree,
             news: news,
@@ -79,6 +90,13 @@ public final class SyncEngine: Sendable {
             logger: logger
         )
         let puller = puller
+        lostContent = LostContent(
+            tree: tree,
+            fetcher: fetcher,
+            remote: remote,
+            owner: (configuration.uid, configuration.gid),
+            logger: logger
+        )
         pusher = Pusher(
             tree: tree,
             news: news,
@@ -90,7 +108,15 @@ public final class SyncEngine: Sendable {
         )
         let pusher = pusher
         wake.withLock { $0 = { pusher.wake() } }
-        do throws(Errno) { try tree.recover() } catch { throw .unusable("the cache could not be recovered: \(error)") }
+        let keeper = keeper
+        gate.begin(
+            relieve: { _ = try? keeper.makeRoom() },
+            isTakingUploads: { puller.isConnected && pusher.isTaking }
+        )
+        let setAside = SetAside(folder: configuration.folder + "/set-aside", logger: logger)
+        do throws(Errno) { _ = try tree.recover(boot: configuration.boot, setAside: setAside) } catch {
+            throw .unusable("the cache could not be recovered: \(error)")
+        }
         try establishRoot(time)
     }
 
@@ -113,14 +139,13 @@ public final class SyncEngine: Sendable {
         _ logger: Logger
     ) throws(StartFailure) -> (store: BackingStore, database: Database) {
         let folder = configuration.folder
-        let store: BackingStore
-        do throws(Errno) { store = try BackingStore(folder: folder + "/content") } catch {
-            throw .unusable("\(folder)/content cannot be made or written to: \(error)")
-        }
-        do throws(SQLiteError) {
-            return (store, try ReplicaDatabase.open(at: folder + "/replica.db", logger: logger))
-        } catch {
+        // The index first: where it is lost, the files that it spoke of are put beside and the store begins empty.
+        let database: Database
+        do throws(SQLiteError) { database = try LostIndex(folder: folder, logger: logger).open() } catch {
             throw .unusable("\(folder)/replica.db cannot be used: \(error)")
+        }
+        do throws(Errno) { return (try BackingStore(folder: folder + "/content"), database) } catch {
+            throw .unusable("\(folder)/content cannot be made or written to: \(error)")
         }
     }
 
@@ -165,8 +190,15 @@ public final class SyncEngine: Sendable {
 
     public func start(observer: any TreeObserver) {
         news.observe(observer)
-        let (pusher, puller) = (pusher, puller)
+        let (pusher, puller, barrier, keeper) = (pusher, puller, barrier, keeper)
         threads.withLock { threads in
+            threads.append(Thread(name: "flush") { barrier.run() })
+            threads.append(Thread(name: "space") { keeper.run() })
+            let lost = LostIndex(folder: configuration.folder, logger: logger).lostFolders
+            if !lost.isEmpty {
+                let lostContent = lostContent
+                threads.append(Thread(name: "recover") { lostContent.run(lost) })
+            }
             threads.append(Thread(name: "push") { pusher.run() })
             threads.append(Thread(name: "pull") { puller.run() })
             threads.append(Thread(name: "refresh") { puller.runRefresh() })
@@ -193,16 +225,18 @@ public final class SyncEngine: Sendable {
         remote.cancelAll()
         pusher.stop()
         fetcher.stop()
+        lostContent.stop()
+        keeper.stop()
+        barrier.stop()
         let running = threads.withLock { threads in
             defer { threads = [] }
             return threads
         }
         for thread in running { thread.join() }
-        do {
-            try database.flush()
-        } catch {
-            logger.error("the replica could not be made durable", ["reason": "\(error)"])
+        do throws(Errno) { try tree.noteStopped() } catch {
+            logger.error("the replica could not be made durable", ["reason": error])
         }
+        tree.store.close()
         database.close()
         folderLock.withLock { $0 = nil }
     }
@@ -222,6 +256,18 @@ public final class SyncEngine: Sendable {
     public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {
         fetcher.fetch(need, completion)
     }
+
+    /// Lets go of what is too much in the cache now, instead of soon, and says how many bytes that was.
+    @discardableResult
+    public func trimCache() throws(Errno) -> Int64 { try keeper.makeRoom() }
+
+    /// A pinned file is never let go of.
+    public func pin(_ isPinned: Bool, _ inode: Inode) throws(Errno) {
+        try database.writing { db throws in try ContentUseTable.pin(isPinned, inode, in: db) }
+    }
+
+    /// Spans that will be read soon, if all goes on as it does.
+    public func fetchAhead(_ spans: Range<Int>, of inode: Inode) { fetcher.fetchAhead(spans, of: inode) }
 
     public func pause(_ isPaused: Bool) { pusher.pause(isPaused) }
 

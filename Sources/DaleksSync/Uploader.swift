@@ -4,72 +4,142 @@ import DaleksCore
 import DaleksCrypto
 import DaleksSystem
 
-/// Makes a commit out of a file's dirty spans: hash, ask what the region lacks, put that, name all of it.
+/// Makes a commit out of a file's dirty spans: hash, ask what the region lacks, put that, name all of it. A span of
+/// which few pieces changed is told in pieces, where the region knows them.
+///
+/// What the region has already is not sent again, so an upload that was broken off goes on where it was.
 ///
 /// ## Concurrency
 /// One call works on one snapshot, on the caller's thread; calls for different files run side by side. At most
-/// `windowSpanCount` spans of one file are in memory at a time.
+/// `windowBytes` of one file are in memory at a time.
 struct Uploader: Sendable {
     /// 16 MiB of a file at once: enough to keep a region busy, little enough for a small machine.
-    private static let windowSpanCount = 16
+    private static let windowBytes = 16 << 20
+
+    /// From half a span on, one whole chunk is less work for everybody than its pieces.
+    private static let pieceCountMax = Piece.countPerSpan / 2
+
+    /// Chunks up to this size go many to a request, up to so much of them.
+    private static let smallChunkBytes = 256 << 10
+    private static let batchBytes = 4 << 20
 
     let remote: any Remote
     let pool: WorkerPool
 
+    /// What a commit says of one span, before anything is read.
+    private struct Part {
+        var span: Int
+        /// Nil where the whole span is told.
+        var pieces: [Int]?
+        var bytes: Int
+    }
+
+    private func parts(_ snapshot: ContentSnapshot, base: Revision) -> [Part] {
+        // Only the content that they were counted from.
+        let tellsPieces = base > 0 && snapshot.base == base && remote.features.contains(.pieces)
+        return snapshot.spans.compactMap { span in
+            let count = FileContent.bytes(in: span, ofSize: snapshot.size)
+            guard count > 0 else { return nil }
+            guard tellsPieces, let changed = snapshot.pieces[span] else {
+                return Part(span: span, pieces: nil, bytes: count)
+            }
+            let pieces = changed.indexes.filter { $0 * Limits.pieceBytes < count }
+            guard !pieces.isEmpty, pieces.count <= Self.pieceCountMax else {
+                return Part(span: span, pieces: nil, bytes: count)
+            }
+            let bytes = pieces.reduce(0) { $0 + Self.bytes(inPiece: $1, of: count) }
+            return Part(span: span, pieces: pieces, bytes: bytes)
+        }
+    }
+
+    private static func bytes(inPiece piece: Int, of count: Int) -> Int {
+        min(Limits.pieceBytes, count - piece * Limits.pieceBytes)
+    }
+
     /// The spans of a small commit, with their bytes inside; nil where it is too large for that.
-    func inlineSpans(of content: FileContent, _ snapshot: ContentSnapshot) throws(Errno) -> [Span]? {
-        let total = snapshot.spans.reduce(0) { $0 + FileContent.bytes(in: $1, ofSize: snapshot.size) }
-        guard total <= Limits.Wire.inlineBytesMax else { return nil }
+    func inlineSpans(
+        of content: FileContent,
+        _ snapshot: ContentSnapshot,
+        base: Revision
+    ) throws(Errno) -> [Span]? {
+        let parts = parts(snapshot, base: base)
+        guard parts.reduce(0, { $0 + $1.bytes }) <= Limits.Wire.inlineBytesMax else { return nil }
         var spans: [Span] = []
-        for index in snapshot.spans {
-            let bytes = try snapshot.read(index, from: content.backing)
-            guard !bytes.isEmpty else { continue }
-            spans.append(Span(index: index, bytes: bytes.count, source: .inline(bytes)))
+        for part in parts {
+            let bytes = try snapshot.read(part.span, from: content.backing)
+            spans.append(Self.span(part, bytes, whole: { .inline($0) }, piece: { .inline($0) }))
         }
         return spans
+    }
+
+    private static func span(
+        _ part: Part,
+        _ bytes: [UInt8],
+        whole: ([UInt8]) -> Span.Source,
+        piece: ([UInt8]) -> Piece.Source
+    ) -> Span {
+        guard let indexes = part.pieces else {
+            return Span(index: part.span, bytes: bytes.count, source: whole(bytes))
+        }
+        let pieces = indexes.map { index in
+            let start = index * Limits.pieceBytes
+            let content = Array(bytes[start..<start + self.bytes(inPiece: index, of: bytes.count)])
+            return Piece(index: index, bytes: content.count, source: piece(content))
+        }
+        return Span(index: part.span, bytes: bytes.count, source: .split(SplitSpan(pieces: pieces)))
     }
 
     /// Uploads what the region lacks and answers the spans by digest.
-    func upload(_ content: FileContent, _ snapshot: ContentSnapshot) throws(UploadFailure) -> [Span] {
+    func upload(_ content: FileContent, _ snapshot: ContentSnapshot, base: Revision) throws(UploadFailure) -> [Span] {
         var spans: [Span] = []
-        var position = 0
-        while position < snapshot.spans.count {
-            let window = snapshot.spans[position..<min(position + Self.windowSpanCount, snapshot.spans.count)]
-            spans += try upload(window, content, snapshot)
-            position += window.count
+        var window: [Part] = []
+        var windowBytes = 0
+        for part in parts(snapshot, base: base) {
+            window.append(part)
+            windowBytes += part.bytes
+            if windowBytes >= Self.windowBytes {
+                spans += try upload(window, content, snapshot)
+                (window, windowBytes) = ([], 0)
+            }
         }
-        return spans
+        return try spans + upload(window, content, snapshot)
     }
 
     private func upload(
-        _ window: ArraySlice<Int>,
+        _ window: [Part],
         _ content: FileContent,
         _ snapshot: ContentSnapshot
     ) throws(UploadFailure) -> [Span] {
         var chunks: [Digest: [UInt8]] = [:]
         var spans: [Span] = []
-        for index in window {
+        for part in window {
             let bytes: [UInt8]
             do throws(Errno) {
-                bytes = try snapshot.read(index, from: content.backing)
+                bytes = try snapshot.read(part.span, from: content.backing)
             } catch {
                 throw .local(error)
             }
-            guard !bytes.isEmpty else { continue }
-            if Self.isZero(bytes) {
-                spans.append(Span(index: index, bytes: bytes.count, source: .hole))
-            } else {
+            func digest(_ bytes: [UInt8]) -> Digest? {
+                if Self.isZero(bytes) { return nil }
                 let digest = SHA256.digest(of: bytes)
                 chunks[digest] = bytes
-                spans.append(Span(index: index, bytes: bytes.count, source: .chunk(digest)))
+                return digest
             }
+            spans.append(
+                Self.span(
+                    part,
+                    bytes,
+                    whole: { bytes in digest(bytes).map { .chunk($0) } ?? .hole },
+                    piece: { bytes in digest(bytes).map { .chunk($0) } ?? .hole }
+                )
+            )
         }
         try put(chunks)
-        for index in window { snapshot.finished(index) }
+        for part in window { snapshot.finished(part.span) }
         return spans
     }
 
-    /// Puts those of the chunks that the region lacks, several at a time.
+    /// Puts those of the chunks that the region lacks: small ones together, large ones several at a time.
     private func put(_ chunks: [Digest: [UInt8]]) throws(UploadFailure) {
         guard !chunks.isEmpty else { return }
         let missing: [Digest]
@@ -78,15 +148,35 @@ struct Uploader: Sendable {
         } catch {
             throw .remote(error)
         }
-        let outcome = Condition<(left: Int, failure: RemoteError?)>((missing.count, nil))
+        var batches: [[ChunkBatch.Member]] = []
+        var (batch, batchBytes): ([ChunkBatch.Member], Int) = ([], 0)
         for digest in missing {
             guard let bytes = chunks[digest] else {
                 throw .remote(.refused(code: "internal", detail: "unasked digest"))
             }
+            let member = ChunkBatch.Member(digest: digest, content: bytes)
+            guard bytes.count <= Self.smallChunkBytes else {
+                batches.append([member])
+                continue
+            }
+            batch.append(member)
+            batchBytes += bytes.count
+            if batchBytes >= Self.batchBytes || batch.count == Limits.Wire.chunkBatchCountMax {
+                batches.append(batch)
+                (batch, batchBytes) = ([], 0)
+            }
+        }
+        if !batch.isEmpty { batches.append(batch) }
+        try send(batches)
+    }
+
+    private func send(_ batches: [[ChunkBatch.Member]]) throws(UploadFailure) {
+        let outcome = Condition<(left: Int, failure: RemoteError?)>((batches.count, nil))
+        for batch in batches {
             let remote = remote
             let job: @Sendable () -> Void = {
                 var failure: RemoteError?
-                do throws(RemoteError) { try remote.put(bytes, digest: digest) } catch { failure = error }
+                do throws(RemoteError) { try remote.put(batch) } catch { failure = error }
                 outcome.withLock { $0 = ($0.left - 1, $0.failure ?? failure) }
                 outcome.broadcast()
             }

@@ -26,7 +26,12 @@ extension FileSystem {
 
     /// Throws what `read` would lack, before anything is spent on reading.
     public func requireReadable(_ handle: UInt64, at offset: Int64, count: Int) throws(Obstacle) {
-        try openFiles.find(handle).content.requireReadable(at: offset, count: count)
+        let file = try openFiles.find(handle)
+        let size = file.content.live.size
+        if let wanted = file.readAhead.withLock({ $0.note(offset, count: count, size: size) }) {
+            if file.content.lacksAny(of: wanted) { engine.fetchAhead(wanted, of: file.content.inode) }
+        }
+        try file.content.requireReadable(at: offset, count: count)
     }
 
     public func read(
@@ -66,12 +71,5 @@ extension FileSystem {
     public func close(_ handle: UInt64) throws(Obstacle) {
         guard let file = openFiles.remove(handle) else { throw .errno(.badDescriptor) }
         try engine.tree.closeContent(file.content)
-    }
-
-    /// posix_fallocate: the file reaches at least to `end`. Space is not set aside: it is the region's to give.
-    public func allocate(_ handle: UInt64, upTo end: Int64, keepsSize: Bool) throws(Obstacle) {
-        let content = try openFiles.find(handle).content
-        guard !keepsSize, end > content.live.size else { return }
-        _ = try engine.tree.truncate(content.inode, to: end)
     }
 }

@@ -10,6 +10,7 @@ final class OpenFiles: Sendable {
         var content: FileContent
         var appends: Bool
         var isSynchronous: Bool
+        let readAhead = Lock(ReadAhead())
     }
 
     private struct State {

@@ -15,6 +15,7 @@ final class InProcessRegion: Remote {
         /// The region does what it is asked, and the answer never arrives.
         var losesAnswers = 0
         var isCanceled = false
+        var putBytes: Int64 = 0
     }
 
     let storage: RegionStorage
@@ -67,7 +68,11 @@ final class InProcessRegion: Remote {
         try asking { () throws(APIError) in try storage.store.missing(digests, of: owner) }
     }
 
+    /// Bytes of chunks that were sent.
+    var putBytes: Int64 { line.withLock { $0.putBytes } }
+
     func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError) {
+        line.withLock { $0.putBytes += Int64(bytes.count) }
         _ = try asking { () throws(APIError) in try storage.content.put(bytes, as: digest, of: owner) }
     }
 

@@ -110,9 +110,9 @@ struct LoginPages: Sendable {
         _ error: APIError
     ) -> HTTPResponse {
         switch error.code {
-        case .mfaRequired: return second(context, typed, proof, notice: nil, status: .ok)
-        case .invalidCredentials where typed.code != nil:
-            return second(context, typed, proof, notice: "That code is not right.", status: .forbidden)
+        case .mfaRequired where typed.code?.isEmpty ?? true:
+            return second(context, typed, proof, notice: nil, status: .ok)
+        case .mfaRequired: return second(context, typed, proof, notice: "That code is not right.", status: .forbidden)
         case .invalidCredentials, .invalid, .malformed:
             return first(
                 context,
@@ -154,6 +154,7 @@ struct LoginPages: Sendable {
             maxlength="1024"\(email.isEmpty ? HTML.empty : " autofocus")></div>
             <div class="buttons"><button>Log in</button></div>
             </form>
+            <p><a href="\(context.site.path(MailPages.forgotPath))">Forgot your password?</a></p>
             """
         var response = context.page("Log in").response(body, status: status)
         if let cookie { response.fields.append("Set-Cookie", cookie) }

@@ -11,6 +11,7 @@ struct PageRoutes: Sendable {
     let logIn: LogIn
     let authorization: Authorization
     let devices: DeviceGrant
+    let mail: MailPages
     let issuer: TokenIssuer
     let time: TimeSource
 
@@ -32,6 +33,14 @@ struct PageRoutes: Sendable {
         add(.get, PagePaths.device, &router) { context throws(APIError) in try device.show(context) }
         add(.post, PagePaths.device, &router) { context throws(APIError) in try device.find(context) }
         add(.post, PagePaths.deviceDecision, &router) { context throws(APIError) in try device.decide(context) }
+        add(.get, Correspondence.verifyPath, &router) { context throws(APIError) in
+            try mail.showVerification(context)
+        }
+        add(.post, Correspondence.verifyPath, &router) { context throws(APIError) in try mail.verify(context) }
+        add(.get, Correspondence.resetPath, &router) { context throws(APIError) in try mail.showReset(context) }
+        add(.post, Correspondence.resetPath, &router) { context throws(APIError) in try mail.set(context) }
+        add(.get, MailPages.forgotPath, &router) { context throws(APIError) in try mail.showForgotten(context) }
+        add(.post, MailPages.forgotPath, &router) { context throws(APIError) in try mail.ask(context) }
         let account = AccountPages(sessions: sessions, clients: clients, time: time)
         add(.get, PagePaths.account, &router) { context throws(APIError) in try account.show(context) }
         add(.post, PagePaths.endSession, &router) { context throws(APIError) in try account.endSession(context) }

@@ -20,7 +20,7 @@ final class AccessTokenCheck: Sendable {
         var claims: [Digest: JWT.Claims] = [:]
     }
 
-    private let store: UsersStore
+    let store: UsersStore
     private let keys: KeyRing
     private let issuer: TokenIssuer
     private let rule: RefreshRule

@@ -1,0 +1,117 @@
+import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksCrypto
+import DaleksSystem
+
+/// Bytes: each span once however many ask for it, several at a time, and some ahead of being asked for.
+extension Fetcher {
+    /// A span that somebody is getting.
+    struct SpanKey: Hashable {
+        var inode: Inode
+        var span: Int
+    }
+
+    /// Spans on their way that nobody asked for yet; over all files, so that memory and the line stay bounded.
+    static let aheadCountMax = 32
+
+    /// Gets spans that will be wanted soon, as far as the budget goes. Never waits, and failures are nobody's.
+    func fetchAhead(_ spans: Range<Int>, of inode: Inode) {
+        for span in spans {
+            let isAllowed = state.withLock { state in
+                guard state.aheadCount < Self.aheadCountMax else { return false }
+                state.aheadCount += 1
+                return true
+            }
+            guard isAllowed else { return }
+            let accepted = aheadPool.submit { [self] in
+                try? fetchSpans(span..<span + 1, of: inode)
+                state.withLock { $0.aheadCount -= 1 }
+            }
+            if !accepted { state.withLock { $0.aheadCount -= 1 } }
+        }
+    }
+
+    func fetchSpans(_ spans: Range<Int>, of inode: Inode) throws(FetchFailure) {
+        let node = try row(inode)
+        let content: FileContent
+        do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }
+        defer { tree.contents.release(inode) }
+        try verify(spans, of: content)
+        let revision = content.state.withLock { $0.revision }
+        guard revision > 0 else { return }
+        let lacking = spans.filter { content.lacks($0, of: revision) }
+        guard let first = lacking.first else { return }
+        let manifest = try manifest(of: node.id, at: revision)
+        guard lacking.count > 1 else { return try fetchSpan(first, of: content, node.id, revision, manifest) }
+        let outcome = Condition<(left: Int, failure: FetchFailure?)>((lacking.count, nil))
+        for index in lacking {
+            let job: @Sendable () -> Void = { [self] in
+                var failure: FetchFailure?
+                do throws(FetchFailure) {
+                    try fetchSpan(index, of: content, node.id, revision, manifest)
+                } catch {
+                    failure = error
+                }
+                outcome.withLock { $0 = ($0.left - 1, $0.failure ?? failure) }
+                outcome.broadcast()
+            }
+            if !spanPool.submit(job) { job() }
+        }
+        let failure = outcome.waitThrowing(until: { $0.left == 0 }) { $0.failure }
+        if let failure { throw failure }
+    }
+
+    private func fetchSpan(
+        _ index: Int,
+        of content: FileContent,
+        _ id: NodeID,
+        _ revision: Revision,
+        _ manifest: Manifest
+    ) throws(FetchFailure) {
+        let key = SpanKey(inode: content.inode, span: index)
+        state.waitThrowing(until: { !$0.flying.contains(key) }) { _ = $0.flying.insert(key) }
+        defer {
+            state.withLock { _ = $0.flying.remove(key) }
+            state.broadcast()
+        }
+        // Whoever was at it before may have brought it.
+        guard content.lacks(index, of: revision) else { return }
+        let bytes = try bytes(of: index, id, revision, manifest)
+        let inode = content.inode
+        do throws(Errno) {
+            try content.fill(index, with: bytes, of: revision) { () throws(Errno) in
+                try tree.database.writing { db throws in
+                    try ContentTable.fill(index, digest: SHA256.digest(of: bytes), of: inode, in: db)
+                }
+            }
+        } catch {
+            throw .local(error)
+        }
+    }
+
+    /// What an earlier daemon left, and did not stop: hashed before it is believed.
+    private func verify(_ spans: Range<Int>, of content: FileContent) throws(FetchFailure) {
+        let inode = content.inode
+        for index in spans where content.isSuspect(index) {
+            do throws(Errno) {
+                try content.verify(
+                    index,
+                    trusted: tree.contents.trustsUnhashed,
+                    digest: { () throws(Errno) in
+                        try tree.database.reading { db throws in
+                            try ContentTable.digest(of: index, of: inode, in: db)
+                        }
+                    },
+                    drop: { () throws(Errno) in
+                        try tree.database.writing { db throws in
+                            try ContentTable.drop(spans: [index], of: inode, in: db)
+                        }
+                    }
+                )
+            } catch {
+                throw .local(error)
+            }
+        }
+    }
+}
