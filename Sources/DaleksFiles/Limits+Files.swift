@@ -26,6 +26,19 @@ extension Limits {
         /// Chunks and manifests that one transaction of the collector takes: a few milliseconds of the writer's turn.
         static let collectedRowCountMax = 256
 
+        /// Small chunks moved out of the database in one write: enough that the barrier or the request they share
+        /// does not matter, few enough that the transaction behind it holds nobody up.
+        static let packBytes = 8 << 20
+        static let packCountMax = 1_024
+
+        /// How old a small chunk is before it is moved, and how often one looks: at thousands of small files a second
+        /// some hundred megabytes wait in the database.
+        static let packAge = Duration.seconds(30)
+        static let packInterval = Duration.seconds(5)
+
+        /// Chunks that one transaction moves out of a segment that is mostly garbage: 64 MiB at most.
+        static let compactedChunkCountMax = 64
+
         /// A segment of the local chunk store: large enough that there are few, small enough to be moved and checked.
         public static let segmentBytesMax: Int64 = 256 << 20
 
@@ -49,6 +62,9 @@ extension Limits {
 
         /// Parked readers of the feed in one process; one takes about 1 KiB here besides its connection.
         static let feedWaiterCountMax = 100_000
+
+        /// How often the readers of a region with several processes look without having been told to.
+        static let feedLookInterval = Duration.seconds(20)
 
         /// Jobs that read pages for woken readers. A whole tree's readers are one job.
         static let feedThreadCountMax = 2
@@ -152,6 +168,15 @@ extension Limits {
 
         /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
         static let postgresConnectionCountMax = 24
+
+        /// Contents that a scrub reads at a time.
+        static let scrubThreadCount = 8
+
+        /// Findings that a check tells one by one; the rest is counted.
+        static let findingCountMax = 1_000
+
+        /// Rows that one statement brings to PostgreSQL: its memory holds them, and one round trip is shared enough.
+        static let setRowCountMax = 1_000
 
         /// Operations that one decision may ask for more facts before it counts as ours to repair: a deep folder asks
         /// once an ancestor, a large file once a page.

@@ -26,12 +26,12 @@ final class ItemContent: Sendable {
     private let last = Lock(Held())
 
     init(_ access: ChunkAccess, node: NodeID, content: Revision, reader: UserID) throws(APIError) {
-        let manifest = try access.store.manifest(of: node, at: content, for: reader)
+        let (size, placed) = try access.store.spans(of: node, at: content, for: reader)
         self.access = access
         self.node = node
         self.content = content
-        size = manifest.size
-        spans = Set(manifest.spans.map(\.index))
+        self.size = size
+        spans = Set(placed.map(\.index))
         self.reader = reader
     }
 

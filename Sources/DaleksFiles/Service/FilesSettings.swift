@@ -16,6 +16,7 @@ public struct FilesSettings: ServiceConfiguration {
     /// Good once: makes this region known to the users service, which then tells it of revocations.
     public var enrolToken: String?
     public var trashKept = Limits.Files.trashKept
+    public var storage = StorageSettings()
     /// How long removed files and replaced contents stay readable for those who have them open.
     public var removedGrace = Duration.seconds(86_400)
     public var collectInterval = Duration.seconds(600)
@@ -77,12 +78,13 @@ public struct FilesSettings: ServiceConfiguration {
                 default: "1d",
                 help: "How long removed files and replaced contents stay, so that who has them open can go on reading."
             ),
-        ],
+        ] + StorageSettings.options,
         defaultFiles: ["/etc/daleks/files.conf"]
     )
 
     public init(_ settings: Settings) throws(SettingsError) {
         serving = try ServingSettings(settings)
+        storage = try StorageSettings(settings)
         region = settings.text("region")
         usersURL = try Self.url(settings, "users-url") ?? ""
         usersCAFile = settings.optionalText("users-ca")

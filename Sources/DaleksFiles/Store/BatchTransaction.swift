@@ -46,6 +46,12 @@ struct BatchTransaction {
     mutating func run(_ db: borrowing StoreConnection) throws -> Outcome {
         try refuseForks(db)
         try takeAcknowledgement(db)
+        // What runs next is most often all of it, in the caller's own tree.
+        let mutations = batch.steps.compactMap { step -> Mutation? in
+            guard step.sequence > device.highWater, case .mutation(let mutation) = step.work else { return nil }
+            return mutation
+        }
+        try drafts[home]?.prepare(for: mutations, db)
         for step in batch.steps { try run(step, db) }
         try save(db)
         var changedOwners = drafts.values.filter { !$0.draft.changes.isEmpty }.map(\.tree.owner)
@@ -157,9 +163,8 @@ struct BatchTransaction {
 
     private func save(_ db: borrowing StoreConnection) throws {
         for draft in drafts.values { try draft.save(db) }
-        for (step, result) in ran {
-            try DeviceTable.remember(step.sequence, of: device.number, step.digest, answer: result.jsonBytes, db)
-        }
+        let answers = ran.map { ($0.step.sequence, $0.step.digest, $0.result.jsonBytes) }
+        try DeviceTable.remember(answers, of: device.number, db)
         try DeviceTable.save(device, db)
     }
 }

@@ -122,5 +122,6 @@ enum FilesSchema {
         ),
         rights,
         surfaces,
+        smallChunks(4),
     ]
 }
