@@ -49,6 +49,25 @@ public enum JournalTable {
         return db.lastInsertRowID
     }
 
+    /// Puts a row in front of another, as near as there is room: what lies between is about other things.
+    public static func insert(
+        _ kind: Kind,
+        _ subjects: Subjects,
+        body: [UInt8]?,
+        before place: Int64,
+        in db: borrowing Connection
+    ) throws {
+        var free = place - 1
+        while try find(place: free, in: db) != nil { free -= 1 }
+        try db.execute(
+            """
+            INSERT INTO journal (place, kind, node, parent, other_parent, replaced, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """,
+            [.integer(free), .integer(kind.rawValue)] + values(of: subjects) + [body.map { .blob($0) } ?? .null]
+        )
+    }
+
     /// Rows after a place, in order.
     public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
@@ -82,6 +101,48 @@ public enum JournalTable {
             """,
             [.integer(folder.column)],
             decode
+        )
+    }
+
+    /// Rows about a node itself, after a place.
+    public static func rows(of node: Inode, after place: Int64, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            WHERE node = ?1 AND place > ?2 ORDER BY place
+            """,
+            [.integer(node.column), .integer(place)],
+            decode
+        )
+    }
+
+    /// Rows in which a node has any part.
+    public static func rows(concerning node: Inode, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            WHERE node = ?1 OR parent = ?1 OR other_parent = ?1 OR replaced = ?1 ORDER BY place
+            """,
+            [.integer(node.column)],
+            decode
+        )
+    }
+
+    /// Whether bytes of the file are on their way, or will be.
+    public static func hasCommit(of node: Inode, in db: borrowing Connection) throws -> Bool {
+        try db.exists("SELECT 1 FROM journal WHERE node = ?1 AND kind = 2 LIMIT 1", [.integer(node.column)])
+    }
+
+    /// Changes what a row says, and leaves its number as it is.
+    public static func rewrite(
+        place: Int64,
+        _ subjects: Subjects,
+        body: [UInt8],
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            "UPDATE journal SET node = ?2, parent = ?3, other_parent = ?4, replaced = ?5, body = ?6 WHERE place = ?1",
+            [.integer(place)] + values(of: subjects) + [.blob(body)]
         )
     }
 
@@ -129,8 +190,10 @@ public enum JournalTable {
         return last.place
     }
 
-    public static func setBody(_ body: [UInt8], at place: Int64, in db: borrowing Connection) throws {
-        try db.execute("UPDATE journal SET body = ?2 WHERE place = ?1", [.integer(place), .blob(body)])
+    /// False where the row is gone.
+    @discardableResult
+    public static func setBody(_ body: [UInt8], at place: Int64, in db: borrowing Connection) throws -> Bool {
+        try db.execute("UPDATE journal SET body = ?2 WHERE place = ?1", [.integer(place), .blob(body)]) > 0
     }
 
     /// Numbers a row and fixes what will be sent under that number.

@@ -80,6 +80,34 @@ public enum ReplicaDatabase {
             ) WITHOUT ROWID;
             CREATE INDEX spans_dirty ON spans (node) WHERE state = 2;
             """
-        )
+        ),
+        Migration(
+            2,
+            "answered steps",
+            """
+            ALTER TABLE nodes ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;
+            UPDATE nodes SET answered = revision WHERE kind = 2;
+            """
+        ),
+        Migration(
+            3,
+            "refusals",
+            """
+            CREATE TABLE refusals (
+                place INTEGER PRIMARY KEY,
+                code TEXT NOT NULL,
+                detail TEXT NOT NULL,
+                attempts INTEGER NOT NULL,
+                retry_at INTEGER NOT NULL
+            );
+            CREATE TRIGGER journal_refusals AFTER DELETE ON journal BEGIN
+                DELETE FROM refusals WHERE place = old.place;
+            END;
+            -- Leaves room in front, for what turns out to be needed before a row that is there.
+            DELETE FROM sqlite_sequence WHERE name = 'journal';
+            INSERT INTO sqlite_sequence (name, seq)
+                SELECT 'journal', coalesce(max(place), 0) + 1000000000 FROM journal;
+            """
+        ),
     ]
 }

@@ -35,10 +35,18 @@ final class Fetcher: Sendable {
     private let remote: any Remote
     private let time: TimeSource
     private let logger: Logger
-    private let pool = WorkerPool(name: "fetch", threadCountMax: 8, waitingCountMax: 65_536)
+    private let labour: Labour
     private let state = Condition(State())
 
-    init(tree: LocalTree, news: RemoteNews, remote: any Remote, time: TimeSource, logger: Logger) {
+    init(
+        tree: LocalTree,
+        news: RemoteNews,
+        remote: any Remote,
+        labour: Labour,
+        time: TimeSource,
+        logger: Logger
+    ) {
+        self.labour = labour
         self.tree = tree
         self.news = news
         self.remote = remote
@@ -49,7 +57,7 @@ final class Fetcher: Sendable {
     func stop() {
         state.withLock { $0.isStopping = true }
         state.broadcast()
-        pool.close()
+        labour.fetches.close()
     }
 
     /// Calls back when it is here, or with the reason why not. Never on the caller's thread.
@@ -60,7 +68,7 @@ final class Fetcher: Sendable {
             return isFirst
         }
         guard isFirst else { return }
-        let accepted = pool.submit { [self] in finish(need, perform(need)) }
+        let accepted = labour.fetches.submit { [self] in finish(need, perform(need)) }
         if !accepted { _ = Thread(name: "fetch-refused") { [self] in finish(need, .tryAgain) } }
     }
 
@@ -85,6 +93,10 @@ final class Fetcher: Sendable {
             } catch {
                 guard case .remote(.unreachable) = error, time.now < deadline else { return error.errno }
                 let pause = min(retry.next(), .seconds(1))
+                if let rest = labour.rest {
+                    rest(pause)
+                    continue
+                }
                 if state.wait(timeout: pause, until: { $0.isStopping ? true : nil }) == true { return .canceled }
             }
         }
@@ -116,6 +128,8 @@ final class Fetcher: Sendable {
         for _ in 0..<Self.listingAttemptsMax {
             let node = try row(inode)
             guard !node.isComplete || node.isStale else { return }
+            // Its own state first: once it is listed it no longer counts as stale.
+            if node.isStale { try refreshAttributes(of: node) }
             if try list(node) { return }
         }
         throw .remote(.unreachable("the folder changes faster than it can be listed"))
@@ -146,7 +160,7 @@ final class Fetcher: Sendable {
         let listing = entries
         do throws(Errno) {
             let isTaken = Lock(false)
-            try news.apply(concerning: node.isStale ? listing.map(\.node.id) : []) { merger, db throws in
+            try news.apply(concerning: listing.map(\.node.id)) { merger, db throws in
                 let pending = try Self.pendingNames(in: inode, db)
                 let isCurrent = try merger.merge(
                     listing: listing,
@@ -167,7 +181,7 @@ final class Fetcher: Sendable {
     private static func pendingNames(in folder: Inode, _ db: borrowing Connection) throws -> Set<Name> {
         var names: Set<Name> = []
         for row in try JournalTable.rows(in: folder, in: db) where row.kind == .metadata {
-            switch try Pusher.operation(of: row).mutation {
+            switch try Journaling.operation(of: row).mutation {
             case .create(let creation): names.insert(creation.name)
             case .link(_, let name, _, _), .remove(_, let name, _, _): names.insert(name)
             case .rename(let rename):
@@ -182,8 +196,11 @@ final class Fetcher: Sendable {
     /// Asks for a node's present state. False when the region cannot be asked now.
     func refresh(_ node: LocalNode) -> Bool {
         do throws(FetchFailure) {
-            if node.attributes.kind == .folder { try fetchFolder(node.inode) }
-            try refreshAttributes(of: node)
+            if node.attributes.kind == .folder {
+                try fetchFolder(node.inode)
+            } else {
+                try refreshAttributes(of: node)
+            }
             return true
         } catch {
             guard case .remote(.unreachable) = error else {
@@ -205,7 +222,7 @@ final class Fetcher: Sendable {
             return
         }
         do throws(Errno) {
-            try news.apply(concerning: [node.id]) { merger, db throws in _ = try merger.merge(record, db) }
+            try news.apply(concerning: [node.id]) { merger, db throws in _ = try merger.merge(record, .answer, db) }
         } catch {
             throw .local(error)
         }

@@ -6,9 +6,13 @@ import DaleksCache
 /// may overtake it, as it might on a disk that lost its power. Folders in which things happen do not bind those things
 /// together, but nothing overtakes the making of the folder it happens in.
 struct JournalPlan {
+    /// Rows that are not to be sent now, whatever comes.
+    let setAside: Set<Int64>
     private var held: Set<Inode> = []
     /// Nodes of which a commit goes out now. The next one builds on the answer, so it waits for that.
     private var committing: Set<Inode> = []
+
+    init(setAside: Set<Int64> = []) { self.setAside = setAside }
 
     enum Verdict: Equatable {
         case send
@@ -20,7 +24,7 @@ struct JournalPlan {
     mutating func judge(_ row: JournalTable.Row, isPrepared: Bool) -> Verdict {
         let subjects = row.subjects
         let concerned = [subjects.node, subjects.parent, subjects.otherParent, subjects.replaced].compactMap { $0 }
-        if concerned.contains(where: held.contains) {
+        if setAside.contains(row.place) || concerned.contains(where: held.contains) {
             hold(subjects)
             return .wait
         }

@@ -238,15 +238,19 @@ public final class LocalTree: Sendable {
     /// Lets go of a node that has no name left, once nobody can reach it.
     func collect(_ inode: Inode) {
         guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
-        let isGone = try? database.writing { db throws -> Bool in
-            guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return false }
-            guard try EntryTable.places(of: inode, db).isEmpty else { return false }
-            guard try !JournalTable.isConcerned(inode, in: db) else { return false }
+        let left = try? database.writing { db throws -> [Inode]? in
+            guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return nil }
+            guard try EntryTable.places(of: inode, db).isEmpty else { return nil }
+            guard try !JournalTable.isConcerned(inode, in: db) else { return nil }
+            // A folder goes with what is known to be in it, which the region has elsewhere or nowhere.
+            let members = node.attributes.kind == .folder ? try EntryTable.removeAll(in: inode, db) : []
             try NodeTable.delete(inode, in: db)
-            return true
+            return members
         }
         // What stays behind when this fails is found at the next start.
-        if isGone == true { try? store.remove(inode) }
+        guard let members = left ?? nil else { return }
+        try? store.remove(inode)
+        for member in members { collect(member) }
     }
 
     var wallNow: Timestamp { time.wall }
@@ -318,13 +322,11 @@ extension LocalTree {
         try NodeTable.update(folder, in: db)
     }
 
-    /// The number in a body is given when it is sent; until then it says 1.
     static func journal(
         _ mutation: Mutation,
         _ subjects: JournalTable.Subjects,
         _ db: borrowing Connection
     ) throws {
-        let body = Operation(sequence: 1, mutation: mutation).jsonBytes
-        try JournalTable.append(.metadata, subjects, body: body, in: db)
+        try Journaling.append(mutation, subjects, db)
     }
 }

@@ -40,21 +40,31 @@ public final class SyncEngine: Sendable {
 
     public let tree: LocalTree
     private let configuration: Configuration
-    private let database: Database
+    let database: Database
     private let remote: any Remote
-    private let news: RemoteNews
-    private let fetcher: Fetcher
-    private let pusher: Pusher
-    private let puller: Puller
+    let news: RemoteNews
+    let fetcher: Fetcher
+    let pusher: Pusher
+    let puller: Puller
     private let logger: Logger
     private let folderLock: Lock<LockFile?>
     private let threads = Lock<[Thread]>([])
 
     /// Opens what is there, recovers it, and makes the root known. Waits for the region only the very first time.
-    public init(
+    public convenience init(
         _ configuration: Configuration,
         remote: any Remote,
         time: TimeSource = .system,
+        logger: Logger
+    ) throws(StartFailure) {
+        try self.init(configuration, remote: remote, labour: .threads(), time: time, logger: logger)
+    }
+
+    init(
+        _ configuration: Configuration,
+        remote: any Remote,
+        labour: Labour,
+        time: TimeSource,
         logger: Logger
     ) throws(StartFailure) {
         self.configuration = configuration
@@ -69,7 +79,7 @@ public final class SyncEngine: Sendable {
             wake.withLock { $0 }?()
         }
         news = RemoteNews(tree: tree, logger: logger)
-        fetcher = Fetcher(tree: tree, news: news, remote: remote, time: time, logger: logger)
+        fetcher = Fetcher(tree: tree, news: news, remote: remote, labour: labour, time: time, logger: logger)
         puller = Puller(
             tree: tree,
             news: news,
@@ -85,6 +95,8 @@ public final class SyncEngine: Sendable {
             remote: remote,
             asideFolder: configuration.folder,
             hostName: configuration.hostName,
+            fetcher: fetcher,
+            labour: labour,
             logger: logger,
             wasAnswered: { puller.poke() }
         )

@@ -14,7 +14,7 @@ struct Uploader: Sendable {
     private static let windowSpanCount = 16
 
     let remote: any Remote
-    let pool: WorkerPool
+    let pool: any WorkQueue
 
     /// The spans of a small commit, with their bytes inside; nil where it is too large for that.
     func inlineSpans(of content: FileContent, _ snapshot: ContentSnapshot) throws(Errno) -> [Span]? {
