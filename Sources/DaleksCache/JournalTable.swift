@@ -236,14 +236,6 @@ public enum JournalTable {
         return try db.exists("SELECT 1 FROM journal WHERE replaced = ?1 LIMIT 1", [.integer(node.column)])
     }
 
-    /// Content that was never sent and that nobody will ever ask for.
-    public static func deleteUnsentCommits(of node: Inode, in db: borrowing Connection) throws {
-        try db.execute(
-            "DELETE FROM journal WHERE node = ?1 AND kind = 2 AND sequence IS NULL",
-            [.integer(node.column)]
-        )
-    }
-
     private static func values(of subjects: Subjects) -> [Value] {
         [
             .integer(subjects.node.column),

@@ -244,7 +244,11 @@ final class Fetcher: Sendable {
         let node = try row(inode)
         let content: FileContent
         do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }
-        defer { tree.contents.release(inode) }
+        defer {
+            tree.contents.release(inode)
+            // It may have lost its name meanwhile.
+            tree.collect(inode)
+        }
         let revision = content.state.withLock { $0.revision }
         guard revision > 0 else { return }
         let manifest = try manifest(of: node.id, at: revision)

@@ -33,6 +33,80 @@ enum Journaling {
         try JournalTable.append(.commit, JournalTable.Subjects(node: inode), body: nil, in: db)
     }
 
+    /// The last name of a node goes. True where the region never needs to hear of the node, because it has not yet:
+    /// then its rows are gone, and `replaced` is what it had itself taken the place of.
+    static func withdraw(
+        _ inode: Inode,
+        replaced: inout (inode: Inode, id: NodeID)?,
+        besides touched: Set<Inode>,
+        _ db: borrowing Connection
+    ) throws -> Bool {
+        let rows = try JournalTable.rows(concerning: inode, in: db)
+        guard rows.allSatisfy({ $0.sequence == nil && $0.subjects.node == inode }) else {
+            try withdrawContent(of: inode, rows, db)
+            return false
+        }
+        var rename: Mutation.Rename?
+        for (position, row) in rows.enumerated() where row.kind == .metadata {
+            switch try operation(of: row).mutation {
+            case .create where position == 0: continue
+            case .attributes where position > 0: continue
+            case .rename(let found) where position > 0 && rename == nil && !found.isExchange: rename = found
+            default:
+                try withdrawContent(of: inode, rows, db)
+                return false
+            }
+        }
+        guard let first = rows.first, case .create = try operation(of: first).mutation else {
+            try withdrawContent(of: inode, rows, db)
+            return false
+        }
+        if let id = rename?.replaces, let other = rows.compactMap(\.subjects.replaced).first { replaced = (other, id) }
+        for row in rows { try JournalTable.delete(place: row.place, in: db) }
+        let folders = Set(rows.flatMap { [$0.subjects.parent, $0.subjects.otherParent] }.compactMap { $0 })
+        for folder in folders.subtracting(touched).sorted() { try tellTimes(of: folder, db) }
+        return true
+    }
+
+    /// A folder's times changed through something that is not told itself.
+    private static func tellTimes(of inode: Inode, _ db: borrowing Connection) throws {
+        guard let folder = try NodeTable.find(inode, in: db), folder.attributes.links > 0 else { return }
+        let change = Mutation.AttributeChange(
+            node: folder.id,
+            modified: folder.attributes.modified,
+            time: folder.attributes.changed
+        )
+        let body = Operation(sequence: 1, mutation: .attributes(change)).jsonBytes
+        // One such row tells of any number of changes, if nothing was done to the folder itself since.
+        if let last = try JournalTable.rows(of: inode, after: .min, in: db).last, last.sequence == nil,
+            last.kind == .metadata, case .attributes(let known) = try operation(of: last).mutation,
+            known.mode == nil, known.uid == nil, known.gid == nil, known.accessed == nil
+        {
+            try JournalTable.rewrite(place: last.place, last.subjects, body: body, in: db)
+        } else {
+            try JournalTable.append(.metadata, JournalTable.Subjects(node: inode), body: body, in: db)
+        }
+    }
+
+    /// Content that nobody will ever ask for need not be sent; but what shows it under another name first must not do
+    /// so without it.
+    private static func withdrawContent(
+        of inode: Inode,
+        _ rows: [JournalTable.Row],
+        _ db: borrowing Connection
+    ) throws {
+        let lastNaming = try rows.last { row in
+            guard row.subjects.node == inode, row.kind == .metadata else { return false }
+            return switch try operation(of: row).mutation {
+            case .rename, .link: true
+            case .create, .remove, .attributes, .commit: false
+            }
+        }
+        for row in rows where row.kind == .commit && row.subjects.node == inode && row.sequence == nil {
+            if row.place > lastNaming?.place ?? 0 { try JournalTable.delete(place: row.place, in: db) }
+        }
+    }
+
     /// Puts another id for a folder or file into everything that names it.
     static func rename(_ inode: Inode, from old: NodeID, to new: NodeID, _ db: borrowing Connection) throws {
         for row in try JournalTable.rows(concerning: inode, in: db) where row.body != nil {

@@ -164,12 +164,15 @@ public final class LocalTree: Sendable {
             try Self.requireRemovable(node, isFolder: isFolder, db)
             try EntryTable.delete(name, in: parent, db)
             try Self.touch(&folder, now, linkChange: isFolder ? -1 : 0, db)
-            try Self.unlinkNode(&node, now, db)
-            try Self.journal(
-                .remove(parent: folder.id, name: name, node: node.id, time: now),
-                JournalTable.Subjects(node: node.inode, parent: parent),
-                db
-            )
+            var gone: (inode: Inode, id: NodeID)? = (node.inode, node.id)
+            try Self.unlinkNode(&node, now, standing: &gone, db)
+            if let gone {
+                try Self.journal(
+                    .remove(parent: folder.id, name: name, node: gone.id, time: now),
+                    JournalTable.Subjects(node: gone.inode, parent: parent),
+                    db
+                )
+            }
             return node
         }
         journalGrew()
@@ -238,6 +241,8 @@ public final class LocalTree: Sendable {
     /// Lets go of a node that has no name left, once nobody can reach it.
     func collect(_ inode: Inode) {
         guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
+        // Nearly always it has a name: then nothing needs to be written.
+        if (try? database.reading({ db throws in try EntryTable.isNamed(inode, db) })) == true { return }
         let left = try? database.writing { db throws -> [Inode]? in
             guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return nil }
             guard try EntryTable.places(of: inode, db).isEmpty else { return nil }
@@ -301,13 +306,22 @@ extension LocalTree {
         }
     }
 
-    /// Takes one link off a node. What was written to it and not sent yet is nobody's when the last one goes.
-    static func unlinkNode(_ node: inout LocalNode, _ now: Timestamp, _ db: borrowing Connection) throws {
+    /// Takes one link off a node. Where the region has not heard of it and needs not, `standing` becomes what it had
+    /// taken the place of, if anything; that is what goes there. The times of `touched` are told by the caller.
+    static func unlinkNode(
+        _ node: inout LocalNode,
+        _ now: Timestamp,
+        standing: inout (inode: Inode, id: NodeID)?,
+        besides touched: Set<Inode> = [],
+        _ db: borrowing Connection
+    ) throws {
         node.attributes.links =
             node.attributes.kind == .folder ? 0 : node.attributes.links - min(1, node.attributes.links)
         node.attributes.changed = now
         try NodeTable.update(node, in: db)
-        if node.attributes.links == 0 { try JournalTable.deleteUnsentCommits(of: node.inode, in: db) }
+        guard node.attributes.links == 0 else { return }
+        var replaced: (inode: Inode, id: NodeID)?
+        if try Journaling.withdraw(node.inode, replaced: &replaced, besides: touched, db) { standing = replaced }
     }
 
     static func touch(

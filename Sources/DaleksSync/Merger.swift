@@ -34,8 +34,13 @@ struct Merger {
     private(set) var effects: [Effect] = []
     /// Rows made here, of which some may get no name.
     private var inserted: [Inode] = []
+    /// What the feed said of nodes that had no row here then.
+    private(set) var unheeded: Unheeded
 
-    init(unsaved: Set<Inode> = []) { self.unsaved = unsaved }
+    init(unsaved: Set<Inode> = [], unheeded: Unheeded = Unheeded()) {
+        self.unsaved = unsaved
+        self.unheeded = unheeded
+    }
 
     // MARK: Nodes
 
@@ -76,7 +81,9 @@ struct Merger {
             revision: record.revision,
             content: record.content,
             contentSize: record.attributes.size,
-            target: record.target
+            target: record.target,
+            // A listing that began before the feed told of it is older than what the feed told.
+            isStale: unheeded.isOutdated(record)
         )
         node.inode = try NodeTable.insert(node, in: db)
         inserted.append(node.inode)
@@ -102,6 +109,10 @@ struct Merger {
             node.attributes.links = known.attributes.links
             node.attributes.modified = max(known.attributes.modified, node.attributes.modified)
             node.attributes.changed = max(known.attributes.changed, node.attributes.changed)
+        }
+        if node.attributes.links == 0, try EntryTable.isNamed(node.inode, db) {
+            // It is gone at the region. While it still has a name here it can be worked on, and that must be told.
+            node.attributes.links = node.attributes.kind == .folder ? 2 : 1
         }
         node.revision = record.revision
         node.content = record.content
@@ -168,10 +179,11 @@ struct Merger {
             return try remove(entry.name, standing, from: folder.inode, db)
         }
         guard let node = try NodeTable.find(id, in: db), standing?.inode != node.inode else { return }
-        if try !place(node, as: entry.name, in: folder.inode, over: standing, db) {
-            return try markStale(folder.inode, db)
+        switch try place(node, as: entry.name, in: folder.inode, over: standing, at: sequence, db) {
+        case .placed: effects.append(.entry(parent: folder.inode, name: entry.name))
+        case .isElsewhere: break
+        case .mustWait: try markStale(folder.inode, db)
         }
-        effects.append(.entry(parent: folder.inode, name: entry.name))
     }
 
     private mutating func remove(
@@ -188,21 +200,31 @@ struct Merger {
         effects.append(.removed(parent: folder, name: name, node: standing.inode))
     }
 
-    /// Gives the node that name; false where that has to wait.
+    private enum Placing {
+        case placed
+        /// What is known of where it lies is newer.
+        case isElsewhere
+        /// Something that is pending here stands in the way.
+        case mustWait
+    }
+
+    /// Gives the node that name, as it was at the region at that sequence.
     private mutating func place(
         _ node: LocalNode,
         as name: Name,
         in folder: Inode,
         over standing: LocalNode?,
+        at sequence: Revision,
         _ db: borrowing Connection
-    ) throws -> Bool {
-        if let standing, try holdsUnsettled(standing, db) { return false }
+    ) throws -> Placing {
+        if let standing, try holdsUnsettled(standing, db) { return .mustWait }
         if node.attributes.kind == .folder {
             // A move of ours that the region has not judged yet may have put the one into the other.
-            if try isInside(folder, node.inode, db) { return false }
+            if try isInside(folder, node.inode, db) { return .mustWait }
             // A folder has one name, and that is now this one.
             for place in try EntryTable.places(of: node.inode, db) {
-                guard try !JournalTable.isPending(in: place.parent, in: db) else { return false }
+                guard try !JournalTable.isPending(in: place.parent, in: db) else { return .mustWait }
+                if let home = try NodeTable.find(place.parent, in: db), home.listed >= sequence { return .isElsewhere }
                 try EntryTable.delete(place.name, in: place.parent, db)
                 effects.append(.entry(parent: place.parent, name: place.name))
             }
@@ -218,7 +240,7 @@ struct Merger {
             try NodeTable.update(node, in: db)
         }
         try Journaling.requireCommit(of: node.inode, db)
-        return true
+        return .placed
     }
 
     /// Whether a folder is another or lies in it.
@@ -237,12 +259,22 @@ struct Merger {
     /// One step of the feed. Our own steps only bring revisions: their effects are here already.
     mutating func merge(_ change: Change, ownDevice: DeviceID, _ db: borrowing Connection) throws {
         if change.device == ownDevice {
-            for record in change.nodes where try NodeTable.find(record.id, in: db) != nil {
-                _ = try merge(record, .own, db)
+            for record in change.nodes {
+                if try NodeTable.find(record.id, in: db) != nil {
+                    _ = try merge(record, .own, db)
+                } else {
+                    unheeded.note(record)
+                }
             }
             return
         }
-        for record in change.nodes where try isOfInterest(record, change, db) { _ = try merge(record, .other, db) }
+        for record in change.nodes {
+            if try isOfInterest(record, change, db) {
+                _ = try merge(record, .other, db)
+            } else {
+                unheeded.note(record)
+            }
+        }
         // New names first: what moved must not be without any in between.
         for entry in change.entries where entry.node != nil { try merge(entry, at: change.sequence, db) }
         for entry in change.entries where entry.node == nil { try merge(entry, at: change.sequence, db) }
@@ -282,7 +314,7 @@ struct Merger {
             let node = try merge(record.node, .answer, db)
             let standing = try EntryTable.find(record.name, in: inode, db)
             guard standing?.inode != node.inode else { continue }
-            guard try place(node, as: record.name, in: inode, over: standing, db) else {
+            guard try place(node, as: record.name, in: inode, over: standing, at: sequence, db) == .placed else {
                 isWhole = false
                 continue
             }

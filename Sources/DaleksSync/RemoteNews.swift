@@ -15,6 +15,8 @@ final class RemoteNews: Sendable {
     private let turn = Condition(false)
     private let observer = Lock<(any TreeObserver)?>(nil)
     private let epochs = Lock<UInt64>(0)
+    /// Belongs to whoever has the turn.
+    private let unheeded = Lock(Unheeded())
 
     init(tree: LocalTree, logger: Logger) {
         self.tree = tree
@@ -73,9 +75,11 @@ final class RemoteNews: Sendable {
         defer { for content in frozen.values { content.thaw { _ in } } }
         let unsaved = held.filter { $0.value.state.withLock { $0.isUnsaved || $0.isUncommitted } }
         let effects = try tree.database.writing { db throws -> [Merger.Effect] in
-            var merger = Merger(unsaved: Set(unsaved.keys))
+            var merger = Merger(unsaved: Set(unsaved.keys), unheeded: unheeded.withLock { $0 })
             try merge(&merger, db)
             try merger.finish(db)
+            let kept = merger.unheeded
+            unheeded.withLock { $0 = kept }
             return merger.effects
         }
         for case .content(let node) in effects {

@@ -16,7 +16,7 @@ struct Simulation {
         let trace: [String]
 
         var description: String {
-            "seed \(seed): \(what)\n" + trace.prefix(400).joined(separator: "\n")
+            "seed \(seed): \(what)\n" + trace.suffix(4_000).joined(separator: "\n")
         }
     }
 
@@ -51,11 +51,54 @@ struct Simulation {
     private func run(_ turns: Int) throws {
         for _ in 0..<turns {
             _ = stage.turn()
+            if isWatching { try watch() }
             try disturb()
             if let what = region.unsoundness { throw fail(what) }
         }
         try comeToRest()
         try judge()
+    }
+
+    /// For looking into a failure: what every client has of every node, whenever it changes. `DALEKS_WATCH=1`.
+    private let isWatching = Environment.current["DALEKS_WATCH"] != nil
+    private let seen = Lock<[String: String]>([:])
+
+    private func watch() throws {
+        for client in clients {
+            let lines = try client.engine.database.read { db throws in
+                try db.query(
+                    """
+                    SELECT inode, id, revision, answered, content, stale, complete, links,
+                       (SELECT group_concat(parent || '/' || CAST(name AS TEXT), ' ') FROM entries WHERE node = inode),
+                       (SELECT group_concat(span || ':' || state, ' ') FROM spans WHERE node = inode),
+                       (SELECT group_concat(place % 1000000 || '#' || coalesce(sequence, '-') || 'k' || kind, ' ')
+                        FROM journal WHERE node = inode)
+                    FROM nodes
+                    """,
+                    []
+                ) { row in
+                    let id: NodeID = try row.identifier(1)
+                    return (
+                        "\(client.name) \(Words.short(id))",
+                        "inode \(try row.int64(0)) rev \(try row.int64(2)) answered \(try row.int64(3)) content "
+                            + "\(try row.int64(4)) stale \(try row.int64(5)) complete \(try row.int64(6)) links "
+                            + "\(try row.int64(7)) at [\(try row.optionalText(8) ?? "")] spans "
+                            + "[\(try row.optionalText(9) ?? "")] journal [\(try row.optionalText(10) ?? "")]"
+                    )
+                }
+            }
+            let now = Dictionary(lines) { first, _ in first }
+            seen.withLock { seen in
+                for (key, line) in now.sorted(by: { $0.key < $1.key }) where seen[key] != line {
+                    stage.note("    \(key): \(line)")
+                    seen[key] = line
+                }
+                for key in seen.keys where key.hasPrefix(client.name) && now[key] == nil {
+                    stage.note("    \(key): gone")
+                    seen[key] = nil
+                }
+            }
+        }
     }
 
     private func disturb() throws {
@@ -76,7 +119,10 @@ struct Simulation {
         }
         stage.note("— the rest is quiet —")
         for round in 0..<400 {
-            for _ in 0..<40 { _ = stage.turn() }
+            for _ in 0..<40 {
+                _ = stage.turn()
+                if isWatching { try watch() }
+            }
             if round % 4 == 3, try clients.allSatisfy({ try $0.unrest() == nil }) { return }
             // What waits for a time to come has had its time.
             if round % 20 == 19 { stage.pass(400_000) }
