@@ -146,6 +146,11 @@ public enum JournalTable {
         )
     }
 
+    /// A commit turned out to have no content.
+    public static func becomeMetadata(place: Int64, in db: borrowing Connection) throws {
+        try db.execute("UPDATE journal SET kind = 1 WHERE place = ?1", [.integer(place)])
+    }
+
     /// Takes numbers back: what had them did not run, and goes out again under new ones.
     public static func renumber(place: Int64, in db: borrowing Connection) throws {
         try db.execute("UPDATE journal SET sequence = NULL WHERE place = ?1", [.integer(place)])

@@ -97,6 +97,12 @@ extension Pusher {
         tree.takenCommits.withLock { _ = $0.insert(row.place) }
         let commit = ActiveCommit(content: content, snapshot: content.takeSnapshot(asideFolder: asideFolder))
         active.withLock { $0[row.place] = commit }
+        if let body = Self.bodyOfNothing(node, commit.snapshot) {
+            // In this order: what is written meanwhile must not take the row for one that will carry it.
+            try tree.database.writing { db throws in try JournalTable.becomeMetadata(place: row.place, in: db) }
+            finish(row.place)
+            return body
+        }
         do throws(Errno) {
             if let spans = try uploader.inlineSpans(of: content, commit.snapshot) {
                 return Self.body(of: node, commit.snapshot, spans)
@@ -113,6 +119,13 @@ extension Pusher {
         let node = try tree.database.reading { db throws in try NodeTable.find(inode, in: db) }
         guard let node, node.attributes.kind == .file else { return nil }
         return (try tree.contents.use(inode), node)
+    }
+
+    /// Where the region has these very bytes already, only the time has to be told, which never is a conflict.
+    private static func bodyOfNothing(_ node: LocalNode, _ snapshot: ContentSnapshot) -> [UInt8]? {
+        guard snapshot.spans.isEmpty, node.content != 0, snapshot.size == node.contentSize else { return nil }
+        let change = Mutation.AttributeChange(node: node.id, modified: snapshot.modified, time: snapshot.modified)
+        return Operation(sequence: 1, mutation: .attributes(change)).jsonBytes
     }
 
     private static func body(of node: LocalNode, _ snapshot: ContentSnapshot, _ spans: [Span]) -> [UInt8] {
@@ -176,7 +189,7 @@ extension Pusher {
                     gone.withLock { $0.append(row.place) }
                     continue
                 }
-                row.subjects = now.subjects
+                (row.subjects, row.kind) = (now.subjects, now.kind)
                 sequence += 1
                 var operation = try Journaling.operation(of: row)
                 operation.sequence = sequence

@@ -9,6 +9,16 @@ extension Pusher {
     /// the open file knowing it nobody may write, or that write would leave no mark.
     func settle(_ items: [Settlement.Item]) throws(Errno) {
         let files = Set(items.filter { $0.row.kind == .commit }.map(\.row.subjects.node))
+        let resumed = Set(
+            items.filter { item in item.row.kind == .commit && active.withLock { $0[item.row.place] == nil } }
+                .map(\.row.subjects.node)
+        ).filter { (try? tree.contents.use($0)) != nil }
+        defer {
+            for inode in resumed {
+                tree.contents.release(inode)
+                tree.collect(inode)
+            }
+        }
         let settlement = try news.inTurn { () throws(Errno) -> Settlement in
             try tree.contents.holding(files) { held throws(Errno) in try settle(items, held) }
         }
@@ -30,7 +40,14 @@ extension Pusher {
                 content.thaw { state in change?(&state) }
             }
         }
-        let settlement = try write { settlement, db in try settlement.settle(items, db) }
+        var resumed: [Int64: Set<Int>] = [:]
+        for item in items where item.row.kind == .commit && active.withLock({ $0[item.row.place] == nil }) {
+            guard case .commit(let commit) = item.operation.mutation, let content = held[item.row.subjects.node] else {
+                continue
+            }
+            resumed[item.row.place] = ResumedCommit.changedSpans(of: content, since: commit)
+        }
+        let settlement = try write(resumed) { settlement, db in try settlement.settle(items, db) }
         for item in items {
             guard let change = Self.change(item, settlement) else { continue }
             changes[item.row.subjects.node] = change
@@ -45,8 +62,12 @@ extension Pusher {
         for spot in settlement.renamed { news.tellEntry(spot.name, in: spot.parent) }
     }
 
-    func write(_ body: (inout Settlement, borrowing Connection) throws -> Void) throws(Errno) -> Settlement {
-        let changedSince = active.withLock { $0.mapValues(\.snapshot.changedSince) }
+    func write(
+        _ resumed: [Int64: Set<Int>] = [:],
+        _ body: (inout Settlement, borrowing Connection) throws -> Void
+    ) throws(Errno) -> Settlement {
+        let changedSince = active.withLock { $0.mapValues(\.snapshot.changedSince) }.merging(resumed) { mine, _ in mine
+        }
         let now = tree.wallNow
         let suffix = "conflict from \(hostName) \(now.rfc3339().prefix(10))"
         return try tree.database.writing { db throws -> Settlement in

@@ -15,7 +15,11 @@ extension Settlement {
     ) throws {
         let subjects = item.row.subjects
         let concerned = [subjects.node, subjects.parent, subjects.otherParent].compactMap { $0 }
-        if conflict == .missing, concerned.contains(where: resent.contains) { return try postpone(item.row, db) }
+        if conflict == .missing, concerned.contains(where: resent.contains) {
+            // It comes later than it was meant to: what others see of its folders' times is then the region's.
+            try markStale(subjects, db)
+            return try postpone(item.row, db)
+        }
         switch item.operation.mutation {
         case .create(let creation):
             if current?.id == creation.node { return try acceptKnown(item, db) }
@@ -207,8 +211,8 @@ extension Settlement {
         var own = node
         own.id = .random(at: now)
         (own.revision, own.answered, own.content, own.contentSize, own.isStale) = (0, 0, 0, 0, false)
-        let places = try EntryTable.places(of: inode, db)
-        own.attributes.links = UInt32(clamping: places.count)
+        let links = try leaveOtherNames(of: inode, but: Spot(parent: place.parent, name: name), db)
+        own.attributes.links = UInt32(clamping: 1 + links.count)
         try NodeTable.update(own, in: db)
         try JournalTable.deleteUnsent(of: inode, in: db)
         // Every byte is here, and ours to send now.
@@ -224,17 +228,46 @@ extension Settlement {
             time: own.attributes.changed
         )
         try Journaling.append(.create(creation), JournalTable.Subjects(node: inode, parent: place.parent), db)
-        for other in places where other.parent != place.parent || other.name != name {
-            guard let home = try NodeTable.find(other.parent, in: db) else { continue }
+        for link in links {
+            guard let home = try NodeTable.find(link.parent, in: db) else { continue }
             try Journaling.append(
-                .link(parent: home.id, name: other.name, node: own.id, time: own.attributes.changed),
-                JournalTable.Subjects(node: inode, parent: other.parent),
+                .link(parent: home.id, name: link.name, node: own.id, time: own.attributes.changed),
+                JournalTable.Subjects(node: inode, parent: link.parent),
                 db
             )
         }
         try JournalTable.append(.commit, JournalTable.Subjects(node: inode), body: nil, in: db)
         try markStale(place.parent, db)
         reports.append(Report(message: "kept both contents of a file", node: inode, detail: "\(name)"))
+    }
+
+    /// Where the file has other names, those are the region's file's, which a listing brings back; except for links of
+    /// ours that the region has not heard of.
+    private mutating func leaveOtherNames(
+        of inode: Inode,
+        but kept: Spot,
+        _ db: borrowing Connection
+    ) throws -> [Spot] {
+        var ours: Set<Spot> = []
+        for row in try JournalTable.rows(of: inode, after: .min, in: db) where row.sequence == nil {
+            guard let parent = row.subjects.parent, row.kind == .metadata,
+                case .link(_, let name, _, _) = try Journaling.operation(of: row).mutation
+            else { continue }
+            ours.insert(Spot(parent: parent, name: name))
+        }
+        var links: [Spot] = []
+        for place in try EntryTable.places(of: inode, db) {
+            let spot = Spot(parent: place.parent, name: place.name)
+            if spot == kept { continue }
+            if ours.contains(spot) {
+                links.append(spot)
+            } else {
+                try EntryTable.delete(spot.name, in: spot.parent, db)
+                renamed.append(spot)
+                try markStale(spot.parent, db)
+            }
+        }
+        return links
     }
 
     /// Whether nothing of the file would have to come from the region.

@@ -133,7 +133,8 @@ final class Machine {
         guard let node = try? lookup(path) else { return "no such path here" }
         let tree = engine.tree
         let spans = (try? tree.database.reading { db throws in try ContentTable.states(of: node.inode, in: db) }) ?? []
-        let rows = (try? tree.database.reading { db throws in try JournalTable.page(after: 0, limit: 100, in: db) }) ?? []
+        let rows =
+            (try? tree.database.reading { db throws in try JournalTable.page(after: 0, limit: 100, in: db) }) ?? []
         let content = tree.contents.loaded(node.inode)
             .map { $0.state.withLock { "\($0.spans) size \($0.size) revision \($0.revision) of \($0.remoteSize)" } }
         let record = try? region.node(node.id)

@@ -44,7 +44,9 @@ final class SimulatedRegion: @unchecked Sendable {
         let before = try storage.store.tree(of: owner).sequence
         let answer = try storage.mutations.run(batch.jsonBytes, of: owner)
         for (operation, result) in zip(batch.operations, answer.results) {
-            stage.note("region: \(name) #\(operation.sequence) \(Words.describe(operation.mutation)) = \(Words.describe(result.outcome))")
+            stage.note(
+                "region: \(name) #\(operation.sequence) \(Words.describe(operation.mutation)) = \(Words.describe(result.outcome))"
+            )
             guard case .done(let revision, let content) = result.outcome, revision > before else { continue }
             if let content { try book(operation.mutation.subject, content) }
             try bookRemoval(operation.mutation)

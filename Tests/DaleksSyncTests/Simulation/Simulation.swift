@@ -171,17 +171,22 @@ struct Simulation {
             guard !book.superseded.contains(word), live[word] == nil else { continue }
             // In the trash: somebody removed the file without having seen this.
             if let nodes = region.committed[word], !nodes.isDisjoint(with: region.removed) { continue }
-            throw fail("word \(word), written by \(who), is lost (\(region.committed[word].map { "committed to \($0.map(Words.short))" } ?? "never committed"))")
+            throw fail(
+                "word \(word), written by \(who), is lost (\(region.committed[word].map { "committed to \($0.map(Words.short))" } ?? "never committed"))"
+            )
         }
         for (path, words) in files where !words.isEmpty && words.isSubset(of: book.discarded) {
             let nodes = words.compactMap { region.committed[$0] }
-            guard !nodes.isEmpty, nodes.allSatisfy({ $0.count > 1 && !$0.isDisjoint(with: region.removed) }) else { continue }
+            guard !nodes.isEmpty, nodes.allSatisfy({ $0.count > 1 && !$0.isDisjoint(with: region.removed) }) else {
+                continue
+            }
             throw fail("\(path) came back with \(words.sorted()), which were removed")
         }
     }
 
     private static func picture(_ id: NodeID, _ attributes: Attributes, _ words: [UInt32]) -> String {
-        var text = "\(attributes.kind) \(Words.short(id)) \(String(attributes.mode, radix: 8)) links \(attributes.links)"
+        var text =
+            "\(attributes.kind) \(Words.short(id)) \(String(attributes.mode, radix: 8)) links \(attributes.links)"
         text += " mtime \(attributes.modified.nanoseconds / 1_000_000 % 10_000_000)"
         if attributes.kind == .file { text += " size \(attributes.size) \(words)" }
         return text

@@ -35,7 +35,8 @@ enum Words {
                 + "\(short(rename.toParent))/\(rename.toName)\(rename.replaces.map { " over \(short($0))" } ?? "")"
         case .remove(let parent, let name, let node, _): "remove \(short(node)) \(short(parent))/\(name)"
         case .attributes(let change): "attributes \(short(change.node))"
-        case .commit(let commit): "commit \(short(commit.node)) on \(commit.base) size \(commit.size) spans \(commit.spans.map(\.index))"
+        case .commit(let commit):
+            "commit \(short(commit.node)) on \(commit.base) size \(commit.size) spans \(commit.spans.map(\.index))"
         }
     }
 
