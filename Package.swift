@@ -52,8 +52,8 @@ let package = Package(
             uses: ["DaleksMount", "DaleksSync", "DaleksClient", "DaleksHTTPClient", "DaleksHTTP", "DaleksAPI"] + ground
         ),
         program("daleks", uses: ["DaleksCommands"] + ground),
-        program("daleks-users", uses: ["DaleksUsers"] + ground),
-        program("daleks-files", uses: ["DaleksFiles"] + ground),
+        program("daleks-users", uses: ["DaleksUsers", "DaleksService"] + ground),
+        program("daleks-files", uses: ["DaleksFiles", "DaleksService"] + ground),
         program("bench-fuse", path: "bench/fuse-swift", uses: ["DaleksFUSE"] + ground),
 
         // Measured against others by the scripts in bench.
@@ -78,15 +78,23 @@ let package = Package(
         target("DaleksCommands", uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPClient"] + ground + vocabulary),
         target(
             "DaleksUsers",
-            uses: ["DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto"]
-                + ground + vocabulary
+            uses: [
+                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres",
+                "DaleksCrypto",
+            ] + ground + vocabulary
         ),
         target(
             "DaleksFiles",
             uses: [
-                "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres",
-                "DaleksCrypto", "DaleksCompression",
+                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
+                "DaleksPostgres", "DaleksCrypto", "DaleksCompression",
             ] + ground + vocabulary
+        ),
+
+        // What every service is made of.
+        target(
+            "DaleksService",
+            uses: ["DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres"] + ground + vocabulary
         ),
 
         // Contract speaks: routes, bodies, error codes, and the client that uses them.
@@ -122,7 +130,7 @@ let package = Package(
         // Tests drive each target against the real thing.
         .target(
             name: "DaleksTestSupport",
-            dependencies: ground,
+            dependencies: ["DaleksJSON"] + ground,
             path: "Tests/Support",
             swiftSettings: house
         ),
@@ -139,6 +147,7 @@ let package = Package(
         tests(of: "DaleksHTTPServer", uses: ground + vocabulary),
         tests(of: "DaleksCrypto", uses: ["COpenSSL", "DaleksJSON"] + ground),
         tests(of: "DaleksCompression", uses: ground),
+        tests(of: "DaleksService", uses: ["DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres"] + ground + vocabulary),
         tests(
             of: "DaleksSync",
             uses: ["DaleksFiles", "DaleksCache", "DaleksSQLite", "DaleksAPI"] + ground + vocabulary

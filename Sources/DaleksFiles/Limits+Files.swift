@@ -53,6 +53,9 @@ extension Limits {
         /// Jobs that read pages for woken readers. A whole tree's readers are one job.
         static let feedThreadCountMax = 2
 
+        /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
+        static let postgresConnectionCountMax = 24
+
         /// Operations that one decision may ask for more facts before it counts as ours to repair: a deep folder asks
         /// once an ancestor, a large file once a page.
         static let factRoundCountMax = 1 << 20

@@ -26,10 +26,11 @@ enum Callbacks {
             return Unmanaged.passRetained(core.begin(record, target: target)).toOpaque()
         }
 
-    static let completed: MHD_RequestCompletedCallback = { _, _, request, _ in
+    static let completed: MHD_RequestCompletedCallback = { _, _, request, ending in
         guard let raw = request?.pointee else { return }
         request?.pointee = nil
-        Unmanaged<Exchange>.fromOpaque(raw).takeRetainedValue().finished()
+        Unmanaged<Exchange>.fromOpaque(raw).takeRetainedValue()
+            .finished(isComplete: ending == MHD_RequestTerminationCode.REQUEST_TERMINATED_COMPLETED_OK)
     }
 
     static let connection: MHD_NotifyConnectionCallback = { context, connection, socketContext, what in

@@ -1,4 +1,5 @@
 public import DaleksHTTP
+import DaleksSystem
 
 /// What the router knows about a request: what stood in its path.
 public struct Context: Sendable {
@@ -24,11 +25,24 @@ public struct Authenticated<Principal: Sendable>: Sendable {
 /// The check that turns a request into somebody, or throws 401 or 403.
 public struct Authenticator<Principal: Sendable>: Sendable {
     private let check: @Sendable (HTTPRequest) throws(APIError) -> Principal
+    private let name: (@Sendable (Principal) -> String)?
 
-    /// `check` runs on the thread of the route behind it: for an event route it must not block.
-    public init(_ check: @escaping @Sendable (HTTPRequest) throws(APIError) -> Principal) { self.check = check }
+    /// `check` runs on the thread of the route behind it: for an event route it must not block. `name` is how logs call
+    /// whom it let in: an id, never a secret.
+    public init(
+        naming name: (@Sendable (Principal) -> String)? = nil,
+        _ check: @escaping @Sendable (HTTPRequest) throws(APIError) -> Principal
+    ) {
+        self.check = check
+        self.name = name
+    }
 
     func authenticate(_ request: HTTPRequest, _ context: Context) throws(APIError) -> Authenticated<Principal> {
-        Authenticated(principal: try check(request), context: context)
+        let principal = try check(request)
+        if let name, let note = request.head.principal {
+            let text = name(principal)
+            note.withLock { $0 = text }
+        }
+        return Authenticated(principal: principal, context: context)
     }
 }

@@ -75,8 +75,10 @@ final class Exchange: Sendable {
     nonisolated(unsafe) private var method: HTTPMethod?
     // As above.
     nonisolated(unsafe) private var route: Route?
-    // As above. Zero until an answer is queued.
-    nonisolated(unsafe) private var status = 0
+    // As above. The status is zero until an answer is queued.
+    nonisolated(unsafe) private var sent: (status: Int, bytes: Int64) = (0, 0)
+    // As above. What an authenticator notes is read at the end.
+    nonisolated(unsafe) private var head: HTTPRequest.Head?
     // As above. What may still be poured away.
     nonisolated(unsafe) private var unwantedLeft = Limits.HTTPServer.unwantedBodyBytesMax
 
@@ -131,6 +133,7 @@ final class Exchange: Sendable {
         }
         requestID = reader.head.requestID
         self.method = reader.head.method
+        if core.measuresRequests { head = reader.head }
         switch core.router.resolve(reader.head.method, reader.head.target) {
         case .failure(let error): return refuse(.problem(error, requestID: requestID.text), reader, connection)
         case .options(let allow): return refuse(Router.optionsResponse(allow), reader, connection)
@@ -308,13 +311,16 @@ final class Exchange: Sendable {
             raw = ResponseSender.make(response, for: self, connection)
         }
         guard let raw else { return .NO }
-        status = response.status.code
+        sent = (response.status.code, method == .head ? 0 : response.body.sizeAtHand)
         defer { MHD_destroy_response(raw) }
-        return MHD_queue_response(connection, UInt32(status), raw)
+        return MHD_queue_response(connection, UInt32(sent.status), raw)
     }
 
-    /// The last byte was sent, or the connection is lost.
-    func finished() {
+    /// More of a body that comes in pieces was handed over.
+    func count(_ bytes: Int) { sent.bytes += Int64(bytes) }
+
+    /// The last byte was sent (`isComplete`), or the connection is lost.
+    func finished(isComplete: Bool) {
         let (parked, pipe, output) = state.withLock { state in
             state.isFinished = true
             state.response = nil
@@ -329,20 +335,22 @@ final class Exchange: Sendable {
         pipe?.fail(.malformed("the client went away in the middle of the body"))
         output?.close()
         core.exchangeEnded()
-        if let startedAt { report(since: startedAt) }
+        if let startedAt { report(since: startedAt, isComplete: isComplete) }
     }
 
-    private func report(since startedAt: Instant) {
-        let elapsed = core.time.now - startedAt
-        let pattern = route?.pattern.text ?? "-"
-        core.configuration.observe?(pattern, status, elapsed.inSeconds)
-        core.logger.info(
-            "request",
-            [
-                "method": method?.rawValue ?? "-", "route": pattern, "status": status,
-                "milliseconds": Double(elapsed.nanoseconds / 1_000) / 1_000, "client": record.client,
-                "request.id": requestID.text,
-            ]
+    private func report(since startedAt: Instant, isComplete: Bool) {
+        core.configuration.observe?(
+            ServedRequest(
+                requestID: requestID.text,
+                method: method?.rawValue ?? "-",
+                pattern: route?.pattern.text ?? "-",
+                status: sent.status,
+                bytes: sent.bytes,
+                isComplete: isComplete,
+                duration: core.time.now - startedAt,
+                client: head?.client ?? record.client,
+                principal: head?.principal?.withLock { $0 }
+            )
         )
     }
 

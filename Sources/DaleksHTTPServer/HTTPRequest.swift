@@ -1,4 +1,5 @@
 public import DaleksHTTP
+import DaleksSystem
 
 /// One request: what its header said, and its body to be read. Copies are cheap and the same request.
 public struct HTTPRequest: Sendable {
@@ -11,6 +12,8 @@ public struct HTTPRequest: Sendable {
         let scheme: String
         let host: String?
         let requestID: RequestID
+        /// Who asks, for the log; nil where nobody will read it.
+        let principal: Lock<String?>?
 
         init(
             method: HTTPMethod,
@@ -20,7 +23,8 @@ public struct HTTPRequest: Sendable {
             client: ClientAddress,
             scheme: String,
             host: String?,
-            requestID: RequestID
+            requestID: RequestID,
+            notesPrincipal: Bool
         ) {
             self.method = method
             self.target = target
@@ -30,6 +34,7 @@ public struct HTTPRequest: Sendable {
             self.scheme = scheme
             self.host = host
             self.requestID = requestID
+            principal = notesPrincipal ? Lock(nil) : nil
         }
     }
 
@@ -58,7 +63,8 @@ public struct HTTPRequest: Sendable {
             client: client,
             scheme: scheme,
             host: fields["Host"],
-            requestID: .next()
+            requestID: .next(),
+            notesPrincipal: false
         )
         self.body = HTTPBody(body)
     }

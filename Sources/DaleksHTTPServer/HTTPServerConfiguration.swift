@@ -51,9 +51,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var grants: Grants
     /// Whose word about the client counts: X-Forwarded-For, -Proto and -Host, and X-Request-Id.
     public var trustedProxies: [CIDR]
-    /// Told of each answer when it is done: the route's pattern (`-` where none matched), the status, the seconds. Runs
-    /// on event threads and must not block.
-    public var observe: (@Sendable (_ route: String, _ status: Int, _ seconds: Double) -> Void)?
+    /// Told of each request when it is over. Runs on event threads and must not block.
+    public var observe: (@Sendable (ServedRequest) -> Void)?
 
     public init(address: String = "127.0.0.1", port: UInt16 = 0) {
         self.address = address

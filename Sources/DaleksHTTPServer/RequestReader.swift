@@ -50,7 +50,8 @@ struct RequestReader {
             client: forwarded?.client ?? record.client,
             scheme: forwarded?.scheme ?? (isSecure ? "https" : "http"),
             host: forwarded?.host ?? host,
-            requestID: (forwarded?.requestID).map { .given($0) } ?? .next()
+            requestID: (forwarded?.requestID).map { .given($0) } ?? .next(),
+            notesPrincipal: configuration.observe != nil
         )
     }
 

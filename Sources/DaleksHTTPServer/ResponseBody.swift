@@ -15,6 +15,15 @@ public enum ResponseBody: Sendable {
     /// A feed of server-sent events, on a connection that holds no thread.
     case events(@Sendable (EventSink) -> Void)
 
+    /// How much is handed over at once; what comes in pieces is counted as it goes.
+    var sizeAtHand: Int64 {
+        switch self {
+        case .empty, .source, .stream, .parked, .events: 0
+        case .bytes(let bytes): Int64(bytes.count)
+        case .file(_, let range): range.upperBound - range.lowerBound
+        }
+    }
+
     /// Nil where it is not known.
     var size: Int64? {
         switch self {

@@ -117,7 +117,9 @@ final class OutputSession {
             let taken = pipe.take(into: buffer)
             pump?.kick()
             switch taken {
-            case .bytes(let count): return count
+            case .bytes(let count):
+                exchange.count(count)
+                return count
             case .end: return -1
             case .failed: return -2
             case .nothing:

@@ -40,7 +40,7 @@ final class ServerCore: Sendable {
         self.configuration = configuration
         self.router = router
         self.logger = logger
-        measuresRequests = configuration.observe != nil || logger.level <= .info
+        measuresRequests = configuration.observe != nil
         let grants = configuration.grants
         headerNanoseconds = grants.headerTimeout.nanoseconds
         keepAliveNanoseconds = grants.keepAliveTimeout.nanoseconds

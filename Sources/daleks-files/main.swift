@@ -1,4 +1,11 @@
+import DaleksFiles
+import DaleksService
 import DaleksSystem
 import Glibc
 
-exit(FilesProgram.run(arguments: Array(CommandLine.arguments.dropFirst()), environment: Environment.current))
+exit(
+    ServiceProgram<FilesService>.run(
+        arguments: Array(CommandLine.arguments.dropFirst()),
+        environment: Environment.current
+    )
+)

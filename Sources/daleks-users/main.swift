@@ -1,4 +1,11 @@
+import DaleksService
 import DaleksSystem
+import DaleksUsers
 import Glibc
 
-exit(UsersProgram.run(arguments: Array(CommandLine.arguments.dropFirst()), environment: Environment.current))
+exit(
+    ServiceProgram<UsersService>.run(
+        arguments: Array(CommandLine.arguments.dropFirst()),
+        environment: Environment.current
+    )
+)

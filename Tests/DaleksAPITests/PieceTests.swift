@@ -13,8 +13,8 @@ struct PieceTests {
 
     private func commit(_ spans: String, size: Int) throws -> Mutation.Commit {
         let text = """
-            {"sequence":1,"op":"commit","node":"\(String(repeating: "0", count: 31))1","base":{"content":1},"size":\(size),\
-            "spans":\(spans),"mtime":1,"time":1}
+            {"sequence":1,"op":"commit","node":"\(String(repeating: "0", count: 31))1","base":{"content":1},\
+            "size":\(size),"spans":\(spans),"mtime":1,"time":1}
             """
         let operation = try Operation(json: try JSONValue.parse(Array(text.utf8)))
         guard case .commit(let commit) = operation.mutation else { throw JSONError(message: "no commit", path: "") }
@@ -24,7 +24,10 @@ struct PieceTests {
 
     @Test func `a commit lists the pieces that changed`() throws {
         let commit = try commit(
-            #"[{"index":2,"bytes":1048576,"pieces":[{"index":0,"bytes":65536,"digest":"\#(hex)"},{"index":15,"bytes":65536}]}]"#,
+            """
+            [{"index":2,"bytes":1048576,"pieces":\
+            [{"index":0,"bytes":65536,"digest":"\(hex)"},{"index":15,"bytes":65536}]}]
+            """,
             size: 3 << 20
         )
 
@@ -41,7 +44,10 @@ struct PieceTests {
         (#"[{"index":0,"bytes":65537,"pieces":[{"index":1,"bytes":2}]}]"#, 65_537),
         (#"[{"index":0,"bytes":65536,"pieces":[]}]"#, 65_536),
         (
-            #"[{"index":0,"bytes":9,"over":{"digest":"\#(String(repeating: "ab", count: 32))","bytes":9},"pieces":[{"index":0,"bytes":9}]}]"#,
+            """
+            [{"index":0,"bytes":9,"over":{"digest":"\(String(repeating: "ab", count: 32))","bytes":9},\
+            "pieces":[{"index":0,"bytes":9}]}]
+            """,
             9
         ),
     ])
@@ -113,8 +119,9 @@ struct PieceTests {
         #expect(try Capabilities(json: try JSONValue.parse(region.jsonBytes)) == region)
 
         let old = """
-            {"protocol":1,"region":"eu","operations":["create"],"limits":{"batch_operations":1000,"batch_bytes":8388608,\
-            "children_page":4096,"chunk_bytes":1048576,"inline_bytes":65536}}
+            {"protocol":1,"region":"eu","operations":["create"],"limits":\
+            {"batch_operations":1000,"batch_bytes":8388608,"children_page":4096,\
+            "chunk_bytes":1048576,"inline_bytes":65536}}
             """
         let capabilities = try Capabilities(json: try JSONValue.parse(Array(old.utf8)))
         #expect(capabilities.features.isEmpty && capabilities.chunkBatchBytesMax == 0)

@@ -10,7 +10,7 @@ import Testing
 @testable import DaleksFiles
 
 /// What is given up, when, and what never is.
-struct CollectorTests {
+@Suite(.bothDatabases) struct CollectorTests {
     let region: TestRegion
     let device: TestDevice
 

@@ -9,7 +9,7 @@ import Testing
 @testable import DaleksFiles
 
 /// Contents: bases, chunks, spans, sizes, quota.
-struct CommitTests {
+@Suite(.bothDatabases) struct CommitTests {
     let region: TestRegion
     let device: TestDevice
     let file: NodeID

@@ -9,7 +9,7 @@ import Testing
 @testable import DaleksFiles
 
 /// A device may lose any answer, and send anything twice.
-struct IdempotenceTests {
+@Suite(.bothDatabases) struct IdempotenceTests {
     let region: TestRegion
     let device: TestDevice
 

@@ -9,7 +9,7 @@ import Testing
 @testable import DaleksFiles
 
 /// Each operation, when it fits and in each way in which it does not.
-struct MutationTests {
+@Suite(.bothDatabases) struct MutationTests {
     let region: TestRegion
     let device: TestDevice
 

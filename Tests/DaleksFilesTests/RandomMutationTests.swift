@@ -8,7 +8,7 @@ import Testing
 @testable import DaleksFiles
 
 /// Thousands of operations without a plan, against a model, and everything that follows from them.
-struct RandomMutationTests {
+@Suite(.bothDatabases) struct RandomMutationTests {
     let region: TestRegion
     let device: TestDevice
 

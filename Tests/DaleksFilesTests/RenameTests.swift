@@ -7,7 +7,7 @@ import Testing
 @testable import DaleksFiles
 
 /// Moving, replacing, exchanging, and every way in which that does not fit.
-struct RenameTests {
+@Suite(.bothDatabases) struct RenameTests {
     let device: TestDevice
     let left: NodeID
     let right: NodeID

@@ -19,12 +19,7 @@ final class TestRegion: Sendable {
 
     init(bytesQuota: Int64 = 1 << 40, folder: ScratchFolder = ScratchFolder()) throws {
         self.folder = folder
-        store = try TreeStore(
-            path: folder.path("files.db"),
-            bytesQuota: bytesQuota,
-            time: clock.source,
-            logger: .silent
-        )
+        store = try TestDatabase.current.makeStore(folder, bytesQuota: bytesQuota, time: clock.source)
         chunks = try LocalChunkStore(folder: folder.path("chunks"))
         feed = ChangeFeed(store: store)
         mutations = Mutations(store: store, chunks: chunks, feed: feed, measures: measures)

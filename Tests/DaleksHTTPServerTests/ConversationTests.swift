@@ -158,29 +158,33 @@ import Testing
         #expect(try proxied.get("/", "X-Request-Id: a b\r\n").text.hasPrefix("127.0.0.1 http test "))
     }
 
-    @Test func `each answer is one line in the log and one observation`() throws {
-        let lines = Lock<[String]>([])
-        let observed = Lock<[String]>([])
-        let logger = Logger(level: .info, style: .text) { line in lines.withLock { $0.append(line) } }
-        let server = try TestServer(
-            {
-                $0.observe = { route, status, seconds in
-                    observed.withLock { $0.append("\(route) \(status) \(seconds < 5)") }
+    @Test func `each request is one observation, with its principal and the bytes of its answer`() throws {
+        let observed = Lock<[ServedRequest]>([])
+        let server = try TestServer({ $0.observe = { served in observed.withLock { $0.append(served) } } }) {
+            let known = Authenticator<Int>(naming: { "number \($0)" }) { _ in 7 }
+            $0.onAuthenticated(.get, "/nodes/:id", by: known) { _, _ throws(APIError) in .text("four") }
+            $0.on(.get, "/stream") { _, _ throws(APIError) in
+                let left = Lock(3)
+                return .stream { () throws(APIError) -> [UInt8]? in
+                    left.withLock { left -> Int in
+                        left -= 1
+                        return left
+                    } >= 0 ? [UInt8](repeating: 0, count: 1_000) : nil
                 }
-            },
-            logger: logger
-        ) {
-            $0.on(.get, "/nodes/:id") { _, _ throws(APIError) in .text("x") }
+            }
         }
         let client = try server.connect()
 
-        _ = client.get("/nodes/secret")
+        let answer = client.get("/nodes/secret?token=secret")
         _ = client.get("/nope")
+        _ = client.get("/stream")
 
-        #expect(eventually { observed.withLock { $0.count } == 2 })
-        #expect(observed.withLock { $0 } == ["/nodes/:id 200 true", "- 404 true"])
-        let first = try #require(lines.withLock { $0.first })
-        #expect(first.contains("request method=GET route=/nodes/:id status=200"))
-        #expect(!first.contains("secret"))
+        #expect(eventually { observed.withLock { $0.count } == 3 })
+        let seen = observed.withLock { $0 }
+        #expect(seen.map(\.pattern) == ["/nodes/:id", "-", "/stream"] && seen.map(\.status) == [200, 404, 200])
+        #expect(seen.map(\.principal) == ["number 7", nil, nil] && seen.allSatisfy { $0.isComplete })
+        #expect(seen[0].bytes == 4 && seen[2].bytes == 3_000 && seen[0].method == "GET")
+        #expect(seen[0].requestID == answer?.fields["X-Request-Id"] && seen[0].duration < .seconds(5))
+        #expect(!seen.contains { "\($0)".contains("secret") })
     }
 }

@@ -21,6 +21,7 @@ struct PostgresServerTests {
         var server: PostgresServer? = try PostgresServer()
         let folder = try #require(server?.folder)
         let process = try #require(try Int32(server?.processID() ?? ""))
+        let watcher = try #require(server?.watcherID)
         #expect(kill(process, 0) == 0 || errno == EPERM)
 
         // What the kernel does to a process that is killed: its descriptors close.
@@ -28,5 +29,7 @@ struct PostgresServerTests {
 
         func isThere() -> Bool { kill(process, 0) == 0 || errno == EPERM || access(folder, F_OK) == 0 }
         #expect(eventually { !isThere() })
+        // Not even a child that nobody fetched, on which the testing library's exit tests would spin for ever.
+        #expect(eventually { waitid(P_PID, id_t(watcher), nil, WEXITED | WNOHANG | WNOWAIT) == -1 && errno == ECHILD })
     }
 }

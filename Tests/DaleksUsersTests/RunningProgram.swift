@@ -1,48 +1,10 @@
-import DaleksCore
-import DaleksJSON
 import DaleksSystem
-import Glibc
-import Testing
+import DaleksTestSupport
 
-/// The built `daleks-users` as a process of its own.
-final class RunningProgram: Sendable {
-    let process: Subprocess
-    let port: UInt16
-    let url: String
+extension RunningProgram {
+    convenience init(_ arguments: [String]) throws { try self.init("daleks-users", arguments) }
 
-    /// Where the test bundle is, there the programs are.
-    private static let program: String = {
-        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-        return bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-            + "/daleks-users"
-    }()
+    static func run(_ arguments: [String]) throws -> Subprocess.Captured { try run("daleks-users", arguments) }
 
-    private static func command(_ arguments: [String]) -> Command {
-        Command(program, arguments, environment: [:], deathSignal: SIGKILL)
-    }
-
-    /// Runs to its end.
-    static func run(_ arguments: [String]) throws -> Subprocess.Captured {
-        try Subprocess.capture(command(arguments), timeout: .seconds(20))
-    }
-
-    /// Returns when it said `ready`.
-    init(_ arguments: [String]) throws {
-        let lines = Condition<[String]>([])
-        var command = Self.command(arguments)
-        command.errors = .lines { line in
-            lines.withLock { $0.append(line) }
-            lines.broadcast()
-        }
-        process = try Subprocess.start(command)
-        let ready = lines.wait(timeout: .seconds(20)) { $0.first { $0.contains("\"ready\"") } }
-        guard let ready, let json = try? JSONValue.parse(Array(ready.utf8)) else {
-            throw TestFailure("daleks-users did not start: \(lines.withLock { $0 })")
-        }
-        let reader = JSONReader(json)
-        port = UInt16(try reader.string("port")) ?? 0
-        url = try reader.string("issuer")
-    }
-
-    deinit { process.send(SIGKILL) }
+    var url: String { fact("issuer") }
 }

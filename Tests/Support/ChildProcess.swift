@@ -46,10 +46,9 @@ public final class ChildProcess: Sendable {
     ) throws {
         name = program
         let ends = try LoopbackSocket.pair()
-        var output: [Int32] = [-1, -1]
-        try checking { pipe(&output) }
-        // The ends that stay here must not be inherited by other children.
-        let reading = try Self.closedOnExec(output[0])
+        // Neither end is for other children, who would keep the output open when this one is gone: these close on exec.
+        let output = try LoopbackSocket.pair()
+        let reading = FileDescriptor(owning: output[0])
         defer {
             _ = Glibc.close(ends[1])
             _ = Glibc.close(output[1])
@@ -176,11 +175,6 @@ public final class ChildProcess: Sendable {
     }
 
     // MARK: Starting
-
-    private static func closedOnExec(_ raw: Int32) throws(Errno) -> FileDescriptor {
-        let inherited = FileDescriptor(owning: raw)
-        return try inherited.duplicate()
-    }
 
     private static func spawn(
         _ words: [String],

@@ -121,6 +121,9 @@ public final class PostgresServer: Sendable {
     /// Process number of the server, for tests of what is left behind.
     public func processID() throws(Failure) -> String { try command("pid") }
 
+    /// Process number of the shell that watches over the server.
+    public var watcherID: Int32 { shell.withLock { $0.id } }
+
     /// What the server wrote into its log.
     public func log() throws(Failure) -> String { try command("log") }
 

@@ -6,6 +6,8 @@ struct WatchingShell: ~Copyable, Sendable {
     private let commands: FileDescriptor
     private let answers: FileDescriptor
     private var pending: [UInt8] = []
+    /// The shell's process number.
+    let id: Int32
 
     /// Runs the script in a session of its own, as another user where asked (which only root may).
     init(script: String, as user: String?) throws(PostgresServer.Failure) {
@@ -44,6 +46,13 @@ struct WatchingShell: ~Copyable, Sendable {
         let result = posix_spawn(&process, program, &actions, &attributes, texts + [nil], environment + [nil])
         guard result == 0 else {
             throw PostgresServer.Failure(description: "no shell for PostgreSQL: \(Errno(rawValue: result))")
+        }
+        id = process
+        // Whoever ends is fetched at once: the testing library, waiting for any child of its own, would otherwise find
+        // this one again and again and never get further.
+        _ = Thread(name: "shell-wait") { [process] in
+            var status: Int32 = 0
+            _ = try? retryingInterrupts { waitpid(process, &status, 0) }
         }
         self.commands = commands.takeNear()
         self.answers = answers.takeNear()

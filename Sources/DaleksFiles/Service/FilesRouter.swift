@@ -4,6 +4,7 @@ import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksService
 import DaleksSystem
 
 /// Which request asks what of the region: docs/wire.md, line by line.
@@ -27,20 +28,15 @@ struct FilesRouter: Sendable {
     }
 
     private func callers(_ scope: Scope) -> Authenticator<Caller> {
-        Authenticator { [tokens] request throws(APIError) in try tokens.caller(of: request, needing: scope) }
+        Authenticator(naming: { $0.user.description }) { [tokens] request throws(APIError) in
+            try tokens.caller(of: request, needing: scope)
+        }
     }
 
     private func addOperations(to router: inout Router) {
         let capabilities = Capabilities(region: region, features: []).jsonBytes
         router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
-        router.on(.get, "/livez", runs: .event) { _, _ in .text("ok\n") }
-        router.on(.get, "/readyz") { [store] _, _ throws(APIError) in
-            try store.check()
-            return .text("ok\n")
-        }
-        router.on(.get, "/metrics") { [metrics] _, _ in
-            .text(metrics.prometheusText(), contentType: Metrics.contentType)
-        }
+        router.addOperations(metrics: metrics) { [store] () throws(APIError) in try store.check() }
     }
 
     private func addTree(to router: inout Router) {

@@ -1,38 +1,38 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPClient
-import DaleksHTTPServer
 import DaleksSQLite
+public import DaleksService
 public import DaleksSystem
 
 /// One region's files service, running.
 ///
 /// ## Concurrency
 /// The parts have their own threads. `start`, `reload` and `stop` are called by one thread.
-public final class FilesService: Sendable {
+public final class FilesService: RunningService {
     public let port: UInt16
     /// What tokens must name as their audience.
     public let publicURL: String
+    public let facts: Logger.Metadata
 
     private let state: StateFolder
     private let store: TreeStore
     private let feed: ChangeFeed
     private let client: HTTPClient
-    private let server: HTTPServer
+    private let server: ServiceServer
     private let collector: CollectorThread
-    private let drainTimeout: Duration
 
     /// Returns when requests are served.
     public static func start(
         _ settings: FilesSettings,
         time: TimeSource = .system,
         logger: Logger
-    ) throws(FilesServiceError) -> FilesService {
+    ) throws(ServiceFailure) -> FilesService {
         try FilesService(settings, time, logger)
     }
 
-    private init(_ settings: FilesSettings, _ time: TimeSource, _ logger: Logger) throws(FilesServiceError) {
-        let state = try StateFolder(settings.stateFolder)
+    private init(_ settings: FilesSettings, _ time: TimeSource, _ logger: Logger) throws(ServiceFailure) {
+        let state = try StateFolder(settings.serving.stateFolder, database: "files.db")
         let store = try Self.openStore(settings, state, time, logger)
         let chunks = try Self.openChunks(state)
         let metrics = Metrics()
@@ -65,10 +65,11 @@ public final class FilesService: Sendable {
         metrics.gauge("daleks_files_feed_readers", help: "Requests parked for the next change.") {
             Double(feed.readerCount)
         }
-        do throws(HTTPServerError) {
-            server = try HTTPServer(Self.configuration(settings, metrics), router: routes.router, logger: logger)
+        do throws(ServiceFailure) {
+            server = try ServiceServer(settings.serving, router: routes.router, metrics: metrics, logger: logger)
             port = server.port
-            publicURL = settings.publicURL ?? Self.url(settings, port: server.port)
+            publicURL = settings.publicURL ?? server.url
+            facts = ["region": settings.region, "url": publicURL]
             // Before anybody is served: a token is for us or it is refused, never "not yet known".
             tokens.setAudience(publicURL)
             try server.start()
@@ -76,13 +77,12 @@ public final class FilesService: Sendable {
             feed.stop()
             client.shutdown()
             store.close()
-            throw FilesServiceError("\(error)")
+            throw error
         }
         self.state = state
         self.store = store
         self.feed = feed
         self.client = client
-        drainTimeout = settings.drainTimeout
         collector = CollectorThread(
             Collector(store: store, chunks: chunks, grace: settings.removedGrace, measures: measures),
             every: settings.collectInterval,
@@ -91,17 +91,16 @@ public final class FilesService: Sendable {
     }
 
     /// Reads the certificate again. Where that fails, the old one goes on.
-    public func reload() throws(FilesServiceError) {
-        do throws(HTTPServerError) { try server.reloadCertificates() } catch { throw FilesServiceError("\(error)") }
-    }
+    public func reload() throws(ServiceFailure) { try server.reload() }
 
     /// Answers what was asked and ends. Whoever waits for changes hears that there are none yet.
     public func stop() {
         feed.stop()
-        server.drain(timeout: drainTimeout)
+        server.drain()
         collector.stop()
         client.shutdown()
         store.close()
+        state.release()
     }
 
     private static func openStore(
@@ -109,49 +108,25 @@ public final class FilesService: Sendable {
         _ state: StateFolder,
         _ time: TimeSource,
         _ logger: Logger
-    ) throws(FilesServiceError) -> TreeStore {
+    ) throws(ServiceFailure) -> TreeStore {
         do throws(SQLiteError) {
-            return try TreeStore(path: state.databasePath, bytesQuota: settings.bytesQuota, time: time, logger: logger)
+            return try TreeStore(
+                path: "\(state.path)/files.db",
+                bytesQuota: settings.bytesQuota,
+                time: time,
+                logger: logger
+            )
         } catch {
-            throw FilesServiceError("the database cannot be opened: \(error)")
+            throw ServiceFailure("the database cannot be opened: \(error)")
         }
     }
 
-    private static func openChunks(_ state: StateFolder) throws(FilesServiceError) -> LocalChunkStore {
+    private static func openChunks(_ state: StateFolder) throws(ServiceFailure) -> LocalChunkStore {
+        let folder = "\(state.path)/chunks"
         do throws(Errno) {
-            return try LocalChunkStore(folder: state.chunksPath)
+            return try LocalChunkStore(folder: folder)
         } catch {
-            throw FilesServiceError("the contents in \(state.chunksPath) cannot be used: \(error)")
+            throw ServiceFailure("the contents in \(folder) cannot be used: \(error)")
         }
-    }
-
-    private static func configuration(_ settings: FilesSettings, _ metrics: Metrics) -> HTTPServerConfiguration {
-        var configuration = HTTPServerConfiguration(address: settings.address, port: settings.port)
-        // Most of a worker's time is waiting for barriers, which those who wait together share.
-        configuration.workers = 32
-        if let certificate = settings.tlsCertificate, let key = settings.tlsKey {
-            configuration.tls = TLSFiles(certificateChain: certificate, privateKey: key)
-        }
-        configuration.trustedProxies = settings.trustedProxies.compactMap { CIDR($0) }
-        configuration.observe = { route, status, seconds in
-            metrics.counter(
-                "daleks_http_requests_total",
-                help: "Requests by route and status.",
-                labels: ["route": route, "status": String(status)]
-            ).increment()
-            metrics.histogram(
-                "daleks_http_request_seconds",
-                help: "Time to answer by route.",
-                labels: ["route": route],
-                buckets: Histogram.latencySeconds
-            ).observe(seconds)
-        }
-        return configuration
-    }
-
-    private static func url(_ settings: FilesSettings, port: UInt16) -> String {
-        let scheme = settings.tlsCertificate == nil ? "http" : "https"
-        let host = settings.address.contains(":") ? "[\(settings.address)]" : settings.address
-        return "\(scheme)://\(host):\(port)"
     }
 }

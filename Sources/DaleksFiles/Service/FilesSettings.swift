@@ -1,14 +1,11 @@
 import DaleksCore
-import DaleksHTTPServer
+public import DaleksService
 public import DaleksSystem
 
 /// What an operator decides about one region's files service.
-public struct FilesSettings: Sendable {
-    public var address = "127.0.0.1"
-    /// Zero takes any that is free.
-    public var port: UInt16 = 0
+public struct FilesSettings: ServiceConfiguration {
+    public var serving: ServingSettings
     public var region: String
-    public var stateFolder: String
     /// Where the users service is; also what its tokens name as their issuer.
     public var usersURL: String
     /// A certificate authority beside the system's, for the users service.
@@ -16,42 +13,29 @@ public struct FilesSettings: Sendable {
     /// What tokens for this region name as their audience. Nil: the address that is listened at.
     public var publicURL: String?
     public var bytesQuota: Int64 = 100 << 30
-    public var tlsCertificate: String?
-    public var tlsKey: String?
-    public var trustedProxies: [String] = []
     /// How long removed files and replaced contents stay readable for those who have them open.
     public var removedGrace = Duration.seconds(86_400)
     public var collectInterval = Duration.seconds(600)
-    public var drainTimeout = Duration.seconds(10)
 
     public init(region: String, stateFolder: String, usersURL: String) {
         self.region = region
-        self.stateFolder = stateFolder
+        serving = ServingSettings(stateFolder: stateFolder)
         self.usersURL = usersURL
     }
 
     public static let schema = SettingsSchema(
         program: "daleks-files",
         about: "Holds one region's files.",
-        options: [
-            Option(
-                "listen",
-                .text(placeholder: "ADDRESS"),
-                default: "127.0.0.1",
-                help: "The IPv4 or IPv6 address to serve at; 0.0.0.0 and :: are all of them."
-            ),
-            Option("port", .integer(0...65_535), default: "7402", help: "The port; 0 takes any that is free."),
+        options: ServingSettings.options(
+            port: 7402,
+            stateFolder: "/var/lib/daleks-files",
+            holding: "the database and the contents"
+        ) + [
             Option(
                 "region",
                 .text(placeholder: "CODE"),
                 default: "local",
                 help: "The region's short name: lower-case letters, digits and dashes."
-            ),
-            Option(
-                "state",
-                .text(placeholder: "DIR"),
-                default: "/var/lib/daleks-files",
-                help: "The folder for the database and the contents. Only one process uses it at a time."
             ),
             Option(
                 "users-url",
@@ -72,52 +56,23 @@ public struct FilesSettings: Sendable {
             ),
             Option("quota", .bytes, default: "100GiB", help: "Bytes of content that each user may store."),
             Option(
-                "tls-certificate",
-                .text(placeholder: "FILE"),
-                help: "The certificate chain (PEM); SIGHUP reads it again."
-            ),
-            Option("tls-key", .text(placeholder: "FILE"), help: "The private key of the certificate (PEM)."),
-            Option(
-                "trusted-proxy",
-                .text(placeholder: "CIDR"),
-                help: "An address or network whose X-Forwarded headers are believed. May be given more than once.",
-                repeats: true
-            ),
-            Option(
                 "keep-removed",
                 .duration,
                 default: "1d",
                 help: "How long removed files and replaced contents stay, so that who has them open can go on reading."
-            ),
-            Option(
-                "log-level",
-                .choice(["debug", "info", "notice", "warning", "error"]),
-                default: "notice",
-                help: "The least important events that are logged."
             ),
         ],
         defaultFiles: ["/etc/daleks/files.conf"]
     )
 
     public init(_ settings: Settings) throws(SettingsError) {
-        address = settings.text("listen")
-        port = UInt16(clamping: try settings.integer("port", in: 0...65_535))
+        serving = try ServingSettings(settings)
         region = settings.text("region")
-        stateFolder = settings.text("state")
         usersURL = try Self.url(settings, "users-url") ?? ""
         usersCAFile = settings.optionalText("users-ca")
         publicURL = try Self.url(settings, "public-url")
         bytesQuota = try settings.bytes("quota")
-        tlsCertificate = settings.optionalText("tls-certificate")
-        tlsKey = settings.optionalText("tls-key")
-        trustedProxies = settings.texts("trusted-proxy")
         removedGrace = try settings.duration("keep-removed")
-        guard (tlsCertificate == nil) == (tlsKey == nil) else {
-            throw settings.refusing("tls-key", "belongs together with --tls-certificate: give both or neither")
-        }
-        for proxy in trustedProxies where CIDR(proxy) == nil {
-            throw settings.refusing("trusted-proxy", "is not an address or network such as 10.0.0.0/8")
-        }
         let isWellNamed = (1...32).contains(region.utf8.count) && region.utf8.allSatisfy(Self.isCodeByte)
         guard isWellNamed else {
             throw settings.refusing("region", "is not a short name of lower-case letters, digits and dashes")

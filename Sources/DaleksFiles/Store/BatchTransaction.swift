@@ -23,7 +23,7 @@ struct BatchTransaction {
         tree: TreeState,
         bytesQuota: Int64,
         now: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         self.batch = batch
         draft = TreeDraft(tree: tree, bytesQuota: tree.bytesQuota ?? bytesQuota, now: now)
@@ -32,7 +32,7 @@ struct BatchTransaction {
             ?? DeviceTable.create(batch.device, in: tree.number, db)
     }
 
-    mutating func run(_ db: borrowing Connection) throws -> Outcome {
+    mutating func run(_ db: borrowing StoreConnection) throws -> Outcome {
         let before = draft.tree.sequence
         try refuseForks(db)
         try takeAcknowledgement(db)
@@ -46,7 +46,7 @@ struct BatchTransaction {
 
     /// A journal that says something else than before, or that begins where we know of nothing, is not the journal that
     /// we know: a restored backup on either side, or a copied machine. Nothing of it runs.
-    private func refuseForks(_ db: borrowing Connection) throws {
+    private func refuseForks(_ db: borrowing StoreConnection) throws {
         for step in batch.steps where step.sequence <= device.highWater {
             guard let known = try DeviceTable.operation(step.sequence, of: device.number, db) else { continue }
             guard known.digest == step.digest else {
@@ -58,14 +58,14 @@ struct BatchTransaction {
         }
     }
 
-    private mutating func takeAcknowledgement(_ db: borrowing Connection) throws {
+    private mutating func takeAcknowledgement(_ db: borrowing StoreConnection) throws {
         let acknowledged = min(batch.acknowledged, device.highWater)
         guard acknowledged > device.acknowledged else { return }
         device.acknowledged = acknowledged
         try DeviceTable.forget(upTo: acknowledged - Limits.Files.rememberedOperationCount, of: device.number, db)
     }
 
-    private mutating func run(_ step: PreparedBatch.Step, _ db: borrowing Connection) throws {
+    private mutating func run(_ step: PreparedBatch.Step, _ db: borrowing StoreConnection) throws {
         if let last = results.last, last.outcome.stopsBatch {
             return results.append(OperationResult(sequence: step.sequence, outcome: .waiting))
         }
@@ -77,7 +77,7 @@ struct BatchTransaction {
         ran.append((step, result))
     }
 
-    private func remembered(_ step: PreparedBatch.Step, _ db: borrowing Connection) throws -> OperationResult {
+    private func remembered(_ step: PreparedBatch.Step, _ db: borrowing StoreConnection) throws -> OperationResult {
         guard step.sequence > device.acknowledged,
             let known = try DeviceTable.operation(step.sequence, of: device.number, db)
         else { return OperationResult(sequence: step.sequence, outcome: .known) }
@@ -90,7 +90,7 @@ struct BatchTransaction {
 
     private mutating func decide(
         _ step: PreparedBatch.Step,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> OperationResult.Outcome {
         guard case .mutation(let mutation) = step.work else {
             guard case .refused(let code, let detail) = step.work else { return .waiting }
@@ -111,7 +111,7 @@ struct BatchTransaction {
         throw RecordError(record: "tree of folders")
     }
 
-    private mutating func load(_ fact: Fact, _ db: borrowing Connection) throws {
+    private mutating func load(_ fact: Fact, _ db: borrowing StoreConnection) throws {
         switch fact {
         case .node(let id): draft.learn(node: try NodeTable.load(id, db), id)
         case .entry(let key): draft.learn(entry: try EntryTable.load(key, db), key)
@@ -126,7 +126,7 @@ struct BatchTransaction {
 
     // MARK: Writing
 
-    private func save(_ db: borrowing Connection) throws {
+    private func save(_ db: borrowing StoreConnection) throws {
         try saveManifests(db)
         for node in draft.nodesToSave { try NodeTable.save(node, db) }
         for (key, node) in draft.entriesToSave { try EntryTable.save(key, node, db) }
@@ -142,7 +142,7 @@ struct BatchTransaction {
     }
 
     /// Pages get their numbers here, and the manifests that list them are written with those.
-    private func saveManifests(_ db: borrowing Connection) throws {
+    private func saveManifests(_ db: borrowing StoreConnection) throws {
         var numbers: [Int64: Int64] = [:]
         for (number, page) in draft.pagesToSave { numbers[number] = try ManifestTable.insert(page, db) }
         for (key, manifest) in draft.manifestsToSave {

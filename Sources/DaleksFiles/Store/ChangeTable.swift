@@ -4,7 +4,7 @@ import DaleksSQLite
 
 /// `changes`: the feed of each tree, without gaps from its floor to its sequence.
 enum ChangeTable {
-    static func insert(_ change: Change, in tree: TreeNumber, _ db: borrowing Connection) throws {
+    static func insert(_ change: Change, in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
         try db.withStatement("INSERT INTO changes (tree, sequence, body) VALUES (?1, ?2, ?3)") { statement in
             try statement.bind(tree, at: 1)
             try statement.bind(change.sequence, at: 2)
@@ -17,7 +17,7 @@ enum ChangeTable {
         of tree: TreeState,
         after sequence: Revision,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [Change] {
         try db.query(
             "SELECT sequence, body FROM changes WHERE tree = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
@@ -31,7 +31,7 @@ enum ChangeTable {
         of tree: TreeNumber,
         upTo sequence: Revision,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Int {
         try db.execute(
             """

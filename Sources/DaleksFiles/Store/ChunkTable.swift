@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// `chunks`: what each owner stores, where it is, and how many spans name it.
 enum ChunkTable {
-    static func load(_ digest: Digest, in tree: TreeNumber, _ db: borrowing Connection) throws -> ChunkLocation? {
+    static func load(_ digest: Digest, in tree: TreeNumber, _ db: borrowing StoreConnection) throws -> ChunkLocation? {
         try db.withStatement(
             """
             SELECT segment, position, stored_bytes, raw_bytes, compression FROM chunks WHERE tree = ?1 AND digest = ?2
@@ -32,13 +32,13 @@ enum ChunkTable {
         at location: ChunkLocation,
         in tree: TreeNumber,
         touched: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> Bool {
         try db.withStatement(
             """
-            INSERT OR IGNORE INTO chunks
+            INSERT INTO chunks
                 (tree, digest, segment, position, stored_bytes, raw_bytes, compression, usage, touched)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8) ON CONFLICT (tree, digest) DO NOTHING
             """
         ) { statement in
             try statement.bind(tree, at: 1)
@@ -58,10 +58,13 @@ enum ChunkTable {
         of digest: Digest,
         in tree: TreeNumber,
         at time: Timestamp,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         try db.withStatement(
-            "UPDATE chunks SET usage = usage + ?3, touched = max(touched, ?4) WHERE tree = ?1 AND digest = ?2"
+            """
+            UPDATE chunks SET usage = usage + ?3, touched = CASE WHEN touched < ?4 THEN ?4 ELSE touched END
+            WHERE tree = ?1 AND digest = ?2
+            """
         ) { statement in
             try statement.bind(tree, at: 1)
             try statement.bind(digest, at: 2)
@@ -72,15 +75,20 @@ enum ChunkTable {
     }
 
     /// Somebody was told that it is there: the collector's grace begins anew.
-    static func touch(_ digest: Digest, in tree: TreeNumber, at time: Timestamp, _ db: borrowing Connection) throws {
+    static func touch(_ digest: Digest, in tree: TreeNumber, at time: Timestamp, _ db: borrowing StoreConnection) throws
+    {
         try db.execute(
-            "UPDATE chunks SET touched = max(touched, ?3) WHERE tree = ?1 AND digest = ?2",
+            """
+            UPDATE chunks SET touched = CASE WHEN touched < ?3 THEN ?3 ELSE touched END
+            WHERE tree = ?1 AND digest = ?2
+            """,
             [.integer(tree), .digest(digest), .time(time)]
         )
     }
 
     /// When somebody last relied on a chunk that no manifest names; nil where one does or it is not there.
-    static func unusedSince(_ digest: Digest, in tree: TreeNumber, _ db: borrowing Connection) throws -> Timestamp? {
+    static func unusedSince(_ digest: Digest, in tree: TreeNumber, _ db: borrowing StoreConnection) throws -> Timestamp?
+    {
         try db.first(
             "SELECT touched FROM chunks WHERE tree = ?1 AND digest = ?2 AND usage = 0",
             [.integer(tree), .digest(digest)]
@@ -93,7 +101,7 @@ enum ChunkTable {
         let location: ChunkLocation
     }
 
-    static func unused(before time: Timestamp, limit: Int, _ db: borrowing Connection) throws -> [Unused] {
+    static func unused(before time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> [Unused] {
         try db.query(
             """
             SELECT tree, digest, segment, position, stored_bytes, raw_bytes, compression
@@ -118,12 +126,12 @@ enum ChunkTable {
         }
     }
 
-    static func delete(_ digest: Digest, in tree: TreeNumber, _ db: borrowing Connection) throws {
+    static func delete(_ digest: Digest, in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM chunks WHERE tree = ?1 AND digest = ?2", [.integer(tree), .digest(digest)])
     }
 
     /// The segments that hold at least one indexed chunk.
-    static func segments(_ db: borrowing Connection) throws -> Set<Int64> {
+    static func segments(_ db: borrowing StoreConnection) throws -> Set<Int64> {
         Set(try db.query("SELECT DISTINCT segment FROM chunks") { try $0.int64(0) })
     }
 }

@@ -59,7 +59,7 @@ struct Collector: Sendable {
     }
 
     /// Its chunks count one use less, but those of pages that other revisions of the file share.
-    private func delete(_ key: StoredManifest.Key, in tree: TreeNumber, _ db: borrowing Connection) throws {
+    private func delete(_ key: StoredManifest.Key, in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
         guard let manifest = try ManifestTable.load(key, db) else { return }
         let now = store.time.wall
         try ManifestTable.delete(key, db)
@@ -101,7 +101,7 @@ struct Collector: Sendable {
 
     private func shortenFeed(of number: TreeNumber) throws(APIError) {
         let floor = try store.write(.normal) { db -> Revision? in
-            guard var tree = try TreeTable.load(number: number, db), tree.sequence - feedChangeCountMax > tree.feedFloor
+            guard var tree = try TreeTable.lock(number: number, db), tree.sequence - feedChangeCountMax > tree.feedFloor
             else { return nil }
             tree.feedFloor = tree.sequence - feedChangeCountMax
             try TreeTable.save(tree, db)

@@ -14,7 +14,7 @@ struct DeviceState: Hashable, Sendable {
 
 /// `devices` and `operations`: idempotence.
 enum DeviceTable {
-    static func load(_ id: DeviceID, in tree: TreeNumber, _ db: borrowing Connection) throws -> DeviceState? {
+    static func load(_ id: DeviceID, in tree: TreeNumber, _ db: borrowing StoreConnection) throws -> DeviceState? {
         try db.first(
             "SELECT number, high_water, acknowledged FROM devices WHERE tree = ?1 AND device = ?2",
             [.integer(tree), .id(id)]
@@ -28,15 +28,15 @@ enum DeviceTable {
         }
     }
 
-    static func create(_ id: DeviceID, in tree: TreeNumber, _ db: borrowing Connection) throws -> DeviceState {
-        try db.execute(
-            "INSERT INTO devices (tree, device, high_water, acknowledged) VALUES (?1, ?2, 0, 0)",
+    static func create(_ id: DeviceID, in tree: TreeNumber, _ db: borrowing StoreConnection) throws -> DeviceState {
+        let number = try db.insert(
+            "INSERT INTO devices (tree, device, high_water, acknowledged) VALUES (?1, ?2, 0, 0) RETURNING number",
             [.integer(tree), .id(id)]
         )
-        return DeviceState(number: db.lastInsertRowID, id: id, highWater: 0, acknowledged: 0)
+        return DeviceState(number: number, id: id, highWater: 0, acknowledged: 0)
     }
 
-    static func save(_ state: DeviceState, _ db: borrowing Connection) throws {
+    static func save(_ state: DeviceState, _ db: borrowing StoreConnection) throws {
         try db.execute(
             "UPDATE devices SET high_water = ?2, acknowledged = ?3 WHERE number = ?1",
             [.integer(state.number), .integer(state.highWater), .integer(state.acknowledged)]
@@ -48,7 +48,7 @@ enum DeviceTable {
         let answer: [UInt8]
     }
 
-    static func operation(_ sequence: Int64, of device: Int64, _ db: borrowing Connection) throws -> Remembered? {
+    static func operation(_ sequence: Int64, of device: Int64, _ db: borrowing StoreConnection) throws -> Remembered? {
         try db.withStatement("SELECT digest, answer FROM operations WHERE device = ?1 AND sequence = ?2") { statement in
             try statement.bind(device, at: 1)
             try statement.bind(sequence, at: 2)
@@ -62,7 +62,7 @@ enum DeviceTable {
         of device: Int64,
         _ digest: Digest,
         answer: [UInt8],
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws {
         try db.withStatement(
             "INSERT INTO operations (device, sequence, digest, answer) VALUES (?1, ?2, ?3, ?4)"
@@ -76,7 +76,7 @@ enum DeviceTable {
     }
 
     /// Forgets what is further back than a forked journal is recognised.
-    static func forget(upTo last: Int64, of device: Int64, _ db: borrowing Connection) throws {
+    static func forget(upTo last: Int64, of device: Int64, _ db: borrowing StoreConnection) throws {
         try db.execute(
             "DELETE FROM operations WHERE device = ?1 AND sequence <= ?2",
             [.integer(device), .integer(last)]

@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// `entries`: the names in folders. SQLite compares blobs byte by byte, which is the order of the wire.
 enum EntryTable {
-    static func load(_ key: EntryKey, _ db: borrowing Connection) throws -> NodeID? {
+    static func load(_ key: EntryKey, _ db: borrowing StoreConnection) throws -> NodeID? {
         try db.withStatement("SELECT node FROM entries WHERE parent = ?1 AND name = ?2") { statement in
             try statement.bind(key.parent, at: 1)
             try statement.bind(key.name, at: 2)
@@ -13,9 +13,14 @@ enum EntryTable {
     }
 
     /// A name that stands for nothing goes away.
-    static func save(_ key: EntryKey, _ node: NodeID?, _ db: borrowing Connection) throws {
+    static func save(_ key: EntryKey, _ node: NodeID?, _ db: borrowing StoreConnection) throws {
         guard let node else { return try delete(key, db) }
-        try db.withStatement("INSERT OR REPLACE INTO entries (parent, name, node) VALUES (?1, ?2, ?3)") { statement in
+        try db.withStatement(
+            """
+            INSERT INTO entries (parent, name, node) VALUES (?1, ?2, ?3)
+            ON CONFLICT (parent, name) DO UPDATE SET node = excluded.node
+            """
+        ) { statement in
             try statement.bind(key.parent, at: 1)
             try statement.bind(key.name, at: 2)
             try statement.bind(node, at: 3)
@@ -23,7 +28,7 @@ enum EntryTable {
         }
     }
 
-    private static func delete(_ key: EntryKey, _ db: borrowing Connection) throws {
+    private static func delete(_ key: EntryKey, _ db: borrowing StoreConnection) throws {
         try db.withStatement("DELETE FROM entries WHERE parent = ?1 AND name = ?2") { statement in
             try statement.bind(key.parent, at: 1)
             try statement.bind(key.name, at: 2)
@@ -36,7 +41,7 @@ enum EntryTable {
         of folder: NodeID,
         after name: Name?,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [(name: Name, node: StoredNode)] {
         try db.withStatement(
             """

@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// `manifests` and `manifest_pages`: what files consist of, at each revision that is still kept.
 enum ManifestTable {
-    static func load(_ key: StoredManifest.Key, _ db: borrowing Connection) throws -> StoredManifest? {
+    static func load(_ key: StoredManifest.Key, _ db: borrowing StoreConnection) throws -> StoredManifest? {
         try db.withStatement("SELECT size, body FROM manifests WHERE node = ?1 AND content = ?2") { statement in
             try statement.bind(key.node, at: 1)
             try statement.bind(key.content, at: 2)
@@ -12,7 +12,7 @@ enum ManifestTable {
         }
     }
 
-    static func save(_ manifest: StoredManifest, _ key: StoredManifest.Key, _ db: borrowing Connection) throws {
+    static func save(_ manifest: StoredManifest, _ key: StoredManifest.Key, _ db: borrowing StoreConnection) throws {
         try db.withStatement("INSERT INTO manifests (node, content, size, body) VALUES (?1, ?2, ?3, ?4)") { statement in
             try statement.bind(key.node, at: 1)
             try statement.bind(key.content, at: 2)
@@ -22,14 +22,14 @@ enum ManifestTable {
         }
     }
 
-    static func supersede(_ key: StoredManifest.Key, at time: Timestamp, _ db: borrowing Connection) throws {
+    static func supersede(_ key: StoredManifest.Key, at time: Timestamp, _ db: borrowing StoreConnection) throws {
         try db.execute(
             "UPDATE manifests SET superseded = ?3 WHERE node = ?1 AND content = ?2",
             [.id(key.node), .integer(key.content), .time(time)]
         )
     }
 
-    static func page(_ number: Int64, _ db: borrowing Connection) throws -> ManifestPage {
+    static func page(_ number: Int64, _ db: borrowing StoreConnection) throws -> ManifestPage {
         let page = try db.withStatement("SELECT body FROM manifest_pages WHERE number = ?1") { statement in
             try statement.bind(number, at: 1)
             return try statement.step() ? try ManifestPage(record: try statement.blob(0)) : nil
@@ -39,15 +39,11 @@ enum ManifestTable {
     }
 
     /// The number of its row.
-    static func insert(_ page: ManifestPage, _ db: borrowing Connection) throws -> Int64 {
-        try db.withStatement("INSERT INTO manifest_pages (body) VALUES (?1)") { statement in
-            try statement.bind(page.record, at: 1)
-            try statement.run()
-        }
-        return db.lastInsertRowID
+    static func insert(_ page: ManifestPage, _ db: borrowing StoreConnection) throws -> Int64 {
+        try db.insert("INSERT INTO manifest_pages (body) VALUES (?1) RETURNING number", [.blob(page.record)])
     }
 
-    static func deletePage(_ number: Int64, _ db: borrowing Connection) throws {
+    static func deletePage(_ number: Int64, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM manifest_pages WHERE number = ?1", [.integer(number)])
     }
 
@@ -55,7 +51,7 @@ enum ManifestTable {
     static func superseded(
         before time: Timestamp,
         limit: Int,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> [StoredManifest.Key] {
         try db.query(
             "SELECT node, content FROM manifests WHERE superseded IS NOT NULL AND superseded < ?1 LIMIT ?2",
@@ -63,11 +59,11 @@ enum ManifestTable {
         ) { StoredManifest.Key(node: try $0.identifier(0), content: try $0.int64(1)) }
     }
 
-    static func contents(of node: NodeID, _ db: borrowing Connection) throws -> [Revision] {
+    static func contents(of node: NodeID, _ db: borrowing StoreConnection) throws -> [Revision] {
         try db.query("SELECT content FROM manifests WHERE node = ?1", [.id(node)]) { try $0.int64(0) }
     }
 
-    static func delete(_ key: StoredManifest.Key, _ db: borrowing Connection) throws {
+    static func delete(_ key: StoredManifest.Key, _ db: borrowing StoreConnection) throws {
         try db.execute(
             "DELETE FROM manifests WHERE node = ?1 AND content = ?2",
             [.id(key.node), .integer(key.content)]

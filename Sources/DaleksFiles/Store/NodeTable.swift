@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// `nodes`: files, folders, links, pipes and sockets of all trees.
 enum NodeTable {
-    static func load(_ id: NodeID, _ db: borrowing Connection) throws -> StoredNode? {
+    static func load(_ id: NodeID, _ db: borrowing StoreConnection) throws -> StoredNode? {
         try db.withStatement(
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
@@ -18,7 +18,7 @@ enum NodeTable {
     }
 
     /// Reads the twenty columns above, which begin at `first`.
-    static func node(_ row: borrowing Statement, from first: Int) throws -> StoredNode {
+    static func node(_ row: borrowing StoreStatement, from first: Int) throws -> StoredNode {
         guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 2))) else {
             throw RecordError(record: "kind of node")
         }
@@ -52,12 +52,18 @@ enum NodeTable {
         )
     }
 
-    static func save(_ node: StoredNode, _ db: borrowing Connection) throws {
+    static func save(_ node: StoredNode, _ db: borrowing StoreConnection) throws {
         try db.withStatement(
             """
-            INSERT OR REPLACE INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
+            INSERT INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
                 revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+            ON CONFLICT (id) DO UPDATE SET (tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
+                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed)
+                = (excluded.tree, excluded.kind, excluded.mode, excluded.uid, excluded.gid, excluded.accessed,
+                excluded.modified, excluded.changed, excluded.size, excluded.links, excluded.revision, excluded.content,
+                excluded.entry_count, excluded.content_bytes, excluded.maker_device, excluded.maker_sequence,
+                excluded.parent, excluded.target, excluded.removed)
             """
         ) { statement in
             let attributes = node.attributes
@@ -95,14 +101,14 @@ enum NodeTable {
     }
 
     /// Nodes that lost their last name before then.
-    static func removed(before time: Timestamp, limit: Int, _ db: borrowing Connection) throws -> [NodeID] {
+    static func removed(before time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> [NodeID] {
         try db.query(
             "SELECT id FROM nodes WHERE removed IS NOT NULL AND removed < ?1 ORDER BY removed LIMIT ?2",
             [.time(time), .integer(limit)]
         ) { try $0.identifier(0) }
     }
 
-    static func delete(_ id: NodeID, _ db: borrowing Connection) throws {
+    static func delete(_ id: NodeID, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM nodes WHERE id = ?1", [.id(id)])
     }
 }

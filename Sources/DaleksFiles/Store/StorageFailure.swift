@@ -1,37 +1,20 @@
-import DaleksCore
 import DaleksHTTP
-import DaleksSQLite
+import DaleksService
 import DaleksSystem
 
 /// What the outside hears when storage fails. The log hears the rest.
 enum StorageFailure {
+    private static let database = DatabaseFailure(of: "the region")
+
     static func apiError(_ error: any Error, _ logger: Logger) -> APIError {
         switch error {
-        case let error as APIError: return error
-        case let error as SQLiteError:
-            logger.error("the database failed", ["error": error])
-            return apiError(error.code)
         case let error as ChunkStoreError:
             logger.error("the chunk store failed", ["error": "\(error)"])
             return apiError(error)
         case let error as RecordError:
             logger.error("a stored record is damaged", ["error": error])
             return .internalError("what the region stores about this is damaged; its operator has been told")
-        default:
-            logger.error("an unexpected failure", ["error": "\(error)"])
-            return .internalError("the region failed to answer; its log has the reason")
-        }
-    }
-
-    private static func apiError(_ code: SQLiteError.Code) -> APIError {
-        switch code {
-        case .busy, .interrupted: .unavailable("the region is busy")
-        case .closed: .unavailable("the region is stopping")
-        case .full: .unavailable("the region's disk is full", retryAfterSeconds: 60)
-        case .readOnly, .cannotOpen, .ioError, .noMemory:
-            .unavailable("the region's storage does not work now", retryAfterSeconds: 30)
-        case .corrupt, .notADatabase, .foreign, .migration, .constraint, .mismatch, .tooBig, .misuse, .other:
-            .internalError("the region failed to answer; its log has the reason")
+        default: return database.apiError(error, logger)
         }
     }
 

@@ -14,7 +14,7 @@ extension TreeStore {
         let number = try tree(of: owner).number
         let now = time.wall
         return try write { db in
-            guard let tree = try TreeTable.load(number: number, db) else { throw Self.hidden }
+            guard let tree = try TreeTable.lock(number: number, db) else { throw Self.hidden }
             for (digest, location) in chunks {
                 try ChunkTable.insert(digest, at: location, in: number, touched: now, db)
             }

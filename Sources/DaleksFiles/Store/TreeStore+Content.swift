@@ -42,7 +42,7 @@ extension TreeStore {
         of id: NodeID,
         at content: Revision,
         for caller: UserID,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> (TreeState, StoredManifest) {
         // A node without a name is still readable here: somebody may have it open.
         let (tree, node) = try visible(id, to: caller, db)
@@ -55,7 +55,7 @@ extension TreeStore {
         throw APIError.gone("this revision of the file is no longer kept")
     }
 
-    private static func page(_ page: StoredManifest.Page, _ db: borrowing Connection) throws -> ManifestPage {
+    private static func page(_ page: StoredManifest.Page, _ db: borrowing StoreConnection) throws -> ManifestPage {
         switch page {
         case .inline(let page): page
         case .stored(let number, _): try ManifestTable.page(number, db)

@@ -1,16 +1,17 @@
 import DaleksAPI
 import DaleksCore
 import DaleksHTTP
+import DaleksPostgres
 import DaleksSQLite
 import DaleksSystem
 
-/// The region's trees in SQLite: what is asked of them, each question one snapshot or one transaction.
+/// The region's trees in its database: what is asked of them, each question one snapshot or one transaction.
 ///
 /// ## Concurrency
-/// Any thread; every call may block. The database serialises writers, so the sequence of a tree is taken and its change
-/// committed in one turn: the order of commits is the order of the feed.
+/// Any thread; every call may block. Writers of one tree come one after the other, so its sequence is taken and its
+/// change committed in one turn: the order of commits is the order of the feed.
 final class TreeStore: Sendable {
-    let database: Database
+    let database: StoreDatabase
     let logger: Logger
     let time: TimeSource
     /// For owners who have none of their own.
@@ -19,11 +20,35 @@ final class TreeStore: Sendable {
     init(path: String, bytesQuota: Int64, time: TimeSource = .system, logger: Logger) throws(SQLiteError) {
         var configuration = DatabaseConfiguration(applicationID: FilesSchema.applicationID, readerCount: 4)
         configuration.cacheBytes = 32 << 20
-        database = try Database.open(
-            path: path,
-            configuration: configuration,
-            migrations: FilesSchema.migrations,
-            logger: logger
+        database = .sqlite(
+            try Database.open(
+                path: path,
+                configuration: configuration,
+                migrations: FilesSchema.migrations,
+                logger: logger
+            )
+        )
+        self.bytesQuota = bytesQuota
+        self.time = time
+        self.logger = logger
+    }
+
+    /// On a PostgreSQL server, where other processes of the same region may be at work too.
+    init(
+        postgres url: String,
+        bytesQuota: Int64,
+        time: TimeSource = .system,
+        logger: Logger
+    ) throws(PostgresError) {
+        var configuration = PostgresConfiguration(applicationName: "daleks-files")
+        configuration.connectionCountMax = Limits.Files.postgresConnectionCountMax
+        database = .postgres(
+            try PostgresPool.open(
+                url: url,
+                configuration: configuration,
+                migrations: FilesSchema.migrations.map(PostgresDialect.migration),
+                logger: logger
+            )
         )
         self.bytesQuota = bytesQuota
         self.time = time
@@ -32,13 +57,13 @@ final class TreeStore: Sendable {
 
     func close() { database.close() }
 
-    func read<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
+    func read<Result>(_ body: (borrowing StoreConnection) throws -> Result) throws(APIError) -> Result {
         do { return try database.read(body) } catch { throw StorageFailure.apiError(error, logger) }
     }
 
     func write<Result>(
         _ durability: Durability = .full,
-        _ body: (borrowing Connection) throws -> Result
+        _ body: (borrowing StoreConnection) throws -> Result
     ) throws(APIError) -> Result {
         do { return try database.write(durability, body) } catch { throw StorageFailure.apiError(error, logger) }
     }
@@ -58,7 +83,10 @@ final class TreeStore: Sendable {
         if let tree = try read({ db in try TreeTable.load(owner: owner, db) }) { return tree }
         let (root, now): (NodeID, Timestamp) = (.random(at: time.wall), time.wall)
         return try write { db in
-            try TreeTable.load(owner: owner, db) ?? TreeTable.create(owner: owner, root: root, at: now, db)
+            if let tree = try TreeTable.load(owner: owner, db) { return tree }
+            if let tree = try TreeTable.create(owner: owner, root: root, at: now, db) { return tree }
+            guard let tree = try TreeTable.load(owner: owner, db) else { throw RecordError(record: "tree") }
+            return tree
         }
     }
 
@@ -108,7 +136,7 @@ final class TreeStore: Sendable {
     static func visible(
         _ id: NodeID,
         to caller: UserID,
-        _ db: borrowing Connection
+        _ db: borrowing StoreConnection
     ) throws -> (tree: TreeState, node: StoredNode) {
         guard let node = try NodeTable.load(id, db), let tree = try TreeTable.load(number: node.tree, db) else {
             throw hidden

@@ -3,7 +3,7 @@ import DaleksSQLite
 
 /// `trees`: one row an owner.
 enum TreeTable {
-    static func load(owner: UserID, _ db: borrowing Connection) throws -> TreeState? {
+    static func load(owner: UserID, _ db: borrowing StoreConnection) throws -> TreeState? {
         try db.first(
             """
             SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
@@ -14,7 +14,7 @@ enum TreeTable {
         )
     }
 
-    static func load(number: TreeNumber, _ db: borrowing Connection) throws -> TreeState? {
+    static func load(number: TreeNumber, _ db: borrowing StoreConnection) throws -> TreeState? {
         try db.first(
             """
             SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
@@ -25,7 +25,20 @@ enum TreeTable {
         )
     }
 
-    private static func state(_ row: borrowing Row) throws -> TreeState {
+    /// As `load`; whoever wants to change the tree waits here for its turn. On SQLite every writer has had to wait.
+    static func lock(number: TreeNumber, _ db: borrowing StoreConnection) throws -> TreeState? {
+        guard db.isPostgres else { return try load(number: number, db) }
+        return try db.first(
+            """
+            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
+            FROM trees WHERE number = ?1 FOR UPDATE
+            """,
+            [.integer(number)],
+            state
+        )
+    }
+
+    private static func state(_ row: borrowing StoreStatement) throws -> TreeState {
         TreeState(
             number: try row.int64(0),
             owner: try row.identifier(1),
@@ -39,18 +52,24 @@ enum TreeTable {
         )
     }
 
-    /// An empty tree: a root that belongs to nobody in particular until its owner says otherwise.
-    static func create(owner: UserID, root: NodeID, at time: Timestamp, _ db: borrowing Connection) throws -> TreeState
-    {
-        try db.execute(
+    /// An empty tree: a root that belongs to nobody in particular until its owner says otherwise. Nil where the owner
+    /// got one meanwhile.
+    static func create(
+        owner: UserID,
+        root: NodeID,
+        at time: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> TreeState? {
+        let number = try db.first(
             """
             INSERT INTO trees (owner, root, epoch, sequence, feed_floor, bytes_used, files_used)
-            VALUES (?1, ?2, 1, 0, 0, 0, 0)
+            VALUES (?1, ?2, 1, 0, 0, 0, 0) ON CONFLICT (owner) DO NOTHING RETURNING number
             """,
             [.id(owner), .id(root)]
-        )
+        ) { try $0.int64(0) }
+        guard let number else { return nil }
         let state = TreeState(
-            number: db.lastInsertRowID,
+            number: number,
             owner: owner,
             root: root,
             epoch: 1,
@@ -78,7 +97,7 @@ enum TreeTable {
         return state
     }
 
-    static func save(_ state: TreeState, _ db: borrowing Connection) throws {
+    static func save(_ state: TreeState, _ db: borrowing StoreConnection) throws {
         try db.execute(
             """
             UPDATE trees SET epoch = ?2, sequence = ?3, feed_floor = ?4, bytes_used = ?5, files_used = ?6,
@@ -92,7 +111,7 @@ enum TreeTable {
         )
     }
 
-    static func numbers(_ db: borrowing Connection) throws -> [TreeNumber] {
+    static func numbers(_ db: borrowing StoreConnection) throws -> [TreeNumber] {
         try db.query("SELECT number FROM trees") { try $0.int64(0) }
     }
 }

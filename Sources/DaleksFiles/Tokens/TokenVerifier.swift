@@ -3,6 +3,7 @@ import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksService
 import DaleksSystem
 
 /// Turns a request's bearer token into a caller, without asking anybody but for a key that is not known yet.
@@ -31,12 +32,9 @@ final class TokenVerifier: Sendable {
     func setAudience(_ url: String) { audience.withLock { $0 = url } }
 
     func caller(of request: HTTPRequest, needing scope: Scope) throws(APIError) -> Caller {
-        let caller = try verify(try Self.token(request))
+        let caller = try verify(try request.bearerToken())
         guard caller.scope.isSuperset(of: scope) else {
-            throw APIError.forbidden("the token does not cover this").with(
-                "WWW-Authenticate",
-                "Bearer error=\"insufficient_scope\""
-            )
+            throw .insufficientScope()
         }
         return caller
     }
@@ -52,17 +50,6 @@ final class TokenVerifier: Sendable {
         remember(caller, digest, now)
         keys.refreshIfOld()
         return caller
-    }
-
-    private static func token(_ request: HTTPRequest) throws(APIError) -> String {
-        let values = request.fields.values("Authorization")
-        guard let value = values.first else { throw .unauthorized("this needs a token") }
-        guard values.count == 1 else { throw invalid("more than one Authorization field") }
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
-            throw .unauthorized("this needs a bearer token")
-        }
-        return String(parts[1])
     }
 
     private func check(_ token: String, _ now: Timestamp) throws(APIError) -> Caller {
@@ -112,12 +99,8 @@ final class TokenVerifier: Sendable {
 
     private func refuse(_ error: JWTError) -> APIError {
         logger.info("a token was refused", ["error": error])
-        guard error == .expired else { return Self.invalid("the token is not valid here") }
-        return APIError(.tokenExpired, "the token has expired").with("WWW-Authenticate", Self.challenge)
+        return error == .expired ? .expiredToken : .invalidToken()
     }
-
-    private static let challenge = "Bearer error=\"invalid_token\""
-    private static func invalid(_ detail: String) -> APIError { .unauthorized(detail, challenge: challenge) }
 
     private func remember(_ caller: Caller, _ digest: Digest, _ now: Timestamp) {
         checked.withLock { checked in

@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksCrypto
 import DaleksHTTP
+import DaleksService
 import DaleksSystem
 import Glibc
 
@@ -23,7 +24,7 @@ struct Parts {
         _ measures: UsersMeasures,
         _ time: TimeSource,
         _ logger: Logger
-    ) throws(UsersServiceError) {
+    ) throws(ServiceFailure) {
         self.store = store
         hasher = try Self.hasher(settings, measures)
         keys = try Self.keys(settings, state, store, time, logger)
@@ -57,7 +58,7 @@ struct Parts {
         do throws(APIError) {
             try store.write { db in try RegionTable.configure(settings.regions, db) }
         } catch {
-            throw UsersServiceError("the regions cannot be written down: \(error.detail)")
+            throw ServiceFailure("the regions cannot be written down: \(error.detail)")
         }
         if settings.regions.isEmpty {
             logger.warning("no region is configured; nobody can log in until --region names one")
@@ -94,7 +95,7 @@ struct Parts {
     private static func hasher(
         _ settings: UsersSettings,
         _ measures: UsersMeasures
-    ) throws(UsersServiceError) -> PasswordHasher {
+    ) throws(ServiceFailure) -> PasswordHasher {
         let coreCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         do throws(CryptoError) {
             return try PasswordHasher(
@@ -104,7 +105,7 @@ struct Parts {
                 hashes: measures.passwordHashes
             )
         } catch {
-            throw UsersServiceError("passwords cannot be hashed: \(error)")
+            throw ServiceFailure("passwords cannot be hashed: \(error)")
         }
     }
 
@@ -114,12 +115,13 @@ struct Parts {
         _ store: UsersStore,
         _ time: TimeSource,
         _ logger: Logger
-    ) throws(UsersServiceError) -> KeyRing {
+    ) throws(ServiceFailure) -> KeyRing {
+        let path = "\(state.path)/keys"
         let folder: KeyFolder
         do throws(Errno) {
-            folder = try KeyFolder(state.keysPath)
+            folder = try KeyFolder(path)
         } catch {
-            throw UsersServiceError("the folder \(state.keysPath) cannot be used: \(error)")
+            throw ServiceFailure("the folder \(path) cannot be used: \(error)")
         }
         do throws(APIError) {
             return try KeyRing(
@@ -130,7 +132,7 @@ struct Parts {
                 logger: logger
             )
         } catch {
-            throw UsersServiceError("there is no key to sign with: \(error.detail)")
+            throw ServiceFailure("there is no key to sign with: \(error.detail)")
         }
     }
 }

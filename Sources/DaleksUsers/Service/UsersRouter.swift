@@ -3,6 +3,7 @@ import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksService
 import DaleksSystem
 
 /// Which request asks what of the service: docs/wire.md, line by line.
@@ -21,22 +22,11 @@ struct UsersRouter: Sendable {
 
     var router: Router {
         var router = Router()
-        addOperations(to: &router)
+        router.addOperations(metrics: metrics) { [store] () throws(APIError) in try store.check() }
         addAccounts(to: &router)
         addTokens(to: &router)
         addPublished(to: &router)
         return router
-    }
-
-    private func addOperations(to router: inout Router) {
-        router.on(.get, "/livez", runs: .event) { _, _ in .text("ok\n") }
-        router.on(.get, "/readyz") { [store] _, _ throws(APIError) in
-            try store.check()
-            return .text("ok\n")
-        }
-        router.on(.get, "/metrics") { [metrics] _, _ in
-            .text(metrics.prometheusText(), contentType: Metrics.contentType)
-        }
     }
 
     private func addAccounts(to router: inout Router) {
@@ -52,7 +42,9 @@ struct UsersRouter: Sendable {
                 try logIn.begin(body, from: Origin(request), then: answer)
             }
         }
-        let members = Authenticator<Account> { [check] request throws(APIError) in try check.account(of: request) }
+        let members = Authenticator<Account>(naming: { $0.record.id.description }) { [check] request throws(APIError) in
+            try check.account(of: request)
+        }
         router.onAuthenticated(.get, Routes.Users.me, by: members) { _, asked in
             HTTPResponse.json(asked.principal.record).notStored
         }

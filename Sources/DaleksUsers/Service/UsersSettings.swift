@@ -1,52 +1,36 @@
 public import DaleksAPI
 import DaleksCore
 public import DaleksCrypto
-import DaleksHTTPServer
+public import DaleksService
 public import DaleksSystem
 
 /// What an operator decides about the users service.
-public struct UsersSettings: Sendable {
-    public var address = "127.0.0.1"
-    /// Zero takes any that is free.
-    public var port: UInt16 = 0
-    public var stateFolder: String
+public struct UsersSettings: ServiceConfiguration {
+    public var serving: ServingSettings
     /// What tokens name as their issuer, and what links begin with. Nil: the address that is listened at.
     public var issuer: String?
     public var regions: [RegionRecord] = []
-    public var tlsCertificate: String?
-    public var tlsKey: String?
-    public var trustedProxies: [String] = []
     public var keySchedule = KeySchedule()
     public var accessLifetime = Duration.seconds(600)
     public var refreshRule = RefreshRule()
     public var attemptRule = AttemptRule()
     /// Not an operator's to weaken: no flag sets it.
     public var passwordParameters = Argon2id.Parameters.standard
-    public var drainTimeout = Duration.seconds(10)
 
-    public init(stateFolder: String) { self.stateFolder = stateFolder }
+    public init(stateFolder: String) { serving = ServingSettings(stateFolder: stateFolder) }
 
     public static let schema = SettingsSchema(
         program: "daleks-users",
         about: "Knows who people are, lets them in, and says which regions there are.",
-        options: serving + tokens,
+        options: ServingSettings.options(
+            port: 7401,
+            stateFolder: "/var/lib/daleks-users",
+            holding: "the database and the keys"
+        ) + directory + tokens,
         defaultFiles: ["/etc/daleks/users.conf"]
     )
 
-    private static let serving = [
-        Option(
-            "listen",
-            .text(placeholder: "ADDRESS"),
-            default: "127.0.0.1",
-            help: "The IPv4 or IPv6 address to serve at; 0.0.0.0 and :: are all of them."
-        ),
-        Option("port", .integer(0...65_535), default: "7401", help: "The port; 0 takes any that is free."),
-        Option(
-            "state",
-            .text(placeholder: "DIR"),
-            default: "/var/lib/daleks-users",
-            help: "The folder for the database and the keys. Only one process uses it at a time."
-        ),
+    private static let directory = [
         Option(
             "issuer",
             .text(placeholder: "URL"),
@@ -60,24 +44,6 @@ public struct UsersSettings: Sendable {
             help: "A region: its short name, its files service's URL, and its name for people. May be given more than "
                 + "once; the first is where new users go.",
             repeats: true
-        ),
-        Option(
-            "tls-certificate",
-            .text(placeholder: "FILE"),
-            help: "The certificate chain (PEM); SIGHUP reads it again."
-        ),
-        Option("tls-key", .text(placeholder: "FILE"), help: "The private key of the certificate (PEM)."),
-        Option(
-            "trusted-proxy",
-            .text(placeholder: "CIDR"),
-            help: "An address or network whose X-Forwarded headers are believed. May be given more than once.",
-            repeats: true
-        ),
-        Option(
-            "log-level",
-            .choice(["debug", "info", "notice", "warning", "error"]),
-            default: "notice",
-            help: "The least important events that are logged."
         ),
     ]
 
@@ -101,26 +67,18 @@ public struct UsersSettings: Sendable {
     ]
 
     public init(_ settings: Settings) throws(SettingsError) {
-        address = settings.text("listen")
-        port = UInt16(clamping: try settings.integer("port", in: 0...65_535))
-        stateFolder = settings.text("state")
-        tlsCertificate = settings.optionalText("tls-certificate")
-        tlsKey = settings.optionalText("tls-key")
-        trustedProxies = settings.texts("trusted-proxy")
-        guard (tlsCertificate == nil) == (tlsKey == nil) else {
-            throw settings.refusing("tls-key", "belongs together with --tls-certificate: give both or neither")
-        }
-        for proxy in trustedProxies where CIDR(proxy) == nil {
-            throw settings.refusing("trusted-proxy", "is not an address or network such as 10.0.0.0/8")
-        }
-        issuer = try Self.issuer(settings)
+        serving = try ServingSettings(settings)
+        issuer = try Self.issuer(settings, serving)
         regions = try Self.regions(settings)
         try readLifetimes(settings)
     }
 
-    private static func issuer(_ settings: Settings) throws(SettingsError) -> String? {
+    private static func issuer(
+        _ settings: Settings,
+        _ serving: ServingSettings
+    ) throws(SettingsError) -> String? {
         guard let text = settings.optionalText("issuer") else {
-            guard !["0.0.0.0", "::", "[::]"].contains(settings.text("listen")) else {
+            guard !serving.isAnyAddress else {
                 throw settings.refusing("listen", "is no address that others could use: say with --issuer which one is")
             }
             return nil

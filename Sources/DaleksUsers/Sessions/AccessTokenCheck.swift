@@ -4,6 +4,7 @@ import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksService
 import DaleksSystem
 
 /// Lets in who has an access token of a session that goes on. Tokens are for regions; this service takes those of any
@@ -15,17 +16,16 @@ struct AccessTokenCheck: Sendable {
     let time: TimeSource
 
     func account(of request: HTTPRequest) throws(APIError) -> Account {
-        let token = try Self.token(request)
-        let claims = try verify(token)
+        let claims = try verify(try request.bearerToken())
         let session: SessionID? = try? claims.reader.identifier("sid")
-        guard let user = UserID(claims.subject), let session else { throw Self.invalid }
+        guard let user = UserID(claims.subject), let session else { throw .invalidToken() }
         let account = try store.read { db -> Account? in
             guard let state = try SessionTable.load(session, db), state.ended == nil, state.account == user else {
                 return nil
             }
             return try AccountTable.load(user, db)
         }
-        guard let account else { throw Self.invalid }
+        guard let account else { throw .invalidToken() }
         return account
     }
 
@@ -33,7 +33,7 @@ struct AccessTokenCheck: Sendable {
         // Looked at before it is proved, only to know which of our regions to compare with; then everything is checked.
         guard let audience = Self.claimedAudience(token),
             let region = try store.read({ db in try RegionTable.open(filesURL: audience, db) })
-        else { throw Self.invalid }
+        else { throw .invalidToken() }
         do throws(JWTError) {
             return try JWT.verify(
                 token,
@@ -46,8 +46,7 @@ struct AccessTokenCheck: Sendable {
                 issuer: issuer.issuer
             )
         } catch {
-            guard error == .expired else { throw Self.invalid }
-            throw APIError(.tokenExpired, "the token has expired").with("WWW-Authenticate", Self.challenge)
+            throw error == .expired ? .expiredToken : .invalidToken()
         }
     }
 
@@ -59,18 +58,4 @@ struct AccessTokenCheck: Sendable {
         else { return nil }
         return try? JSONReader(json).string("aud")
     }
-
-    private static func token(_ request: HTTPRequest) throws(APIError) -> String {
-        let values = request.fields.values("Authorization")
-        guard let value = values.first else { throw .unauthorized("this needs a token") }
-        guard values.count == 1 else { throw invalid }
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
-            throw .unauthorized("this needs a bearer token")
-        }
-        return String(parts[1])
-    }
-
-    private static let challenge = "Bearer error=\"invalid_token\""
-    private static var invalid: APIError { .unauthorized("the token is not valid here", challenge: challenge) }
 }

@@ -1,31 +1,10 @@
-import DaleksCore
 import DaleksHTTP
-import DaleksSQLite
+import DaleksService
 import DaleksSystem
 
 /// What the outside hears when storage fails. The log hears the rest.
 enum StorageFailure {
-    static func apiError(_ error: any Error, _ logger: Logger) -> APIError {
-        switch error {
-        case let error as APIError: return error
-        case let error as SQLiteError:
-            logger.error("the database failed", ["error": error])
-            return apiError(error.code)
-        default:
-            logger.error("an unexpected failure", ["error": "\(error)"])
-            return .internalError("the service failed to answer; its log has the reason")
-        }
-    }
+    private static let database = DatabaseFailure(of: "the service")
 
-    private static func apiError(_ code: SQLiteError.Code) -> APIError {
-        switch code {
-        case .busy, .interrupted: .unavailable("the service is busy")
-        case .closed: .unavailable("the service is stopping")
-        case .full: .unavailable("the service's disk is full", retryAfterSeconds: 60)
-        case .readOnly, .cannotOpen, .ioError, .noMemory:
-            .unavailable("the service's storage does not work now", retryAfterSeconds: 30)
-        case .corrupt, .notADatabase, .foreign, .migration, .constraint, .mismatch, .tooBig, .misuse, .other:
-            .internalError("the service failed to answer; its log has the reason")
-        }
-    }
+    static func apiError(_ error: any Error, _ logger: Logger) -> APIError { database.apiError(error, logger) }
 }

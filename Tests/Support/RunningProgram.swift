@@ -1,0 +1,52 @@
+import DaleksCore
+import DaleksJSON
+public import DaleksSystem
+import Glibc
+
+/// One of our services as a process of its own.
+public final class RunningProgram: Sendable {
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    public let process: Subprocess
+    public let port: UInt16
+    /// What it said about itself when it was ready.
+    private let facts: JSONValue
+
+    /// Where the test bundle is, there the programs are.
+    public static let folder: String = {
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        return bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    }()
+
+    private static func command(_ program: String, _ arguments: [String]) -> Command {
+        Command("\(folder)/\(program)", arguments, environment: [:], deathSignal: SIGKILL)
+    }
+
+    /// Runs a program to its end.
+    public static func run(_ program: String, _ arguments: [String]) throws -> Subprocess.Captured {
+        try Subprocess.capture(command(program, arguments), timeout: .seconds(20))
+    }
+
+    /// Returns when the program said `ready`.
+    public init(_ program: String, _ arguments: [String]) throws {
+        let lines = Condition<[String]>([])
+        var command = Self.command(program, arguments)
+        command.errors = .lines { line in
+            lines.withLock { $0.append(line) }
+            lines.broadcast()
+        }
+        process = try Subprocess.start(command)
+        let ready = lines.wait(timeout: .seconds(20)) { $0.first { $0.contains("\"ready\"") } }
+        guard let ready, let json = try? JSONValue.parse(ready) else {
+            throw Failure(description: "\(program) did not start: \(lines.withLock { $0 })")
+        }
+        facts = json
+        port = UInt16(try JSONReader(json).string("port")) ?? 0
+    }
+
+    deinit { process.send(SIGKILL) }
+
+    public func fact(_ name: String) -> String { (try? JSONReader(facts).string(name)) ?? "" }
+}
