@@ -33,6 +33,24 @@ public enum JournalTable {
         public var subjects: Subjects
         /// The operation as it goes to the region; nil for a commit whose content is not there yet.
         public var body: [UInt8]?
+        /// Somebody was told that this content is safe: what is done after it in the same folder must not be seen first.
+        public var isBarrier: Bool
+
+        public init(
+            place: Int64,
+            sequence: Int64? = nil,
+            kind: Kind,
+            subjects: Subjects,
+            body: [UInt8]?,
+            isBarrier: Bool = false
+        ) {
+            self.place = place
+            self.sequence = sequence
+            self.kind = kind
+            self.subjects = subjects
+            self.body = body
+            self.isBarrier = isBarrier
+        }
     }
 
     @discardableResult
@@ -72,7 +90,7 @@ public enum JournalTable {
     public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE place > ?1 ORDER BY place LIMIT ?2
             """,
             [.integer(place), .integer(Int64(limit))],
@@ -84,7 +102,7 @@ public enum JournalTable {
     public static func numbered(limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE sequence IS NOT NULL ORDER BY sequence LIMIT ?1
             """,
             [.integer(Int64(limit))],
@@ -96,7 +114,7 @@ public enum JournalTable {
     public static func rows(in folder: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE parent = ?1 OR other_parent = ?1 ORDER BY place
             """,
             [.integer(folder.column)],
@@ -108,7 +126,7 @@ public enum JournalTable {
     public static func rows(of node: Inode, after place: Int64, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE node = ?1 AND place > ?2 ORDER BY place
             """,
             [.integer(node.column), .integer(place)],
@@ -120,7 +138,7 @@ public enum JournalTable {
     public static func rows(concerning node: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE node = ?1 OR parent = ?1 OR other_parent = ?1 OR replaced = ?1 ORDER BY place
             """,
             [.integer(node.column)],
@@ -146,9 +164,24 @@ public enum JournalTable {
         )
     }
 
-    /// A commit turned out to have no content.
-    public static func becomeMetadata(place: Int64, in db: borrowing Connection) throws {
-        try db.execute("UPDATE journal SET kind = 1 WHERE place = ?1", [.integer(place)])
+    /// What a file's commits that are still here will carry was promised to be safe. Writes only where that is news.
+    public static func needsBarrier(_ node: Inode, in db: borrowing Connection) throws -> Bool {
+        try db.exists(
+            "SELECT 1 FROM journal WHERE node = ?1 AND kind = 2 AND sequence IS NULL AND barrier = 0 LIMIT 1",
+            [.integer(node.column)]
+        )
+    }
+
+    public static func setBarrier(_ node: Inode, in db: borrowing Connection) throws {
+        try db.execute(
+            "UPDATE journal SET barrier = 1 WHERE node = ?1 AND kind = 2 AND sequence IS NULL",
+            [.integer(node.column)]
+        )
+    }
+
+    /// A commit turned out to have no content: it tells something else.
+    public static func becomeMetadata(place: Int64, body: [UInt8], in db: borrowing Connection) throws {
+        try db.execute("UPDATE journal SET kind = 1, body = ?2 WHERE place = ?1", [.integer(place), .blob(body)])
     }
 
     /// Takes numbers back: what had them did not run, and goes out again under new ones.
@@ -185,7 +218,7 @@ public enum JournalTable {
     public static func openCommit(of node: Inode, in db: borrowing Connection) throws -> Int64? {
         let last = try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE node = ?1 ORDER BY place DESC LIMIT 1
             """,
             [.integer(node.column)],
@@ -264,7 +297,8 @@ public enum JournalTable {
                 otherParent: try row.optionalInt64(5).map(Inode.init(column:)),
                 replaced: try row.optionalInt64(6).map(Inode.init(column:))
             ),
-            body: try row.optionalBlob(7)
+            body: try row.optionalBlob(7),
+            isBarrier: try row.int64(8) != 0
         )
     }
 }

@@ -91,7 +91,7 @@ public enum ReplicaDatabase {
         ),
         Migration(
             3,
-            "refusals",
+            "refusals and barriers",
             """
             CREATE TABLE refusals (
                 place INTEGER PRIMARY KEY,
@@ -103,6 +103,7 @@ public enum ReplicaDatabase {
             CREATE TRIGGER journal_refusals AFTER DELETE ON journal BEGIN
                 DELETE FROM refusals WHERE place = old.place;
             END;
+            ALTER TABLE journal ADD COLUMN barrier INTEGER NOT NULL DEFAULT 0;
             -- Leaves room in front, for what turns out to be needed before a row that is there.
             DELETE FROM sqlite_sequence WHERE name = 'journal';
             INSERT INTO sqlite_sequence (name, seq)

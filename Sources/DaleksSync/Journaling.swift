@@ -57,7 +57,7 @@ enum Journaling {
                 return false
             }
         }
-        guard let first = rows.first, case .create = try operation(of: first).mutation else {
+        guard let first = rows.first, first.kind == .metadata, case .create = try operation(of: first).mutation else {
             try withdrawContent(of: inode, rows, db)
             return false
         }
@@ -90,7 +90,7 @@ enum Journaling {
 
     /// Content that nobody will ever ask for need not be sent; but what shows it under another name first must not do
     /// so without it.
-    private static func withdrawContent(
+    static func withdrawContent(
         of inode: Inode,
         _ rows: [JournalTable.Row],
         _ db: borrowing Connection

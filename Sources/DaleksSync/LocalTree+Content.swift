@@ -67,8 +67,15 @@ extension LocalTree {
     /// Power-cut safe: the bytes, then the index and everything in the journal so far.
     public func synchronize(_ content: FileContent) throws(Obstacle) {
         try saveContent(content)
+        try raiseBarrier(content.inode)
         do throws(Errno) { try content.synchronize() } catch { throw .errno(error) }
         try synchronizeJournal()
+    }
+
+    /// What is done in the file's folder after this is not seen at the region before what the file is now.
+    private func raiseBarrier(_ inode: Inode) throws(Obstacle) {
+        let isNews = try database.looking { db in try JournalTable.needsBarrier(inode, in: db) }
+        if isNews { try database.changing { db in try JournalTable.setBarrier(inode, in: db) } }
     }
 
     public func synchronizeJournal() throws(Obstacle) {

@@ -56,8 +56,9 @@ struct Merger {
             switch origin {
             // All that others did before it has been counted in or marked.
             case .own: node.revision = record.revision
-            case .other: node.isStale = true
-            case .answer: return node
+            case .other where node.attributes.links > 0: node.isStale = true
+            // Without a name it is nobody's here any more.
+            case .other, .answer: return node
             }
             try NodeTable.update(node, in: db)
             return node
@@ -178,6 +179,8 @@ struct Merger {
             guard let standing else { return }
             return try remove(entry.name, standing, from: folder.inode, db)
         }
+        // A folder that was never listed will be, as a whole, when somebody looks into it.
+        guard folder.isComplete else { return }
         guard let node = try NodeTable.find(id, in: db), standing?.inode != node.inode else { return }
         switch try place(node, as: entry.name, in: folder.inode, over: standing, at: sequence, db) {
         case .placed: effects.append(.entry(parent: folder.inode, name: entry.name))

@@ -50,6 +50,7 @@ extension Pusher {
     private func sendableRows() throws(Errno) -> [JournalTable.Row] {
         let now = tree.wallNow
         let refusals = try tree.database.reading { db throws in try RefusalTable.all(in: db) }
+        full.withLock { $0 = refusals.contains { $0.code == RefusalPlan.quota } }
         var plan = JournalPlan(setAside: Set(refusals.lazy.filter { $0.retryAt > now }.map(\.place)))
         let lacking = Set(refusals.lazy.filter { RefusalTable.Code.needsBase($0.code) }.map(\.place))
         var rows: [JournalTable.Row] = []
@@ -61,11 +62,11 @@ extension Pusher {
             guard let last = page.last else { break }
             place = last.place
             for var row in page {
-                switch plan.judge(row, isPrepared: row.body != nil) {
+                switch try plan.judge(row, isPrepared: row.body != nil, folders: folders(of:)) {
                 case .wait: continue
                 case .prepare:
                     guard let body = lacking.contains(row.place) ? try complete(row) : try prepare(row) else {
-                        plan.hold(row.subjects)
+                        try plan.hold(row, folders: folders(of:))
                         continue
                     }
                     row.body = body
@@ -78,6 +79,10 @@ extension Pusher {
             if place > Self.lookaheadRowCount + (rows.first?.place ?? place) { break }
         }
         return rows
+    }
+
+    private func folders(of inode: Inode) throws(Errno) -> [Inode] {
+        try tree.database.reading { db throws in try EntryTable.places(of: inode, db).map(\.parent) }
     }
 
     static let pageRowCount = 256
@@ -99,7 +104,9 @@ extension Pusher {
         active.withLock { $0[row.place] = commit }
         if let body = Self.bodyOfNothing(node, commit.snapshot) {
             // In this order: what is written meanwhile must not take the row for one that will carry it.
-            try tree.database.writing { db throws in try JournalTable.becomeMetadata(place: row.place, in: db) }
+            try tree.database.writing { db throws in 
+                try JournalTable.becomeMetadata(place: row.place, body: body, in: db)
+            }
             finish(row.place)
             return body
         }
@@ -158,8 +165,12 @@ extension Pusher {
             } catch {
                 logger.info("upload waits", ["inode": row.subjects.node, "reason": "\(error)"])
             }
-            if rest(retry.next()) { return finish(row.place) }
+            if rest(retry.next()) || isGone(row) { return finish(row.place) }
         }
+    }
+
+    private func isGone(_ row: JournalTable.Row) -> Bool {
+        (try? tree.database.reading { db throws in try JournalTable.find(place: row.place, in: db) == nil }) ?? false
     }
 
     /// Waits before another attempt; true where there shall be none.

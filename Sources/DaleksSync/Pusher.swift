@@ -38,6 +38,8 @@ final class Pusher: Sendable {
     let wasAnswered: @Sendable () -> Void
     let state = Condition(State())
     let active = Lock<[Int64: ActiveCommit]>([:])
+    /// Whether the region refuses bytes because the account is full.
+    let full = Lock(false)
     /// Rows whose files are being completed from the region.
     let completing = Lock<Set<Int64>>([])
 

@@ -131,7 +131,7 @@ extension Settlement {
         }
         // Where it is no longer at the source, the region has it elsewhere and the feed or a listing says where. It
         // keeps a name here meanwhile: there may be work on it that the region does not know.
-        try relocate(row, from: target, to: source, db)
+        try relocate(row, from: target, to: source, isUndone: true, db)
         try restore(row.subjects.replaced, at: target, isThere: isThere, db)
     }
 

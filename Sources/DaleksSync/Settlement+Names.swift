@@ -23,6 +23,7 @@ extension Settlement {
         _ row: JournalTable.Row,
         from: Spot,
         to: Spot,
+        isUndone: Bool = false,
         _ db: borrowing Connection
     ) throws {
         let inode = row.subjects.node
@@ -37,7 +38,7 @@ extension Settlement {
             resent.insert(inode)
             return
         }
-        if let over = try replacement(of: inode, at: from, after: row.place, db) {
+        if !isUndone, let over = try replacement(of: inode, at: from, after: row.place, db) {
             // It was written over there since: that goes along.
             return try retarget(over, from: from, to: to, db)
         }

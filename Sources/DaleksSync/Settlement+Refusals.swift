@@ -13,6 +13,12 @@ extension Settlement {
         case .create, .commit:
             try postpone(item.row, db)
             resent.insert(subjects.node)
+            if item.row.kind == .commit, try !EntryTable.isNamed(subjects.node, db) {
+                // Removed here since: being full must not stop that.
+                let rows = try JournalTable.rows(concerning: subjects.node, in: db)
+                try Journaling.withdrawContent(of: subjects.node, rows, db)
+                if try JournalTable.find(place: item.row.place, in: db) == nil { return }
+            }
             let attempts = try RefusalTable.find(item.row.place, in: db)?.attempts ?? 0
             try RefusalTable.set(
                 RefusalTable.Refusal(

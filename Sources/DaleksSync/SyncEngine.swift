@@ -230,6 +230,10 @@ public final class SyncEngine: Sendable {
     /// How full the account was when the region was last asked; nil before the first answer.
     public var usage: UsageRecord? { puller.usage }
 
+    /// Whether the region has refused bytes because the account is full, and not taken any since: then new ones are not
+    /// to be promised to anybody (EDQUOT). Taking away always goes.
+    public var isFull: Bool { pusher.full.withLock { $0 } }
+
     /// Gets what a request lacked, then calls back on another thread; nil is success.
     public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {
         fetcher.fetch(need, completion)

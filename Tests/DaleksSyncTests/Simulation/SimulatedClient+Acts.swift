@@ -21,7 +21,7 @@ extension SimulatedClient {
     }
 
     private func actOnce() throws(Obstacle) -> String {
-        switch stage.number(below: 34) {
+        switch stage.number(below: 36) {
         case 0...2: return try makeFolder(stage.pick(Self.folders))
         case 3...10: return try overwrite(stage.pick(Self.files))
         case 11...13: return try patch(stage.pick(Self.files))
@@ -36,7 +36,8 @@ extension SimulatedClient {
         case 28: return try hold(stage.pick(Self.files))
         case 29: return try writeHeld()
         case 30: return try closeHeld()
-        case 31, 32: return "read \(try read(at: stage.pick(Self.files)).count)"
+        case 31: return try writeSafely(stage.pick(Self.files))
+        case 32, 33: return "read \(try read(at: stage.pick(Self.files)).count)"
         default: return "list \(try list(stage.pick(Self.folders)))"
         }
     }
@@ -277,6 +278,32 @@ extension SimulatedClient {
             return node.id
         }
         return "save \(Words.short(id)) \(word): \(try rename(temporary, to: Simulation.safeName))"
+    }
+
+    /// As a database does: what is written is made safe, and then something in the same folder says so.
+    private func writeSafely(_ path: String) throws(Obstacle) -> String {
+        let (word, count) = (book.word(), size())
+        let (id, folder) = try doing { tree throws(Obstacle) -> (NodeID, Inode) in
+            let node = try find(path, tree)
+            let content = try tree.openContent(node.inode)
+            defer { try? tree.closeContent(content) }
+            let before = Set(Words.words(of: try bytes(content)))
+            try write(Words.bytes(word, count: count), to: content, at: 0)
+            let after = Set(Words.words(of: try bytes(content)))
+            book.written[word] = "\(name) \(path)"
+            book.superseded.formUnion(before.subtracting(after))
+            try tree.synchronize(content)
+            return (node.id, try spot(path, tree).0)
+        }
+        book.promised[word] = id
+        try doing { tree throws(Obstacle) in
+            _ = try tree.create(
+                try name("safe-\(word)"),
+                in: folder,
+                .init(kind: .file, mode: 0o644, uid: 1_000, gid: 1_000)
+            )
+        }
+        return "fsync \(path) (\(Words.short(id))) \(word) × \(count)"
     }
 
     // MARK: Open files

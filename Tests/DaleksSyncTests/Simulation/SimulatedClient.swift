@@ -72,18 +72,27 @@ final class SimulatedClient: @unchecked Sendable {
                 if !line.isDead, isWorking { act() }
             }
         }
-        stage.add("\(name) push") { [stage] in
+        stage.add("\(name) push") { [stage, book] in
             while !line.isDead {
                 stage.yield()
                 if line.isDead { break }
                 if stage.oneIn(4) { engine.pusher.saveIdleWriters() }
-                _ = engine.pusher.pushAll()
+                if case .failure(.unreachable(let why)) = engine.pusher.pushAll(), why.hasPrefix("local") {
+                    book.fault = "the journal fails: \(why)"
+                }
             }
         }
-        stage.add("\(name) pull") { [stage] in
+        stage.add("\(name) pull") { [stage, book] in
             while !line.isDead {
                 stage.yield()
-                if !line.isDead { try? engine.puller.pull(waitSeconds: 0) }
+                if line.isDead { break }
+                do {
+                    try engine.puller.pull(waitSeconds: 0)
+                } catch Puller.PullFailure.local(let errno) {
+                    book.fault = "the feed cannot be taken in: \(errno)"
+                } catch {
+                    // The network: it will be better.
+                }
             }
         }
         stage.add("\(name) refresh") { [stage] in
@@ -135,13 +144,16 @@ final class SimulatedClient: @unchecked Sendable {
     /// What keeps it from being at rest, or nil.
     func unrest() throws -> String? {
         let region = region
+        let (loaded, uploading) = (
+            engine.tree.contents.allLoaded.map(\.inode), Array(engine.pusher.active.withLock { $0.keys })
+        )
         return try engine.database.reading { db throws -> String? in
             let refused = try RefusalTable.all(in: db)
             if let row = try JournalTable.page(after: -1 << 60, limit: 1, in: db).first {
                 return "journal row \(row.place) \(refused)"
             }
             if let stale = try db.first("SELECT inode FROM nodes WHERE stale", [], { row in try row.int64(0) }) {
-                return "inode \(stale) is stale"
+                return "inode \(stale) is stale; loaded \(loaded), uploading \(uploading)"
             }
             guard let cursor = try MetaTable.text(.cursor, in: db) else { return "no cursor" }
             return cursor == (try region.tree().cursor) ? nil : "cursor \(cursor)"
@@ -152,11 +164,15 @@ final class SimulatedClient: @unchecked Sendable {
 /// What users did, for judging what became of it.
 final class Book: @unchecked Sendable {
     // Unchecked: belongs to the holder of the stage's baton.
-    var next: UInt32 = 0x0101
+    private var next: UInt32 = 0x0101
+    /// What must never happen, and did.
+    var fault: String?
     /// Words that a user was told are kept, and what wrote them.
     var written: [UInt32: String] = [:]
     /// Words that a user saw, and wrote over or removed.
     var superseded: Set<UInt32> = []
+    /// Words that were made safe before something else said so, and in which node.
+    var promised: [UInt32: NodeID] = [:]
     /// Those of them that went with their file.
     var discarded: Set<UInt32> = []
 

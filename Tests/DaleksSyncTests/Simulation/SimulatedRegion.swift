@@ -2,6 +2,7 @@ import DaleksAPI
 import DaleksCore
 import DaleksHTTP
 import DaleksJSON
+import DaleksSQLite
 import DaleksSystem
 import DaleksTestSupport
 
@@ -20,6 +21,10 @@ final class SimulatedRegion: @unchecked Sendable {
     private(set) var removed: Set<NodeID> = []
     /// In which nodes' contents a word was ever committed.
     private(set) var committed: [UInt32: Set<NodeID>] = [:]
+    /// Nodes of which the region would not take some content.
+    private(set) var refused: Set<NodeID> = []
+    /// The names that the last batch made.
+    private(set) var told: [String] = []
     /// Checked after every batch; says what is wrong.
     var isSound: ((SimulatedRegion) throws -> String?)?
     private(set) var unsoundness: String?
@@ -42,14 +47,22 @@ final class SimulatedRegion: @unchecked Sendable {
 
     func run(_ batch: MutationBatch, from name: String) throws(APIError) -> BatchAnswer {
         let before = try storage.store.tree(of: owner).sequence
+        told = []
         let answer = try storage.mutations.run(batch.jsonBytes, of: owner)
         for (operation, result) in zip(batch.operations, answer.results) {
             stage.note(
                 "region: \(name) #\(operation.sequence) \(Words.describe(operation.mutation)) = \(Words.describe(result.outcome))"
             )
+            if case .commit(let commit) = operation.mutation {
+                switch result.outcome {
+                case .conflict, .denied: refused.insert(commit.node)
+                case .done, .known, .incomplete, .waiting: break
+                }
+            }
             guard case .done(let revision, let content) = result.outcome, revision > before else { continue }
             if let content { try book(operation.mutation.subject, content) }
             try bookRemoval(operation.mutation)
+            if case .create(let creation) = operation.mutation { told.append("\(creation.name)") }
         }
         if unsoundness == nil, let isSound { unsoundness = try? isSound(self) }
         return answer
@@ -68,6 +81,17 @@ final class SimulatedRegion: @unchecked Sendable {
             }
         for case let id? in ids {
             do throws(APIError) { _ = try storage.store.node(id, for: owner) } catch { removed.insert(id) }
+        }
+    }
+
+    /// Lets the account be full, or not.
+    func fill(_ isFull: Bool) throws {
+        let tree = try storage.store.tree(of: owner)
+        _ = try storage.store.write { db in
+            try db.execute(
+                "UPDATE trees SET bytes_quota = ?2 WHERE number = ?1",
+                [.integer(tree.number), isFull ? .integer(tree.bytesUsed + 100) : .null]
+            )
         }
     }
 

@@ -33,7 +33,8 @@ struct Simulation {
         self.seed = seed
         stage = Stage(seed: seed)
         region = try SimulatedRegion(stage: stage)
-        region.isSound = Self.unsoundness
+        let book = book
+        region.isSound = { try Self.unsoundness($0) ?? Self.brokenPromise($0, book) }
         for number in 0..<(2 + stage.number(below: 2)) {
             clients.append(try SimulatedClient("m\(number)", stage: stage, region: region, book: book))
         }
@@ -53,7 +54,7 @@ struct Simulation {
             _ = stage.turn()
             if isWatching { try watch() }
             try disturb()
-            if let what = region.unsoundness { throw fail(what) }
+            if let what = region.unsoundness ?? book.fault { throw fail(what) }
         }
         try comeToRest()
         try judge()
@@ -107,11 +108,17 @@ struct Simulation {
             client.line.isUp.toggle()
             stage.note("\(client.name): line \(client.line.isUp ? "up" : "down")")
         }
+        if stage.oneIn(300) {
+            let isFull = stage.oneIn(2)
+            try region.fill(isFull)
+            stage.note("region: \(isFull ? "full" : "room")")
+        }
         if stage.oneIn(250) { try stage.pick(clients).crash() }
     }
 
     /// Everybody stops working and the network is well: then it must become quiet by itself.
     private func comeToRest() throws {
+        try region.fill(false)
         for client in clients {
             client.retire()
             (client.line.isUp, client.line.lossOneIn) = (true, .max)
@@ -123,6 +130,7 @@ struct Simulation {
                 _ = stage.turn()
                 if isWatching { try watch() }
             }
+            if let what = book.fault { throw fail(what) }
             if round % 4 == 3, try clients.allSatisfy({ try $0.unrest() == nil }) { return }
             // What waits for a time to come has had its time.
             if round % 20 == 19 { stage.pass(400_000) }
@@ -151,6 +159,17 @@ struct Simulation {
         guard entry.node.content > 0 else { return "the region shows `\(safeName)` without its content" }
         let words = Words.words(of: try region.bytes(of: entry.node.id, at: entry.node.content))
         return words.count == 1 ? nil : "the region shows `\(safeName)` with \(words)"
+    }
+
+    /// What says that something was made safe is not seen before that.
+    private static func brokenPromise(_ region: SimulatedRegion, _ book: Book) -> String? {
+        for name in region.told where name.hasPrefix("safe-") {
+            guard let word = UInt32(name.dropFirst(5).prefix { $0.isNumber }), let node = book.promised[word],
+                region.committed[word] == nil, !book.superseded.contains(word), !region.refused.contains(node)
+            else { continue }
+            return "the region shows `\(name)` before the content that was made safe before it"
+        }
+        return nil
     }
 
     private func judge() throws {

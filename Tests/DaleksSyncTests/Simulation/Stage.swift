@@ -7,20 +7,16 @@ import DaleksTestSupport
 ///
 /// ## Concurrency
 /// Whoever has the baton (one actor, or the thread that calls `turn`) owns everything here. It is passed through
-/// `baton`, whose lock orders what the one did before what the next does.
+/// conditions, whose locks order what the one did before what the next does.
 final class Stage: @unchecked Sendable {
     // Unchecked: see above; only the holder of the baton touches the rest.
-    private enum Holder: Equatable {
-        case director
-        case actor(Int)
-    }
-
     private struct Actor {
-        var name: String
-        var isDone = false
+        let name: String
+        /// True while it has the baton. One for each, so that nobody wakes in vain.
+        let baton = Condition(false)
     }
 
-    private let baton = Condition(Holder.director)
+    private let baton = Condition(true)
     private var actors: [Actor] = []
     private var waiting: [Int] = []
     private var current: Int?
@@ -65,25 +61,25 @@ final class Stage: @unchecked Sendable {
 
     /// Adds an actor; it begins when it is first picked.
     func add(_ name: String, _ body: @escaping @Sendable () -> Void) {
-        let number = actors.count
-        actors.append(Actor(name: name))
-        waiting.append(number)
+        let actor = Actor(name: name)
+        waiting.append(actors.count)
+        actors.append(actor)
         _ = Thread(name: "actor", stackBytes: 2 << 20) { [self] in
-            baton.waitThrowing(until: { $0 == .actor(number) }) { _ in }
+            take(actor.baton)
             body()
-            actors[number].isDone = true
             current = nil
-            give(.director)
+            give(baton)
         }
     }
 
     /// Called by an actor: others may move now. Elsewhere it does nothing.
     func yield() {
         guard let current else { return }
+        let actor = actors[current]
         waiting.append(current)
         self.current = nil
-        give(.director)
-        baton.waitThrowing(until: { $0 == .actor(current) }) { _ in }
+        give(baton)
+        take(actor.baton)
         self.current = current
     }
 
@@ -98,14 +94,19 @@ final class Stage: @unchecked Sendable {
         waiting.swapAt(index, waiting.count - 1)
         waiting.removeLast()
         current = next
-        give(.actor(next))
-        let isBack: Bool? = baton.wait(timeout: .seconds(30)) { $0 == .director ? true : nil }
+        baton.withLock { $0 = false }
+        give(actors[next].baton)
+        let isBack: Bool? = baton.wait(timeout: .seconds(120)) { $0 ? true : nil }
         precondition(isBack == true, "\(actors[next].name) waits for something that nobody brings about")
         return true
     }
 
-    private func give(_ holder: Holder) {
-        baton.withLock { $0 = holder }
-        baton.broadcast()
+    private func give(_ baton: Condition<Bool>) {
+        baton.withLock { $0 = true }
+        baton.signal()
+    }
+
+    private func take(_ baton: Condition<Bool>) {
+        baton.waitThrowing(until: { $0 }) { $0 = false }
     }
 }
