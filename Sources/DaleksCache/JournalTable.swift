@@ -33,8 +33,9 @@ public enum JournalTable {
         public var subjects: Subjects
         /// The operation as it goes to the region; nil for a commit whose content is not there yet.
         public var body: [UInt8]?
-        /// Somebody was told that this content is safe: what is done after it in the same folder must not be seen first.
-        public var isBarrier: Bool
+        /// Somebody was told that this content is safe, when the file was in this folder: what is done there after it
+        /// must not be seen first.
+        public var barrier: Inode?
 
         public init(
             place: Int64,
@@ -42,14 +43,14 @@ public enum JournalTable {
             kind: Kind,
             subjects: Subjects,
             body: [UInt8]?,
-            isBarrier: Bool = false
+            barrier: Inode? = nil
         ) {
             self.place = place
             self.sequence = sequence
             self.kind = kind
             self.subjects = subjects
             self.body = body
-            self.isBarrier = isBarrier
+            self.barrier = barrier
         }
     }
 
@@ -174,7 +175,10 @@ public enum JournalTable {
 
     public static func setBarrier(_ node: Inode, in db: borrowing Connection) throws {
         try db.execute(
-            "UPDATE journal SET barrier = 1 WHERE node = ?1 AND kind = 2 AND sequence IS NULL",
+            """
+            UPDATE journal SET barrier = coalesce((SELECT parent FROM entries WHERE entries.node = ?1 LIMIT 1), 0)
+            WHERE node = ?1 AND kind = 2 AND sequence IS NULL
+            """,
             [.integer(node.column)]
         )
     }
@@ -298,7 +302,7 @@ public enum JournalTable {
                 replaced: try row.optionalInt64(6).map(Inode.init(column:))
             ),
             body: try row.optionalBlob(7),
-            isBarrier: try row.int64(8) != 0
+            barrier: try row.int64(8) == 0 ? nil : Inode(column: try row.int64(8))
         )
     }
 }

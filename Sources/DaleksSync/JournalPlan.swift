@@ -35,12 +35,12 @@ struct JournalPlan {
         var mustWait = setAside.contains(row.place) || concerned.contains(where: held.contains)
         if !mustWait { mustWait = try isBehindBarrier(row, folders) }
         if mustWait {
-            try hold(row, folders: folders)
+            hold(row)
             return .wait
         }
         guard row.kind == .commit else { return .send }
         guard !committing.contains(subjects.node) else {
-            try hold(row, folders: folders)
+            hold(row)
             return .wait
         }
         committing.insert(subjects.node)
@@ -60,12 +60,9 @@ struct JournalPlan {
     }
 
     /// Later rows about these nodes wait.
-    mutating func hold<Failure: Error>(
-        _ row: JournalTable.Row,
-        folders: (Inode) throws(Failure) -> [Inode]
-    ) throws(Failure) {
+    mutating func hold(_ row: JournalTable.Row) {
         held.insert(row.subjects.node)
         if let replaced = row.subjects.replaced { held.insert(replaced) }
-        if row.isBarrier { heldFolders.formUnion(try folders(row.subjects.node)) }
+        if let folder = row.barrier { heldFolders.insert(folder) }
     }
 }

@@ -48,6 +48,7 @@ extension Pusher {
     }
 
     private func sendableRows() throws(Errno) -> [JournalTable.Row] {
+        try letGoOfWithdrawn()
         let now = tree.wallNow
         let refusals = try tree.database.reading { db throws in try RefusalTable.all(in: db) }
         full.withLock { $0 = refusals.contains { $0.code == RefusalPlan.quota } }
@@ -66,7 +67,7 @@ extension Pusher {
                 case .wait: continue
                 case .prepare:
                     guard let body = lacking.contains(row.place) ? try complete(row) : try prepare(row) else {
-                        try plan.hold(row, folders: folders(of:))
+                        plan.hold(row)
                         continue
                     }
                     row.body = body
@@ -158,6 +159,7 @@ extension Pusher {
                         try JournalTable.setBody(body, at: row.place, in: db)
                     }
                     if !isWanted { finish(row.place) }
+                    active.withLock { $0[row.place]?.isPrepared = true }
                 } catch {
                     throw UploadFailure.local(error)
                 }
@@ -167,6 +169,16 @@ extension Pusher {
             }
             if rest(retry.next()) || isGone(row) { return finish(row.place) }
         }
+    }
+
+    /// Commits that were ready to go when their file was removed.
+    private func letGoOfWithdrawn() throws(Errno) {
+        let prepared = active.withLock { $0.filter(\.value.isPrepared).keys.sorted() }
+        guard !prepared.isEmpty else { return }
+        let gone = try tree.database.reading { db throws in
+            try prepared.filter { try JournalTable.find(place: $0, in: db) == nil }
+        }
+        for place in gone { finish(place) }
     }
 
     private func isGone(_ row: JournalTable.Row) -> Bool {

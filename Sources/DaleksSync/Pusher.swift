@@ -23,6 +23,8 @@ final class Pusher: Sendable {
     struct ActiveCommit: Sendable {
         var content: FileContent
         var snapshot: ContentSnapshot
+        /// Everything of it is at the region; the journal's row says what to commit.
+        var isPrepared = false
     }
 
     let tree: LocalTree

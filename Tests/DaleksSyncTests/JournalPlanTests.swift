@@ -16,7 +16,7 @@ import Testing
         parent: Inode? = nil,
         otherParent: Inode? = nil,
         replaced: UInt64? = nil,
-        isBarrier: Bool = false
+        barrier: Inode? = nil
     ) -> JournalTable.Row {
         JournalTable.Row(
             place: place,
@@ -28,7 +28,7 @@ import Testing
                 replaced: replaced.map(Inode.init(rawValue:))
             ),
             body: kind == .metadata ? [1] : nil,
-            isBarrier: isBarrier
+            barrier: barrier
         )
     }
 
@@ -43,7 +43,7 @@ import Testing
         return rows.map { row in
             let places: (Inode) -> [Inode] = { folders[$0.rawValue].map { [$0] } ?? [] }
             let verdict = plan.judge(row, isPrepared: row.body != nil, folders: places)
-            if verdict == .prepare, uploading.contains(row.subjects.node.rawValue) { plan.hold(row, folders: places) }
+            if verdict == .prepare, uploading.contains(row.subjects.node.rawValue) { plan.hold(row) }
             return verdict
         }
     }
@@ -75,7 +75,7 @@ import Testing
 
     @Test func `nothing done after an fsync in the folder is seen before its content`() {
         let rows = [
-            row(1, .commit, 1, isBarrier: true), row(2, .metadata, 2, parent: folder), row(3, .commit, 2),
+            row(1, .commit, 1, barrier: folder), row(2, .metadata, 2, parent: folder), row(3, .commit, 2),
             row(4, .commit, 3), row(5, .metadata, 3), row(6, .metadata, 4, parent: other), row(7, .commit, 4),
             row(8, .metadata, 5, parent: other, otherParent: folder),
         ]
