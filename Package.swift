@@ -134,7 +134,20 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: house
         ),
+        program("lossy-disk", path: "Tests/LossyDisk", uses: ["DaleksFUSE", "DaleksTestSupport"] + ground),
+        .testTarget(
+            name: "CrashTests",
+            dependencies: ["DaleksTestSupport", "lossy-disk", "daleks", "daleksd", "daleks-users", "daleks-files"]
+                + ground,
+            swiftSettings: house
+        ),
         .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
+        // Whole programs, from the outside.
+        .testTarget(
+            name: "ProgramsTests",
+            dependencies: ["daleks", "daleksd", "daleks-users", "daleks-files", "DaleksTestSupport"] + ground,
+            swiftSettings: house
+        ),
         tests(of: "DaleksCore"),
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
@@ -162,8 +175,8 @@ let package = Package(
         tests(
             of: "DaleksUsers",
             uses: [
-                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
-                "DaleksCrypto",
+                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
+                "DaleksSQLite", "DaleksCrypto",
             ] + ground + vocabulary
         ),
     ]

@@ -9,6 +9,10 @@ public enum Routes {
         public static let regions = "/v1/regions"
         public static let token = "/oauth/token"
         public static let revoke = "/oauth/revoke"
+        public static let authorize = "/oauth/authorize"
+        public static let deviceAuthorization = "/oauth/device_authorization"
+        public static let introspect = "/oauth/introspect"
+        public static let userInfo = "/oauth/userinfo"
         public static let keys = "/.well-known/jwks.json"
         public static let metadata = "/.well-known/oauth-authorization-server"
         public static let verify = "/v1/users/verify"
@@ -18,6 +22,9 @@ public enum Routes {
         public static let resetPassword = "/v1/password/reset"
         public static let enrolments = "/v1/enrolments"
         public static let revocations = "/v1/revocations"
+        public static let openIDMetadata = "/.well-known/openid-configuration"
+        public static let openAPI = "/openapi.json"
+        public static let documentation = "/docs"
     }
 
     public enum Files {

@@ -147,6 +147,18 @@ public enum JournalTable {
         )
     }
 
+    /// Pending rows whose node this is, in order.
+    public static func rows(about node: Inode, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            WHERE node = ?1 ORDER BY place
+            """,
+            [.integer(node.column)],
+            decode
+        )
+    }
+
     /// Whether bytes of the file are on their way, or will be.
     public static func hasCommit(of node: Inode, in db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM journal WHERE node = ?1 AND kind = 2 LIMIT 1", [.integer(node.column)])

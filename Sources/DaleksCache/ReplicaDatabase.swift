@@ -83,6 +83,28 @@ public enum ReplicaDatabase {
         ),
         Migration(
             2,
+            "content that lasts",
+            """
+            ALTER TABLE spans ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE spans ADD COLUMN digest BLOB;
+
+            CREATE TABLE contents (
+                node INTEGER PRIMARY KEY REFERENCES nodes (inode) ON DELETE CASCADE,
+                generation INTEGER NOT NULL,
+                kept_size INTEGER NOT NULL,
+                cut_content INTEGER NOT NULL DEFAULT 0,
+                cut_from INTEGER NOT NULL DEFAULT 0
+            );
+
+            CREATE TABLE uses (
+                node INTEGER PRIMARY KEY REFERENCES nodes (inode) ON DELETE CASCADE,
+                used INTEGER NOT NULL,
+                pinned INTEGER NOT NULL
+            );
+            """
+        ),
+        Migration(
+            3,
             "answered steps",
             """
             ALTER TABLE nodes ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;
@@ -90,7 +112,7 @@ public enum ReplicaDatabase {
             """
         ),
         Migration(
-            3,
+            4,
             "refusals and barriers",
             """
             CREATE TABLE refusals (

@@ -105,7 +105,7 @@ extension Pusher {
         active.withLock { $0[row.place] = commit }
         if let body = Self.bodyOfNothing(node, commit.snapshot) {
             // In this order: what is written meanwhile must not take the row for one that will carry it.
-            try tree.database.writing { db throws in 
+            try tree.database.writing { db throws in
                 try JournalTable.becomeMetadata(place: row.place, body: body, in: db)
             }
             finish(row.place)

@@ -69,6 +69,7 @@ extension Pusher {
     static func becomeOwn(_ state: inout FileContent.State) {
         state.revision = 0
         state.remoteSize = 0
+        state.cutFrom = 0
         for span in state.spans.keys { state.spans[span] = .dirty }
     }
 }

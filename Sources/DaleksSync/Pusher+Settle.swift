@@ -66,12 +66,17 @@ extension Pusher {
         _ resumed: [Int64: Set<Int>] = [:],
         _ body: (inout Settlement, borrowing Connection) throws -> Void
     ) throws(Errno) -> Settlement {
-        let changedSince = active.withLock { $0.mapValues(\.snapshot.changedSince) }.merging(resumed) { mine, _ in mine
-        }
+        let snapshots = active.withLock { $0.mapValues(\.snapshot) }
+        let changedSince = snapshots.mapValues(\.changedSince).merging(resumed) { mine, _ in mine }
         let now = tree.wallNow
         let suffix = "conflict from \(hostName) \(now.rfc3339().prefix(10))"
         return try tree.database.writing { db throws -> Settlement in
-            var settlement = Settlement(changedSince: changedSince, conflictSuffix: suffix, now: now)
+            var settlement = Settlement(
+                changedSince: changedSince,
+                cutSince: snapshots.mapValues(\.cut),
+                conflictSuffix: suffix,
+                now: now
+            )
             try body(&settlement, db)
             return settlement
         }
@@ -82,15 +87,13 @@ extension Pusher {
         _ item: Settlement.Item,
         _ settlement: Settlement
     ) -> (@Sendable (inout FileContent.State) -> Void)? {
-        guard case .commit = item.operation.mutation else { return nil }
+        guard case .commit(let commit) = item.operation.mutation else { return nil }
         switch item.outcome {
         case .done(_, let content):
             guard let content else { return nil }
             let cleaned = settlement.cleaned[item.row.place] ?? []
-            return { state in
-                state.revision = content
-                for span in cleaned where state.spans[span] == .dirty { state.spans[span] = .clean }
-            }
+            let cut = settlement.cutSince[item.row.place]
+            return { state in state.settle(commit, content, cut: cut, cleaned: cleaned) }
         case .conflict:
             guard settlement.ownCopies.contains(item.row.subjects.node) else { return nil }
             return { becomeOwn(&$0) }

@@ -1,6 +1,8 @@
 import DaleksAPI
 import DaleksCache
 import DaleksCore
+import DaleksCrypto
+import DaleksJSON
 import DaleksSQLite
 import DaleksSystem
 
@@ -27,6 +29,8 @@ struct Settlement {
 
     /// Which spans of a commit were written again since its instant; nil where this daemon did not make the commit.
     let changedSince: [Int64: Set<Int>]
+    /// And the least size that the file has had since then.
+    let cutSince: [Int64: Int64]
     let conflictSuffix: String
     let now: Timestamp
 
@@ -45,8 +49,14 @@ struct Settlement {
     /// What goes out again: an operation of the same batch that missed it only came too early.
     var resent: Set<Inode> = []
 
-    init(changedSince: [Int64: Set<Int>], conflictSuffix: String, now: Timestamp) {
+    init(
+        changedSince: [Int64: Set<Int>],
+        cutSince: [Int64: Int64],
+        conflictSuffix: String,
+        now: Timestamp
+    ) {
         self.changedSince = changedSince
+        self.cutSince = cutSince
         self.conflictSuffix = conflictSuffix
         self.now = now
     }
@@ -87,8 +97,13 @@ struct Settlement {
         if node.revision == 0 { node.revision = revision }
         node.answered = max(node.answered, revision)
         if case .commit(let commit) = item.operation.mutation, let content {
+            let least = cutSince[item.row.place] ?? node.attributes.size
             node.content = content
-            node.contentSize = commit.size
+            node.contentSize = min(commit.size, least)
+            if least < commit.size {
+                // What was cut off meanwhile the region has still: growing again must not bring it back.
+                try ContentGenerationTable.noteCut(of: node.inode, content: content, from: commit.size, in: db)
+            }
             try clean(item, commit, db)
         }
         try NodeTable.update(node, in: db)
@@ -99,14 +114,24 @@ struct Settlement {
         _ commit: Mutation.Commit,
         _ db: borrowing Connection
     ) throws {
-        let inode = item.row.subjects.node
+        // A commit of an earlier run: what was written since is not known, so everything goes up once more.
         guard let changed = changedSince[item.row.place] else {
-            // A commit of an earlier run: what was written since is not known, so everything goes up once more.
-            return try Journaling.requireCommit(of: inode, db)
+            return try Journaling.requireCommit(of: item.row.subjects.node, db)
         }
-        let spans = commit.spans.map(\.index).filter { !changed.contains($0) }
-        try ContentTable.set(.clean, spans: spans, of: inode, in: db)
-        cleaned[item.row.place] = spans
+        let spans = commit.spans.filter { !changed.contains($0.index) }
+        for span in spans {
+            try ContentTable.fill(span.index, digest: Self.digest(of: span), of: item.row.subjects.node, in: db)
+        }
+        cleaned[item.row.place] = spans.map(\.index)
+    }
+
+    /// What the whole span hashes to, where that costs nothing or little to know.
+    private static func digest(of span: Span) -> Digest? {
+        switch span.source {
+        case .chunk(let digest): digest
+        case .inline(let bytes): SHA256.digest(of: bytes)
+        case .hole, .split: nil
+        }
     }
 
     /// It ran, and an answer that we have lost said how: ask for the state.

@@ -56,6 +56,27 @@ extension Limits {
         /// processes must fit into the 100 that a server has by default.
         static let databaseConnectionCountMax = 24
 
+        /// Programs that administrators registered.
+        static let clientCountMax = 4_096
+
+        /// Addresses that one program may be answered at.
+        static let redirectCountMax = 32
+
+        /// What browsers and proxies carry without complaint.
+        static let redirectBytesMax = 2_000
+
+        /// A nonce, a hint: what is written down with a code or shown on a page.
+        static let parameterBytesMax = 512
+
+        /// Devices of one address that wait to be let in at a time: an office behind one address, and no flood.
+        static let waitingDevicesMax = 64
+
+        /// Tokens whose signature was checked: a few megabytes.
+        static let provedTokenCountMax = 8_192
+
+        /// How often it is written down that a browser is still in use: each time would be a write for each page.
+        static let browserUseInterval = Duration.seconds(600)
+
         /// How often old rows are looked for.
         static let pruneInterval = Duration.seconds(3_600)
     }

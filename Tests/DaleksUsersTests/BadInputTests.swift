@@ -80,7 +80,7 @@ struct BadInputTests {
         let token = Routes.Users.token
         func bad(_ body: String, _ code: String = "invalid_request", type: String = form, path: String = token) -> Case
         {
-            Case(path: path, body: body, type: type, status: 400, code: code)
+            Case(path: path, body: body, type: type, status: code == "invalid_client" ? 401 : 400, code: code)
         }
         let id16 = "0123456789abcdef"
         return [
@@ -96,7 +96,15 @@ struct BadInputTests {
             bad("grant_type=refresh_token&refresh_token=x&request_id=" + String(repeating: "x", count: 129)),
             bad("grant_type=refresh_token&refresh_token=x&client_id=other", "invalid_client"),
             bad("grant_type=password&username=a&password=b", "unsupported_grant_type"),
-            bad("grant_type=client_credentials", "unsupported_grant_type"),
+            bad("grant_type=client_credentials", "invalid_client"),
+            bad("grant_type=client_credentials&client_id=daleks", "unauthorized_client"),
+            bad("grant_type=authorization_code&client_id=daleks&code=x&code_verifier=y", "invalid_grant"),
+            bad("grant_type=authorization_code&client_id=daleks&code=x"),
+            bad("grant_type=authorization_code&code=x&code_verifier=y", "invalid_client"),
+            bad("token=x", "invalid_client", path: Routes.Users.introspect),
+            bad("token=x&client_id=daleks", "invalid_client", path: Routes.Users.introspect),
+            bad("", "invalid_client", path: Routes.Users.deviceAuthorization),
+            bad("client_id=daleks&scope=admin", "invalid_scope", path: Routes.Users.deviceAuthorization),
             bad("grant_type=refresh_token&refresh_token=x", "invalid_grant"),
             bad("grant_type=refresh_token&refresh_token=x&request_id=\(id16)", "invalid_grant"),
             bad("grant_type=refresh_token&refresh_token=dlr_" + String(repeating: "A", count: 86), "invalid_grant"),
@@ -120,7 +128,7 @@ struct BadInputTests {
             let shown = item.body.prefix(100)
             #expect(response.status.code == item.status, "\(item.path) \(shown)")
             #expect(response.code == item.code, "\(item.path) \(shown)")
-            let isOAuth = item.path.hasPrefix("/oauth") && item.status == 400
+            let isOAuth = item.path.hasPrefix("/oauth") && item.status != 413
             let type = isOAuth ? "application/json" : "application/problem+json"
             #expect(response.fields["Content-Type"] == type, "\(item.path) \(shown)")
         }

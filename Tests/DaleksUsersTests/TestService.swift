@@ -5,6 +5,7 @@ import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
+import DaleksService
 import DaleksSystem
 import DaleksTestSupport
 
@@ -31,6 +32,7 @@ final class TestService: Sendable {
     init(
         folder: ScratchFolder = ScratchFolder(),
         time: TimeSource = .system,
+        certificateAuthority: String? = nil,
         _ change: (inout UsersSettings) -> Void = { _ in }
     ) throws {
         let lines = Lock<[String]>([])
@@ -44,8 +46,10 @@ final class TestService: Sendable {
         service = try UsersService.start(settings, time: time, logger: logger)
         var configuration = HTTPClientConfiguration()
         configuration.connectionsPerHostMax = 64
+        configuration.caFile = certificateAuthority
         http = HTTPClient(configuration: configuration)
-        users = UsersClient(url: "http://127.0.0.1:\(service.port)", http: http)
+        let scheme = settings.serving.tlsCertificate == nil ? "http" : "https"
+        users = UsersClient(url: "\(scheme)://127.0.0.1:\(service.port)", http: http)
     }
 
     deinit { stop() }
@@ -126,6 +130,23 @@ final class TestService: Sendable {
             now: now ?? TimeSource.system.wall,
             leeway: .seconds(1),
             audience: audience,
+            issuer: service.issuer
+        )
+    }
+}
+
+extension TestService {
+    /// Checks an ID token as a program would.
+    func identity(_ token: String, client: String) throws -> JWT.Claims {
+        let keys = try keySet()
+        return try JWT.verify(
+            token,
+            keys: { id, _ in keys[id].flatMap { try? VerificationKey(jwk: $0) } },
+            type: "JWT",
+            allowed: [.es256],
+            now: TimeSource.system.wall,
+            leeway: .seconds(1),
+            audience: client,
             issuer: service.issuer
         )
     }

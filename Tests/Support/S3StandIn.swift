@@ -20,29 +20,7 @@ public final class S3StandIn: Sendable {
         if case .failure(let failure) = program { failure.description } else { nil }
     }()
 
-    /// Where rclone is, made ready on first use: once for each test process, and fast when it is there.
-    private static let program: Result<String, ChildProcess.Failure> = {
-        let tests = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
-        do {
-            let script = try ChildProcess("/\(tests)/venv")
-            guard let exitCode = script.wait(within: .seconds(180)) else {
-                script.stop()
-                return .failure(ChildProcess.Failure(description: "Tests/venv did not finish"))
-            }
-            // The reason or, whatever was said before, the folder comes last.
-            script.waitForOutput()
-            guard exitCode == 0 else {
-                let reason = script.lines.last ?? "it said nothing"
-                return .failure(ChildProcess.Failure(description: "Tests/venv failed: \(reason)"))
-            }
-            guard let folder = script.lines.last, folder.hasPrefix("/") else {
-                return .failure(ChildProcess.Failure(description: "Tests/venv named no folder"))
-            }
-            return .success("\(folder)/bin/rclone")
-        } catch {
-            return .failure(ChildProcess.Failure(description: "Tests/venv cannot run: \(error)"))
-        }
-    }()
+    private static let program: Result<String, ChildProcess.Failure> = PythonTools.programs.map { "\($0)/rclone" }
 
     /// Serves `folder`, which must exist, with the buckets named.
     public init(folder: String, buckets: [String] = []) throws {

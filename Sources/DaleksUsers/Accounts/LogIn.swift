@@ -33,12 +33,42 @@ struct LogIn: Sendable {
         then answer: @escaping @Sendable (Result<SessionAnswer, APIError>) -> Void
     ) throws(APIError) {
         let attempt = try check(request, origin)
+        try admit(attempt, then: answer) { turn throws(APIError) in try finish(attempt, turn) }
+    }
+
+    /// Who this is, for pages that make no session of a program. Answers later, unless it throws; `mfaRequired` where
+    /// the account has a second factor and `code` is nil.
+    func authenticate(
+        email text: String,
+        password: String,
+        code: String?,
+        from origin: Origin,
+        then answer: @escaping @Sendable (Result<Account, APIError>) -> Void
+    ) throws(APIError) {
+        guard let email = Email(text) else { throw Registration.badEmail }
+        guard password.utf8.count <= Limits.Users.passwordBytesMax else { throw PasswordRule.tooLong }
+        let attempt = Attempt(email: email, password: password, device: "", region: nil, origin: origin)
+        try admit(attempt, then: answer) { turn throws(APIError) in
+            let (account, newHash) = try prove(attempt, turn)
+            try store.write { db in
+                try AttemptTable.clear(AttemptSubject(email), db)
+                if let newHash { try AccountTable.rehash(account.id, from: account.passwordHash, to: newHash, db) }
+            }
+            return account
+        }
+    }
+
+    private func admit<Answer>(
+        _ attempt: Attempt,
+        then answer: @escaping @Sendable (Result<Answer, APIError>) -> Void,
+        _ work: @escaping @Sendable (PasswordHasher.Turn) throws(APIError) -> Answer
+    ) throws(APIError) {
         let place = try hasher.admit()
         try count(attempt)
         do throws(APIError) {
             try place.run { turn in
                 do throws(APIError) {
-                    answer(.success(try finish(attempt, turn)))
+                    answer(.success(try work(turn)))
                 } catch {
                     answer(.failure(error))
                 }
@@ -90,7 +120,11 @@ struct LogIn: Sendable {
         try store.write(.normal) { db in try AttemptTable.forgive(AttemptSubject(attempt.email), db) }
     }
 
-    private func finish(_ attempt: Attempt, _ turn: PasswordHasher.Turn) throws(APIError) -> SessionAnswer {
+    /// Whose password it is, and its new hash where the parameters rose.
+    private func prove(
+        _ attempt: Attempt,
+        _ turn: PasswordHasher.Turn
+    ) throws(APIError) -> (Account, newHash: String?) {
         let account = try store.read { db in try AccountTable.load(email: attempt.email, db) }
         let isRight: Bool
         do throws(APIError) {
@@ -100,7 +134,11 @@ struct LogIn: Sendable {
             throw error
         }
         guard isRight, let account else { throw try refuse(attempt, account) }
-        let newHash = turn.isOutdated(account.passwordHash) ? try turn.hash(attempt.password) : nil
+        return (account, turn.isOutdated(account.passwordHash) ? try turn.hash(attempt.password) : nil)
+    }
+
+    private func finish(_ attempt: Attempt, _ turn: PasswordHasher.Turn) throws(APIError) -> SessionAnswer {
+        let (account, newHash) = try prove(attempt, turn)
         let now = time.wall
         let (session, token) = sessions.make(for: account.id, device: attempt.device, at: now)
         let region = try store.write { db -> RegionRecord? in

@@ -6,10 +6,25 @@ import Glibc
 /// Private keys as files that only this service's user reads, one for each, named by the key.
 struct KeyFolder: Sendable {
     let path: String
+    /// Which process these keys belong to: whoever has the folder.
+    let owner: KeyOwner
 
     init(_ path: String) throws(Errno) {
         self.path = path
         try Files.createPrivateDirectory(path)
+        owner = try Self.owner("\(path).owner")
+    }
+
+    private static func owner(_ file: String) throws(Errno) -> KeyOwner {
+        do throws(Errno) {
+            let text = String(decoding: try Files.readAll(file, max: 64), as: UTF8.self)
+            if let owner = KeyOwner(text.filter { $0 != "\n" }) { return owner }
+        } catch {
+            guard error == .noEntry else { throw error }
+        }
+        let owner = KeyOwner(high: Random.word(), low: Random.word())
+        try Files.writeAtomically(file, Array("\(owner)\n".utf8), mode: 0o600)
+        return owner
     }
 
     /// Survives a power cut once this returns.

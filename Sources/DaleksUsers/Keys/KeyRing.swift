@@ -7,10 +7,13 @@ import DaleksSystem
 
 /// The service's keys: the one that signs, those that are published, and their way from one to the other.
 ///
+/// Several processes may share one database. Each signs with keys of its own, whose private halves never leave its
+/// folder, and publishes everybody's; so a key that another process announced is known here well before it signs there.
+///
 /// ## Concurrency
-/// `state` is what everybody reads, guarded by itself and replaced as a whole. `turn` is called by one thread at a
-/// time; it makes keys and writes them with no lock held. A key is on the disk before anybody sees it, and it is
-/// published before it signs.
+/// `state` is what everybody reads, guarded by itself and replaced as a whole. `changing` lets one thread at a time
+/// change it; that one makes keys and writes them without holding `state`. A key is on the disk before anybody sees it,
+/// and it is published before it signs.
 final class KeyRing: Sendable {
     struct Signing: Sendable {
         let id: String
@@ -28,9 +31,13 @@ final class KeyRing: Sendable {
         var privateKeys: [String: SigningKey] = [:]
         var publicKeys: [String: VerificationKey] = [:]
         var published = Published(body: [], tag: "")
+        var generation = 0
+        /// When a key that is not known here was last looked for in the database.
+        var soughtUnknown: Instant?
     }
 
     private let state = Lock(State())
+    private let changing = Condition(false)
     private let store: UsersStore
     private let folder: KeyFolder
     private let schedule: KeySchedule
@@ -56,7 +63,7 @@ final class KeyRing: Sendable {
 
     var signing: Signing {
         state.withLock { state in
-            guard let active = state.records.first(where: { $0.stage == .active }),
+            guard let active = state.records.first(where: { isMine($0) && $0.stage == .active }),
                 let key = state.privateKeys[active.id]
             else { preconditionFailure("the key ring always has a key that signs") }
             return Signing(id: active.id, key: key)
@@ -65,7 +72,26 @@ final class KeyRing: Sendable {
 
     var published: Published { state.withLock { $0.published } }
 
+    /// Another number whenever the keys changed.
+    var generation: Int { state.withLock { $0.generation } }
+
     func key(_ id: String, _ algorithm: SignatureAlgorithm) -> VerificationKey? {
+        if let key = known(id, algorithm) { return key }
+        // Another process may have made it since; strangers who invent names cost one look a second.
+        let now = time.now
+        let isDue = state.withLock { state in
+            if let sought = state.soughtUnknown, now - sought < Self.seekInterval { return false }
+            state.soughtUnknown = now
+            return true
+        }
+        guard isDue, let records = try? store.read({ db in try KeyTable.all(db) }) else { return nil }
+        if records != self.records { _ = try? alone { () throws(APIError) in try reload() } }
+        return known(id, algorithm)
+    }
+
+    private static let seekInterval = Duration.seconds(1)
+
+    private func known(_ id: String, _ algorithm: SignatureAlgorithm) -> VerificationKey? {
         state.withLock { state in
             guard let key = state.publicKeys[id], key.algorithm == algorithm else { return nil }
             return key
@@ -74,12 +100,23 @@ final class KeyRing: Sendable {
 
     var records: [KeyRecord] { state.withLock { $0.records } }
 
+    private func isMine(_ record: KeyRecord) -> Bool { record.owner == nil || record.owner == folder.owner }
+
     /// Does what is due; when it is to be called again.
     func turn() throws(APIError) -> Timestamp {
+        try alone { () throws(APIError) in try turnAlone() }
+    }
+
+    private func turnAlone() throws(APIError) -> Timestamp {
+        let order = try reload()
         // Each action changes the stage of one key or makes one, so this ends; the bound is for a mistake in that.
         for _ in 0..<(4 * Limits.Users.keyCountMax) {
             let now = time.wall
-            switch schedule.next(records, at: now) {
+            if let gone = records.first(where: { !isMine($0) && schedule.isAbandoned($0, at: now) }) {
+                try remove(gone.id)
+                continue
+            }
+            switch schedule.next(records.filter(isMine), order: order, at: now) {
             case .wait(let until): return until
             case .announce: try announce(at: now)
             case .activate(let id): try activate(id, at: now)
@@ -87,6 +124,37 @@ final class KeyRing: Sendable {
             }
         }
         throw .internalError("the schedule of the keys does not come to an end")
+    }
+
+    /// Another process's new key is published here in good time before it signs there; orders are followed as soon.
+    var lookInterval: Duration { max(.milliseconds(100), min(.seconds(30), schedule.announce / 4)) }
+
+    // MARK: What administrators order
+
+    /// Every process takes another key: announced now, signing once everybody can know it.
+    func rotate(by admin: UserID?, from origin: Origin) throws(APIError) {
+        let now = time.wall
+        try store.write { db in
+            try KeyTable.order(at: now, db)
+            try AuditTable.add(.key, .done, account: admin, from: origin, at: now, db)
+        }
+        logger.notice("another key was ordered")
+        _ = try turn()
+    }
+
+    /// Takes a key back at once: it is published no more, and what it signed is good no more, here at once and at the
+    /// regions when they ask for the keys next. False where there is no such key.
+    func revoke(_ id: String, by admin: UserID?, from origin: Origin) throws(APIError) -> Bool {
+        let now = time.wall
+        let isRevoked = try store.write { db in
+            guard try KeyTable.delete(id, db) else { return false }
+            try AuditTable.add(.key, .refused, account: admin, from: origin, at: now, db)
+            return true
+        }
+        guard isRevoked else { return false }
+        logger.warning("a key was taken back", ["key": id])
+        _ = try turn()
+        return true
     }
 
     // MARK: The way of a key
@@ -99,7 +167,7 @@ final class KeyRing: Sendable {
         // The file first: a record without its key would be a key that cannot sign; a file without its record is
         // found and removed at the next start.
         do throws(KeyFolderError) { try folder.save(key, named: publicKey.keyID) } catch { throw failure(error) }
-        let record = KeyRecord(id: publicKey.keyID, publicKey: publicKey, announced: now)
+        let record = KeyRecord(id: publicKey.keyID, publicKey: publicKey, owner: folder.owner, announced: now)
         try store.write { db in try KeyTable.insert(record, db) }
         adopt(records + [record], adding: key)
         logger.notice("key announced", ["key": record.id])
@@ -107,19 +175,20 @@ final class KeyRing: Sendable {
 
     private func activate(_ id: String, at now: Timestamp) throws(APIError) {
         var records = records
-        for index in records.indices {
+        for index in records.indices where isMine(records[index]) {
             if records[index].stage == .active { records[index].retired = now }
             if records[index].id == id { records[index].activated = now }
         }
+        let changed = Set(records).subtracting(self.records)
         try store.write { db in
-            for record in records { try KeyTable.save(record, db) }
+            for record in changed { try KeyTable.save(record, db) }
         }
         adopt(records)
         logger.notice("key activated", ["key": id])
     }
 
     private func remove(_ id: String) throws(APIError) {
-        try store.write { db in try KeyTable.delete(id, db) }
+        _ = try store.write { db in try KeyTable.delete(id, db) }
         folder.remove(id)
         adopt(records.filter { $0.id != id })
         logger.notice("key removed", ["key": id])
@@ -129,6 +198,7 @@ final class KeyRing: Sendable {
         let published = Self.publish(records)
         let ids = Set(records.map(\.id))
         state.withLock { state in
+            state.generation += 1
             state.records = records
             if let key {
                 state.privateKeys[key.publicKey.jwk.keyID] = key
@@ -152,11 +222,59 @@ final class KeyRing: Sendable {
         return Published(body: json.bytes, tag: "\(SHA256.digest(of: json.bytes))")
     }
 
+    // MARK: What others did
+
+    /// Takes over what is in the database now; the last order.
+    ///
+    /// A key that signs here and is not there was taken back. Until another one is made, within the same turn, it stays
+    /// the one that signs: what it signs is good nowhere, and the service goes on.
+    @discardableResult
+    private func reload() throws(APIError) -> Timestamp? {
+        let (found, order) = try store.read { db in (try KeyTable.all(db), try KeyTable.lastOrder(db)) }
+        let present = records
+        guard found != present else { return order }
+        let ids = Set(found.map(\.id))
+        if let signing = present.first(where: { isMine($0) && $0.stage == .active }), !ids.contains(signing.id) {
+            try replace(signing, found)
+        } else {
+            adopt(found)
+        }
+        for gone in present where isMine(gone) && !ids.contains(gone.id) { folder.remove(gone.id) }
+        return order
+    }
+
+    /// The key that signs was taken back: the next one takes its place in one step, announced or not.
+    private func replace(_ lost: KeyRecord, _ found: [KeyRecord]) throws(APIError) {
+        let now = time.wall
+        if let next = found.filter({ isMine($0) && $0.stage == .announced }).min(by: { $0.announced < $1.announced }) {
+            var next = next
+            next.activated = now
+            let changed = next
+            try store.write { db in try KeyTable.save(changed, db) }
+            adopt(found.map { $0.id == changed.id ? changed : $0 })
+        } else {
+            let key: SigningKey
+            do throws(CryptoError) { key = try SigningKey.generate(.es256) } catch { throw failure(error) }
+            let publicKey = key.publicKey.jwk
+            do throws(KeyFolderError) { try folder.save(key, named: publicKey.keyID) } catch { throw failure(error) }
+            let record = KeyRecord(
+                id: publicKey.keyID,
+                publicKey: publicKey,
+                owner: folder.owner,
+                announced: now,
+                activated: now
+            )
+            try store.write { db in try KeyTable.insert(record, db) }
+            adopt(found + [record], adding: key)
+        }
+        logger.warning("another key signs in place of one that was taken back", ["key": lost.id])
+    }
+
     // MARK: The last run's
 
     private func restore() throws(APIError) {
         var (records, privateKeys) = (try store.read { db in try KeyTable.all(db) }, [String: SigningKey]())
-        for record in records where record.stage != .retiring {
+        for record in records where isMine(record) && record.stage != .retiring {
             do throws(KeyFolderError) {
                 privateKeys[record.id] = try folder.load(record.id)
             } catch {
@@ -191,5 +309,15 @@ final class KeyRing: Sendable {
     private func failure(_ error: any Error) -> APIError {
         logger.error("a key cannot be made", ["error": "\(error)"])
         return .unavailable("a key cannot be made", retryAfterSeconds: 30)
+    }
+
+    /// One thread at a time.
+    private func alone<Result>(_ work: () throws(APIError) -> Result) throws(APIError) -> Result {
+        changing.waitThrowing(until: { !$0 }) { $0 = true }
+        defer {
+            changing.withLock { $0 = false }
+            changing.broadcast()
+        }
+        return try work()
     }
 }

@@ -20,7 +20,8 @@ public struct KeySchedule: Sendable {
         case wait(until: Timestamp)
     }
 
-    func next(_ records: [KeyRecord], at now: Timestamp) -> Action {
+    /// `records` are those of one process; `order` is when an administrator asked last for another key.
+    func next(_ records: [KeyRecord], order: Timestamp? = nil, at now: Timestamp) -> Action {
         let retiring = records.filter { $0.stage == .retiring }
         if let old = retiring.first(where: { end(of: $0) <= now }) { return .remove(old.id) }
         let announced = records.filter { $0.stage == .announced }.min { $0.announced < $1.announced }
@@ -28,7 +29,9 @@ public struct KeySchedule: Sendable {
             // The first start, or the key's file is gone: nobody can wait for an announcement.
             return announced.map { .activate($0.id) } ?? .announce
         }
-        let due = activated + period
+        // An order is followed by whichever key signs next.
+        let isOrdered = order.map { $0 > activated && $0 <= now } ?? false
+        let due = isOrdered ? activated : activated + period
         let nextRemoval = retiring.map { end(of: $0) }.min()
         guard let announced else {
             let time = due - announce
@@ -38,6 +41,15 @@ public struct KeySchedule: Sendable {
         let time = max(due, announced.announced + announce)
         return time <= now ? .activate(announced.id) : .wait(until: min(time, nextRemoval ?? time))
     }
+
+    /// Whether the process that owns it must be gone for good: it would have retired or removed it long ago.
+    func isAbandoned(_ record: KeyRecord, at now: Timestamp) -> Bool {
+        let last = record.retired ?? record.activated.map { $0 + period + announce } ?? (record.announced + period)
+        return last + period + announce + retire + Self.grace <= now
+    }
+
+    /// For clocks of machines that differ, and processes that were stopped for a while.
+    private static let grace = Duration.seconds(600)
 
     private func end(of record: KeyRecord) -> Timestamp { (record.retired ?? record.announced) + retire }
 }

@@ -15,7 +15,12 @@ struct Parts {
     let registration: Registration
     let logIn: LogIn
     let check: AccessTokenCheck
+    let clients: Clients
+    let authorization: Authorization
+    let devices: DeviceGrant
     let upkeep: Upkeep
+    private let measures: UsersMeasures
+    private let time: TimeSource
 
     init(
         _ settings: UsersSettings,
@@ -46,11 +51,39 @@ struct Parts {
             measures: measures,
             time: time
         )
-        check = AccessTokenCheck(store: store, keys: keys, issuer: issuer, time: time)
+        check = AccessTokenCheck(
+            store: store,
+            keys: keys,
+            issuer: issuer,
+            rule: settings.refreshRule,
+            time: time
+        )
+        clients = Clients(store: store, time: time)
+        authorization = Authorization(
+            store: store,
+            sessions: sessions,
+            issuer: issuer,
+            rule: settings.oauthRule,
+            measures: measures,
+            time: time,
+            logger: logger
+        )
+        devices = DeviceGrant(
+            store: store,
+            sessions: sessions,
+            clients: clients,
+            issuer: issuer,
+            rule: settings.oauthRule,
+            attemptRule: settings.attemptRule,
+            time: time
+        )
+        self.measures = measures
+        self.time = time
         upkeep = Upkeep(
             store: store,
             keys: keys,
             refreshRule: settings.refreshRule,
+            oauthRule: settings.oauthRule,
             attemptRule: settings.attemptRule,
             time: time,
             logger: logger
@@ -66,18 +99,48 @@ struct Parts {
     }
 
     func routes(_ settings: UsersSettings, _ metrics: Metrics) -> UsersRouter {
-        // Half of the announcement: whoever asked just before a key was announced asks again before it signs.
-        let age = min(Limits.Users.keySetAgeMax, settings.keySchedule.announce / 2)
-        return UsersRouter(
+        UsersRouter(
             store: store,
             registration: registration,
             logIn: logIn,
-            sessions: sessions,
-            issuer: issuer,
-            keys: keys,
-            keySetAgeSeconds: age.nanoseconds / 1_000_000_000,
+            oauth: oauth(settings),
+            pages: PageRoutes(
+                store: store,
+                sessions: sessions,
+                clients: clients,
+                logIn: logIn,
+                authorization: authorization,
+                devices: devices,
+                issuer: issuer,
+                time: time
+            ),
             check: check,
             metrics: metrics
+        )
+    }
+
+    private func oauth(_ settings: UsersSettings) -> OAuthRoutes {
+        // Half of the announcement: whoever asked just before a key was announced asks again before it signs.
+        let age = min(Limits.Users.keySetAgeMax, settings.keySchedule.announce / 2)
+        let authentication = ClientAuthentication(clients: clients)
+        return OAuthRoutes(
+            authentication: authentication,
+            tokens: TokenEndpoint(
+                authentication: authentication,
+                authorization: authorization,
+                devices: devices,
+                sessions: sessions,
+                issuer: issuer,
+                store: store,
+                measures: measures
+            ),
+            devices: devices,
+            revocation: Revocation(authentication: authentication, sessions: sessions, check: check),
+            introspection: Introspection(authentication: authentication, sessions: sessions, check: check),
+            userInfo: UserInfo(check: check),
+            keys: keys,
+            issuer: issuer,
+            keySetAgeSeconds: age.nanoseconds / 1_000_000_000
         )
     }
 

@@ -11,6 +11,7 @@ final class Upkeep: Sendable {
     private let store: UsersStore
     private let keys: KeyRing
     private let refreshRule: RefreshRule
+    private let oauthRule: OAuthRule
     private let attemptRule: AttemptRule
     private let time: TimeSource
     private let logger: Logger
@@ -24,6 +25,7 @@ final class Upkeep: Sendable {
         store: UsersStore,
         keys: KeyRing,
         refreshRule: RefreshRule,
+        oauthRule: OAuthRule,
         attemptRule: AttemptRule,
         time: TimeSource,
         logger: Logger
@@ -31,6 +33,7 @@ final class Upkeep: Sendable {
         self.store = store
         self.keys = keys
         self.refreshRule = refreshRule
+        self.oauthRule = oauthRule
         self.attemptRule = attemptRule
         self.time = time
         self.logger = logger
@@ -55,7 +58,7 @@ final class Upkeep: Sendable {
         while true {
             var pause = lookInterval
             do throws(APIError) {
-                pause = min(pause, try keys.turn() - time.wall)
+                pause = min(pause, try keys.turn() - time.wall, keys.lookInterval)
                 if time.now >= pruneDue {
                     try prune()
                     pruneDue = time.now + Limits.Users.pruneInterval
@@ -81,6 +84,16 @@ final class Upkeep: Sendable {
                     limit: limit,
                     db
                 )
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try AuthorizationCodeTable.prune(before: now - oauthRule.usedCodeKept, limit: limit, db)
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try DeviceRequestTable.prune(before: now - oauthRule.deviceLifetime, limit: limit, db)
             }
         }
         try repeating { () throws(APIError) in

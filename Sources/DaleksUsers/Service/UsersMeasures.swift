@@ -12,6 +12,7 @@ struct UsersMeasures: Sendable {
     let refreshesReused: Counter
     let refreshesRefused: Counter
     let sessionsRevoked: Counter
+    let clientGrants: Counter
     let passwordHashes: Counter
 
     init(_ metrics: Metrics) {
@@ -38,6 +39,10 @@ struct UsersMeasures: Sendable {
         refreshesReused = refreshes("reused")
         refreshesRefused = refreshes("refused")
         sessionsRevoked = metrics.counter("daleks_users_sessions_revoked_total", help: "Sessions ended on request.")
+        clientGrants = metrics.counter(
+            "daleks_users_client_grants_total",
+            help: "Tokens for programs that act for themselves."
+        )
         passwordHashes = metrics.counter(
             "daleks_users_password_hashes_total",
             help: "Passwords hashed, to store or check."

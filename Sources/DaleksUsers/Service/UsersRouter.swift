@@ -11,10 +11,8 @@ struct UsersRouter: Sendable {
     let store: UsersStore
     let registration: Registration
     let logIn: LogIn
-    let sessions: Sessions
-    let issuer: TokenIssuer
-    let keys: KeyRing
-    let keySetAgeSeconds: Int64
+    let oauth: OAuthRoutes
+    let pages: PageRoutes
     let check: AccessTokenCheck
     let metrics: Metrics
 
@@ -24,8 +22,8 @@ struct UsersRouter: Sendable {
         var router = Router()
         router.addOperations(metrics: metrics) { [store] () throws(APIError) in try store.check() }
         addAccounts(to: &router)
-        addTokens(to: &router)
-        addPublished(to: &router)
+        oauth.add(to: &router)
+        pages.add(to: &router)
         return router
     }
 
@@ -54,49 +52,6 @@ struct UsersRouter: Sendable {
         }
     }
 
-    private func addTokens(to router: inout Router) {
-        router.on(.post, Routes.Users.token, body: Self.body) { [sessions] request, _ throws(APIError) in
-            try Self.oauth(request) { form throws(OAuthFailure) in
-                guard try form.required("grant_type") == "refresh_token" else {
-                    throw .refused(OAuthError(.unsupportedGrantType, "only refresh_token is granted here"))
-                }
-                let answer = try sessions.refresh(
-                    Sessions.RefreshRequest(
-                        token: try form.required("refresh_token"),
-                        requestID: form["request_id"],
-                        resource: form["resource"],
-                        scope: form["scope"],
-                        origin: Origin(request)
-                    )
-                )
-                return .json(answer)
-            }
-        }
-        router.on(.post, Routes.Users.revoke, body: Self.body) { [sessions] request, _ throws(APIError) in
-            try Self.oauth(request) { form throws(OAuthFailure) in
-                let token = try form.required("token")
-                do throws(APIError) {
-                    try sessions.revoke(token, from: Origin(request))
-                } catch {
-                    throw .api(error)
-                }
-                return .empty(.ok)
-            }
-        }
-    }
-
-    private func addPublished(to router: inout Router) {
-        let age = "public, max-age=\(keySetAgeSeconds)"
-        router.on(.get, Routes.Users.keys, runs: .event) { [keys] _, _ in
-            let published = keys.published
-            return HTTPResponse.bytes(published.body, contentType: "application/jwk-set+json")
-                .with("Cache-Control", age).with("ETag", "\"\(published.tag)\"")
-        }
-        router.on(.get, Routes.Users.metadata, runs: .event) { [issuer] _, _ in
-            HTTPResponse.json(Metadata(issuer: issuer.issuer)).with("Cache-Control", age)
-        }
-    }
-
     /// Parks the request until the hasher answers. What is refused before that is refused at once.
     private static func answered<Body: JSONEncodable & Sendable>(
         status: HTTPStatus,
@@ -110,23 +65,5 @@ struct UsersRouter: Sendable {
             }
         }
         return .parked { answer.park($0) }
-    }
-
-    private static func oauth(
-        _ request: HTTPRequest,
-        _ body: (OAuthForm) throws(OAuthFailure) -> HTTPResponse
-    ) throws(APIError) -> HTTPResponse {
-        do throws(OAuthFailure) {
-            let form = try OAuthForm(request)
-            if let client = form["client_id"], client != TokenIssuer.clientID {
-                throw .refused(OAuthError(.invalidClient, "the client is not known here"))
-            }
-            return try body(form).notStored.with("Pragma", "no-cache")
-        } catch {
-            switch error {
-            case .refused(let error): return error.response.notStored
-            case .api(let error): throw error
-            }
-        }
     }
 }

@@ -15,6 +15,10 @@ public final class UsersService: RunningService {
     public let issuer: String
     public var facts: Logger.Metadata { ["issuer": issuer] }
 
+    /// For administration.
+    let clients: Clients
+    let keys: KeyRing
+
     private let state: StateFolder
     private let store: UsersStore
     private let hasher: PasswordHasher
@@ -32,6 +36,7 @@ public final class UsersService: RunningService {
 
     private init(_ settings: UsersSettings, _ time: TimeSource, _ logger: Logger) throws(ServiceFailure) {
         let state = try StateFolder(settings.serving.stateFolder, database: "users.db")
+        let listening = try settings.serving.listen()
         let store = try Self.openStore(state, logger)
         let metrics = Metrics()
         metrics.addProcess()
@@ -47,6 +52,7 @@ public final class UsersService: RunningService {
         do throws(ServiceFailure) {
             server = try ServiceServer(
                 settings.serving,
+                listening: listening,
                 router: parts.routes(settings, metrics).router,
                 metrics: metrics,
                 logger: logger
@@ -64,6 +70,8 @@ public final class UsersService: RunningService {
         self.state = state
         self.store = store
         hasher = parts.hasher
+        clients = parts.clients
+        keys = parts.keys
         upkeep = parts.upkeep
         upkeep.start()
     }

@@ -14,6 +14,8 @@ public struct UsersSettings: ServiceConfiguration {
     public var accessLifetime = Duration.seconds(600)
     public var refreshRule = RefreshRule()
     public var attemptRule = AttemptRule()
+    /// Nothing that an operator needs to change: no flag sets it.
+    public var oauthRule = OAuthRule()
     /// Not an operator's to weaken: no flag sets it.
     public var passwordParameters = Argon2id.Parameters.standard
 

@@ -18,11 +18,18 @@ struct OAuthForm: Sendable {
         guard let text = String(validating: body, as: UTF8.self), let items = try? QueryItems(parsing: text) else {
             throw .refused(OAuthError(.invalidRequest, "the form is not valid percent-encoded UTF-8"))
         }
+        try self.init(items)
+    }
+
+    init(_ items: QueryItems) throws(OAuthFailure) {
         guard Set(items.all.map(\.name)).count == items.all.count else {
             throw .refused(OAuthError(.invalidRequest, "a parameter stands more than once"))
         }
         self.items = items
     }
+
+    /// What was asked, to be asked again.
+    var encoded: String { items.encoded }
 
     /// Nil where it is absent; empty counts as absent (RFC 6749, 3.2).
     subscript(name: String) -> String? { items[name].flatMap { $0.isEmpty ? nil : $0 } }

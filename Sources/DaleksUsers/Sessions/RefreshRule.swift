@@ -29,7 +29,7 @@ public struct RefreshRule: Sendable {
     /// `request` is what the client calls this request, if it says.
     func decide(_ session: SessionState, shown digest: Digest, request: Digest?, at now: Timestamp) -> Decision {
         if session.ended != nil { return .ended }
-        if now - session.created >= lifetime || now - session.used >= idle { return .expired }
+        if isOver(session, at: now) { return .expired }
         if digest == session.current { return .rotate }
         // The predecessor is one only while its successor is unused: at the successor's use it becomes forgotten.
         guard let predecessor = session.predecessor, digest == predecessor.digest else { return .reused }
@@ -37,6 +37,12 @@ public struct RefreshRule: Sendable {
         if isWithin(elapsed, repeatWindow) { return .repeated }
         if let request, request == predecessor.request, isWithin(elapsed, requestWindow) { return .repeated }
         return .reused
+    }
+
+    /// Whether its time is over, used or not.
+    func isOver(_ session: SessionState, at now: Timestamp) -> Bool {
+        if let until = session.until, until <= now { return true }
+        return now - session.created >= lifetime || now - session.used >= idle
     }
 
     /// On either side, for the clock may have been set back a little; not far, or the window would never close.

@@ -23,6 +23,8 @@ struct Sessions: Sendable {
         let resource: String?
         /// Fewer words than the session has; nil: all of them.
         let scope: String?
+        /// Who asks: a session's tokens are good for its own program only.
+        let client: String
         let origin: Origin
     }
 
@@ -32,8 +34,11 @@ struct Sessions: Sendable {
     struct Beginning: Sendable {
         let id: SessionID
         fileprivate let account: UserID
+        fileprivate let client: String
+        fileprivate let scope: Scopes
         fileprivate let device: String
         fileprivate let time: Timestamp
+        fileprivate let until: Timestamp?
         fileprivate let markKey: [UInt8]
         fileprivate let token: Digest
 
@@ -41,39 +46,53 @@ struct Sessions: Sendable {
             SessionState(
                 id: id,
                 account: account,
-                client: TokenIssuer.clientID,
+                client: client,
                 device: device,
-                scope: .all,
+                scope: scope,
                 region: region,
                 created: time,
                 used: time,
                 mark: markKey,
-                current: token
+                current: token,
+                until: until
             )
         }
 
-        func grant(in region: RegionRecord) -> Grant { Grant(user: account, session: id, scope: .all, region: region) }
+        func grant(in region: RegionRecord?) -> Grant {
+            Grant(subject: .user(account, session: id), client: client, scope: scope, region: region)
+        }
     }
 
-    func make(for account: UserID, device: String, at time: Timestamp) -> (Beginning, RefreshToken) {
+    /// `until` is for sessions that nobody refreshes.
+    func make(
+        for account: UserID,
+        client: String = OAuthClient.house.id,
+        scope: Scopes = .all,
+        device: String,
+        at time: Timestamp,
+        until: Timestamp? = nil
+    ) -> (Beginning, RefreshToken) {
         let (id, markKey) = (SessionID.random(at: time), Random.bytes(count: RefreshToken.markKeyBytes))
         let token = RefreshToken.make(for: id, markKey: markKey)
         let beginning = Beginning(
             id: id,
             account: account,
+            client: client,
+            scope: scope,
             device: device,
             time: time,
+            until: until,
             markKey: markKey,
             token: token.digest
         )
         return (beginning, token)
     }
 
-    func answer(_ grant: Grant, refreshToken: RefreshToken, user: UserRecord?) -> SessionAnswer {
+    func answer(_ grant: Grant, refreshToken: RefreshToken?, user: UserRecord?) -> SessionAnswer {
         SessionAnswer(
             accessToken: issuer.accessToken(for: grant),
             expiresInSeconds: issuer.lifetimeSeconds,
-            refreshToken: refreshToken.text,
+            refreshToken: refreshToken?.text,
             scope: grant.scope.text,
             user: user,
             region: grant.region
@@ -113,6 +132,8 @@ struct Sessions: Sendable {
         guard let session = try SessionTable.load(token.session, db), token.isGenuine(markKey: session.mark) else {
             return .refused(Self.unknown)
         }
+        // Not ended by this: whoever shows it as another program proves nothing about who else has it.
+        guard session.client == request.client else { return .refused(Self.foreign) }
         let decision = rule.decide(session, shown: token.digest, request: named, at: now)
         switch decision {
         case .ended: return .refused(Self.ended)
@@ -157,6 +178,9 @@ struct Sessions: Sendable {
         guard scope.isSubset(of: session.scope), !scope.words.isEmpty else {
             return .failure(OAuthError(.invalidScope, "the session does not have this scope"))
         }
+        guard scope.concernsFiles || request.resource != nil else {
+            return .success(Self.grant(session, scope, nil))
+        }
         let region =
             if let resource = request.resource {
                 try RegionTable.open(filesURL: RegionSetting.withoutLastSlash(resource), db)
@@ -166,7 +190,16 @@ struct Sessions: Sendable {
         guard let region else {
             return .failure(OAuthError(.invalidTarget, "the resource is not the files URL of a region that is open"))
         }
-        return .success(Grant(user: session.account, session: session.id, scope: scope, region: region))
+        return .success(Self.grant(session, scope, region))
+    }
+
+    private static func grant(_ session: SessionState, _ scope: Scopes, _ region: RegionRecord?) -> Grant {
+        Grant(
+            subject: .user(session.account, session: session.id),
+            client: session.client,
+            scope: scope,
+            region: region
+        )
     }
 
     private func rotate(
@@ -203,6 +236,7 @@ struct Sessions: Sendable {
     }
 
     private static let unknown = OAuthError(.invalidGrant, "the refresh token is not one of this service")
+    static let foreign = OAuthError(.invalidGrant, "the token was issued to another client")
     private static let ended = OAuthError(.invalidGrant, "the session has ended; log in again")
 
     private static func digest(ofRequestID text: String?) throws(OAuthFailure) -> Digest? {
@@ -221,25 +255,55 @@ struct Sessions: Sendable {
 
     // MARK: Ending
 
-    /// Ends the session that the token belongs to. Whatever else the text is, there is nothing to do, and that is fine
-    /// too (RFC 7009, 2.2).
-    func revoke(_ text: String, from origin: Origin) throws(APIError) {
-        guard let token = RefreshToken(text) else { return }
-        let now = time.wall
-        try store.write { db in
-            guard let session = try SessionTable.load(token.session, db), token.isGenuine(markKey: session.mark),
-                try SessionTable.end(session.id, .revoked, at: now, db)
-            else { return }
-            try AuditTable.add(
-                .revoke,
-                .done,
-                account: session.account,
-                session: session.id,
-                from: origin,
-                at: now,
-                db
-            )
-            measures.sessionsRevoked.increment()
+    /// The session that a refresh token belongs to, if this service made it.
+    func session(of text: String) throws(APIError) -> SessionState? {
+        guard let token = RefreshToken(text) else { return nil }
+        return try store.read { db in
+            guard let session = try SessionTable.load(token.session, db), token.isGenuine(markKey: session.mark) else {
+                return nil
+            }
+            return session
         }
+    }
+
+    /// Those that go on, the one used last first.
+    func list(of account: UserID) throws(APIError) -> [SessionState] {
+        let now = time.wall
+        return try store.read { db in
+            try SessionTable.live(of: account, db).filter { !rule.isOver($0, at: now) }
+        }
+    }
+
+    /// Ends one session. False where this account has no such session that goes on.
+    func revoke(_ id: SessionID, of account: UserID, from origin: Origin) throws(APIError) -> Bool {
+        let now = time.wall
+        let isEnded = try store.write { db in
+            guard try SessionTable.load(id, db)?.account == account, try SessionTable.end(id, .revoked, at: now, db)
+            else { return false }
+            try AuditTable.add(.revoke, .done, account: account, session: id, from: origin, at: now, db)
+            return true
+        }
+        if isEnded { measures.sessionsRevoked.increment() }
+        return isEnded
+    }
+
+    /// Ends every session of the account but that one; how many there were.
+    func revokeAll(
+        of account: UserID,
+        except kept: SessionID?,
+        from origin: Origin
+    ) throws(APIError) -> Int {
+        let now = time.wall
+        let count = try store.write { db in
+            var count = 0
+            for session in try SessionTable.live(of: account, db) where session.id != kept {
+                guard try SessionTable.end(session.id, .revoked, at: now, db) else { continue }
+                try AuditTable.add(.revoke, .done, account: account, session: session.id, from: origin, at: now, db)
+                count += 1
+            }
+            return count
+        }
+        for _ in 0..<count { measures.sessionsRevoked.increment() }
+        return count
     }
 }

@@ -6,11 +6,18 @@ import DaleksSystem
 
 /// What an access token says.
 struct Grant: Sendable {
-    let user: UserID
-    let session: SessionID
+    enum Subject: Sendable {
+        case user(UserID, session: SessionID)
+        /// A program that acts for itself.
+        case client
+    }
+
+    let subject: Subject
+    /// The program that gets it.
+    let client: String
     let scope: Scopes
-    /// Whom it is for.
-    let region: RegionRecord
+    /// Nil: the token is for this service itself.
+    let region: RegionRecord?
 }
 
 /// Writes access tokens (RFC 9068).
@@ -18,8 +25,6 @@ struct Grant: Sendable {
 /// ## Concurrency
 /// `name` is set once, before anybody is served. Signing holds no lock.
 final class TokenIssuer: Sendable {
-    /// The programs of this house. They have no secret of their own: whoever has the program has it.
-    static let clientID = "daleks"
     static let tokenType = "at+jwt"
 
     let lifetimeSeconds: Int64
@@ -41,18 +46,26 @@ final class TokenIssuer: Sendable {
 
     func accessToken(for grant: Grant) -> String {
         let issuedAt = time.wall.seconds
-        let claims = JSONObject([
-            ("iss", .string(issuer)),
-            ("aud", .string(grant.region.filesURL)),
-            ("sub", .string("\(grant.user)")),
-            ("sid", .string("\(grant.session)")),
-            ("scope", .string(grant.scope.text)),
-            ("client_id", .string(Self.clientID)),
-            ("iat", .integer(issuedAt)),
-            ("exp", .integer(issuedAt + lifetimeSeconds)),
-            ("jti", .string(Base64.encode(Random.bytes(count: 16)))),
-        ])
+        var claims = JSONObject()
+        claims["iss"] = .string(issuer)
+        claims["aud"] = .string(grant.region?.filesURL ?? issuer)
+        switch grant.subject {
+        case .user(let user, let session):
+            claims["sub"] = .string("\(user)")
+            claims["sid"] = .string("\(session)")
+        case .client:
+            claims["sub"] = .string(grant.client)
+        }
+        claims["scope"] = .string(grant.scope.text)
+        claims["client_id"] = .string(grant.client)
+        claims["iat"] = .integer(issuedAt)
+        claims["exp"] = .integer(issuedAt + lifetimeSeconds)
+        claims["jti"] = .string(Base64.encode(Random.bytes(count: 16)))
+        return sign(claims, type: Self.tokenType)
+    }
+
+    func sign(_ claims: JSONObject, type: String) -> String {
         let signing = keys.signing
-        return JWT.sign(claims: claims, type: Self.tokenType, key: signing.key, kid: signing.id)
+        return JWT.sign(claims: claims, type: type, key: signing.key, kid: signing.id)
     }
 }

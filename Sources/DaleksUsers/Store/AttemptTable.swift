@@ -7,7 +7,12 @@ struct AttemptSubject: Sendable {
     let bytes: [UInt8]
 
     init(_ email: Email) {
-        bytes = Array(SHA256.digest(of: Array("log-in\0\(email.text)".utf8)).bytes.prefix(16))
+        self.init("log-in", email.text)
+    }
+
+    /// Other things that can be guessed are counted apart.
+    init(_ kind: String, _ text: String) {
+        bytes = Array(SHA256.digest(of: Array("\(kind)\0\(text)".utf8)).bytes.prefix(16))
     }
 }
 

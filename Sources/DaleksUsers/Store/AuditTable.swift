@@ -18,6 +18,10 @@ struct Origin: Sendable {
 enum AuditTable {
     enum Action: String, Sendable {
         case register, login, refresh, revoke
+        /// A program was let in by somebody: through a code, or as a device.
+        case authorize, device
+        /// A program was registered or removed; a key was ordered or taken back.
+        case client, key
     }
 
     enum Outcome: String, Sendable {

@@ -35,6 +35,8 @@ struct SessionState: Sendable {
     var current: Digest
     var predecessor: Predecessor?
     var ended: Timestamp?
+    /// When it ends whatever its use; nil: as the rule says.
+    var until: Timestamp?
 }
 
 /// `sessions`.
@@ -42,13 +44,13 @@ enum SessionTable {
     static func insert(_ session: SessionState, _ db: borrowing Connection) throws {
         try db.execute(
             """
-            INSERT INTO sessions (id, account, client, device, scope, region, created, used, mark, current)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            INSERT INTO sessions (id, account, client, device, scope, region, created, used, mark, current, until)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
             """,
             [
                 .id(session.id), .id(session.account), .text(session.client), .text(session.device),
                 .text(session.scope.text), .text(session.region), .time(session.created), .time(session.used),
-                .blob(session.mark), .digest(session.current),
+                .blob(session.mark), .digest(session.current), .optional(session.until),
             ]
         )
     }
@@ -56,37 +58,66 @@ enum SessionTable {
     static func load(_ id: SessionID, _ db: borrowing Connection) throws -> SessionState? {
         try db.first(
             """
-            SELECT account, client, device, scope, region, created, used, mark, current, previous, rotated, request,
-                sealed, ended
+            SELECT id, account, client, device, scope, region, created, used, mark, current, previous, rotated, request,
+                sealed, ended, until
             FROM sessions WHERE id = ?1
             """,
-            [.id(id)]
-        ) { row in
-            SessionState(
-                id: id,
-                account: try row.identifier(0),
-                client: try row.text(1),
-                device: try row.text(2),
-                scope: Scopes(words: try row.text(3)),
-                region: try row.text(4),
-                created: try row.timestamp(5),
-                used: try row.timestamp(6),
-                mark: try row.blob(7),
-                current: try row.digest(8),
-                predecessor: try predecessor(row),
-                ended: try row.optionalTimestamp(13)
-            )
+            [.id(id)],
+            session
+        )
+    }
+
+    /// Those of an account that nobody ended, the one used last first.
+    static func live(of account: UserID, _ db: borrowing Connection) throws -> [SessionState] {
+        try db.query(
+            """
+            SELECT id, account, client, device, scope, region, created, used, mark, current, previous, rotated, request,
+                sealed, ended, until
+            FROM sessions WHERE account = ?1 AND ended IS NULL ORDER BY used DESC, id
+            """,
+            [.id(account)],
+            session
+        )
+    }
+
+    /// Those that somebody let this program have.
+    static func live(client: String, _ db: borrowing Connection) throws -> [SessionID] {
+        try db.query("SELECT id FROM sessions WHERE client = ?1 AND ended IS NULL", [.text(client)]) { row in
+            try row.identifier(0)
         }
     }
 
+    private static func session(_ row: borrowing Row) throws -> SessionState {
+        SessionState(
+            id: try row.identifier(0),
+            account: try row.identifier(1),
+            client: try row.text(2),
+            device: try row.text(3),
+            scope: Scopes(words: try row.text(4)),
+            region: try row.text(5),
+            created: try row.timestamp(6),
+            used: try row.timestamp(7),
+            mark: try row.blob(8),
+            current: try row.digest(9),
+            predecessor: try predecessor(row),
+            ended: try row.optionalTimestamp(14),
+            until: try row.optionalTimestamp(15)
+        )
+    }
+
     private static func predecessor(_ row: borrowing Row) throws -> SessionState.Predecessor? {
-        guard let digest = try row.optionalDigest(9) else { return nil }
+        guard let digest = try row.optionalDigest(10) else { return nil }
         return SessionState.Predecessor(
             digest: digest,
-            rotated: try row.timestamp(10),
-            request: try row.optionalDigest(11),
-            sealedSuccessor: try row.blob(12)
+            rotated: try row.timestamp(11),
+            request: try row.optionalDigest(12),
+            sealedSuccessor: try row.blob(13)
         )
+    }
+
+    /// When it was used last, for those that are used without a new token.
+    static func touch(_ id: SessionID, at time: Timestamp, _ db: borrowing Connection) throws {
+        try db.execute("UPDATE sessions SET used = ?2 WHERE id = ?1 AND ended IS NULL", [.id(id), .time(time)])
     }
 
     /// The current token becomes the predecessor of a new one.

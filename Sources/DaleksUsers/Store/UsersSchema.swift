@@ -83,6 +83,71 @@ enum UsersSchema {
                 request TEXT
             ) STRICT
             """
-        )
+        ),
+        oauth,
     ]
+
+    private static let oauth = Migration(
+        2,
+        "oauth: clients, codes, devices",
+        """
+        -- until: when a log-in ends whatever its use; of those that cannot be refreshed.
+        ALTER TABLE sessions ADD COLUMN until INTEGER;
+
+        -- secret: a digest of 256 random bits; NULL: a public client. redirects: one URI a line. grants, scope: words.
+        CREATE TABLE oauth_clients (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            secret BLOB,
+            redirects TEXT NOT NULL,
+            grants TEXT NOT NULL,
+            scope TEXT NOT NULL,
+            created INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        -- code: a digest. redirect NULL: the request did not name it. session: what the code was turned into.
+        CREATE TABLE oauth_codes (
+            code BLOB PRIMARY KEY,
+            client TEXT NOT NULL,
+            account BLOB NOT NULL,
+            redirect TEXT,
+            challenge TEXT NOT NULL,
+            scope TEXT NOT NULL,
+            resource TEXT,
+            nonce TEXT,
+            authenticated INTEGER NOT NULL,
+            expires INTEGER NOT NULL,
+            session BLOB
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX oauth_codes_expires ON oauth_codes (expires);
+
+        -- A device that waits for somebody to let it in. code: a digest. origin: of the address that asked.
+        -- pause: nanoseconds between two questions. account NULL: undecided, or denied.
+        CREATE TABLE oauth_devices (
+            code BLOB PRIMARY KEY,
+            user_code TEXT NOT NULL UNIQUE,
+            client TEXT NOT NULL,
+            device TEXT NOT NULL,
+            scope TEXT NOT NULL,
+            resource TEXT,
+            origin BLOB NOT NULL,
+            expires INTEGER NOT NULL,
+            pause INTEGER NOT NULL,
+            polled INTEGER,
+            state TEXT NOT NULL,
+            account BLOB,
+            authenticated INTEGER
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX oauth_devices_expires ON oauth_devices (expires);
+        CREATE INDEX oauth_devices_origin ON oauth_devices (origin);
+
+        -- owner: the process that has the private half; NULL: the only one there was. ordered: when an administrator
+        -- asked for another key than those of before.
+        ALTER TABLE keys ADD COLUMN owner BLOB;
+        CREATE TABLE oauth_key_orders (
+            number INTEGER PRIMARY KEY,
+            ordered INTEGER NOT NULL
+        ) STRICT
+        """
+    )
 }

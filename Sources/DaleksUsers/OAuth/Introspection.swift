@@ -1,0 +1,50 @@
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksHTTPServer
+import DaleksJSON
+import DaleksSystem
+
+/// `POST /oauth/introspect` (RFC 7662): whether a token is good, and for what. Only clients with a secret may ask.
+struct Introspection: Sendable {
+    let authentication: ClientAuthentication
+    let sessions: Sessions
+    let check: AccessTokenCheck
+
+    func answer(_ form: OAuthForm, _ request: HTTPRequest) throws(OAuthFailure) -> JSONObject {
+        let client = try authentication.confidential(request, form)
+        let token = try form.required("token")
+        do throws(APIError) {
+            if let access = try check.access(token) { return Self.facts(access) }
+            if let session = try sessions.session(of: token), isGood(session), session.client == client.id {
+                return Self.facts(session, token)
+            }
+            return ["active": false]
+        } catch {
+            throw .api(error)
+        }
+    }
+
+    /// A refresh token is its own program's business; others are told nothing about it.
+    private func isGood(_ session: SessionState) -> Bool {
+        session.ended == nil && !sessions.rule.isOver(session, at: sessions.time.wall)
+    }
+
+    private static func facts(_ access: AccessTokenCheck.Access) -> JSONObject {
+        var facts: JSONObject = ["active": true, "token_type": "Bearer"]
+        for name in ["iss", "sub", "aud", "scope", "client_id", "iat", "exp", "jti", "sid"] {
+            if let value = access.claims.members[name] { facts[name] = value }
+        }
+        if let account = access.account { facts["username"] = .string(account.email.text) }
+        return facts
+    }
+
+    private static func facts(_ session: SessionState, _ token: String) -> JSONObject {
+        guard RefreshToken(token)?.digest == session.current else { return ["active": false] }
+        return [
+            "active": true, "token_type": "refresh_token", "client_id": .string(session.client),
+            "sub": .string("\(session.account)"), "sid": .string("\(session.id)"),
+            "scope": .string(session.scope.text), "iat": .integer(session.used.seconds),
+        ]
+    }
+}

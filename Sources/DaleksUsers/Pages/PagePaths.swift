@@ -1,0 +1,12 @@
+/// Where the pages are, below the issuer's URL.
+enum PagePaths {
+    static let login = "/login"
+    static let logout = "/logout"
+    static let consent = "/oauth/consent"
+    static let device = "/device"
+    static let deviceDecision = "/device/decision"
+    static let account = "/account"
+    static let endSession = "/account/sessions/end"
+    static let endOtherSessions = "/account/sessions/end-others"
+    static let style = "/pages/style.css"
+}

@@ -1,0 +1,63 @@
+import DaleksCore
+import DaleksHTTP
+import DaleksHTTPServer
+import DaleksSystem
+
+/// Puts the pages into the routing table. What fails behind them is told as a page.
+struct PageRoutes: Sendable {
+    let store: UsersStore
+    let sessions: Sessions
+    let clients: Clients
+    let logIn: LogIn
+    let authorization: Authorization
+    let devices: DeviceGrant
+    let issuer: TokenIssuer
+    let time: TimeSource
+
+    private static let body = BodyRule.limited(to: Int64(Limits.Users.bodyBytesMax))
+
+    private typealias Handler = @Sendable (PageContext) throws(APIError) -> HTTPResponse
+
+    func add(to router: inout Router) {
+        router.on(.get, PagePaths.style, runs: .event) { _, _ in Stylesheet.response }
+        let login = LoginPages(logIn: logIn)
+        add(.get, PagePaths.login, &router) { context throws(APIError) in try login.show(context) }
+        add(.post, PagePaths.login, &router) { context throws(APIError) in try login.submit(context) }
+        add(.post, PagePaths.logout, &router) { context throws(APIError) in try login.leave(context) }
+        let consent = ConsentPages(clients: clients, authorization: authorization, time: time)
+        add(.get, Self.authorize, &router) { context throws(APIError) in try consent.ask(context) }
+        add(.post, Self.authorize, &router) { context throws(APIError) in try consent.askAgain(context) }
+        add(.post, PagePaths.consent, &router) { context throws(APIError) in try consent.decide(context) }
+        let device = DevicePages(devices: devices)
+        add(.get, PagePaths.device, &router) { context throws(APIError) in try device.show(context) }
+        add(.post, PagePaths.device, &router) { context throws(APIError) in try device.find(context) }
+        add(.post, PagePaths.deviceDecision, &router) { context throws(APIError) in try device.decide(context) }
+        let account = AccountPages(sessions: sessions, clients: clients, time: time)
+        add(.get, PagePaths.account, &router) { context throws(APIError) in try account.show(context) }
+        add(.post, PagePaths.endSession, &router) { context throws(APIError) in try account.endSession(context) }
+        add(.post, PagePaths.endOtherSessions, &router) { context throws(APIError) in
+            try account.endOthers(context)
+        }
+    }
+
+    static let authorize = "/oauth/authorize"
+
+    private func add(_ method: HTTPMethod, _ path: String, _ router: inout Router, _ handler: @escaping Handler) {
+        router.on(method, path, body: Self.body) { request, _ in answer(request, handler) }
+    }
+
+    private func answer(_ request: HTTPRequest, _ handler: Handler) -> HTTPResponse {
+        // The issuer is known once the port is, which is after the routes were made.
+        let site = Site(issuer: issuer.issuer)
+        let context = PageContext(
+            request,
+            BrowserSessions(store: store, sessions: sessions, site: site, time: time)
+        )
+        guard site.isUsable else {
+            return context.failure(
+                .forbidden("pages are served over https only: the operator sets a certificate, or an https issuer")
+            )
+        }
+        do throws(APIError) { return try handler(context) } catch { return context.failure(error) }
+    }
+}

@@ -1,0 +1,106 @@
+import DaleksAPI
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksHTTPClient
+import DaleksJSON
+import DaleksService
+import DaleksSystem
+import DaleksTestSupport
+import Testing
+
+@testable import DaleksUsers
+
+/// The programs that others wrote, against the service over TLS: Tests/interop.
+@Suite(.enabled(if: PythonTools.unavailability == nil, "the tests' virtual environment cannot be made"))
+struct InteropTests {
+    @Test func `programs that know the standards and not us find what they expect`() throws {
+        let folder = ScratchFolder()
+        let authority = try CertificateAuthority(
+            name: "Interop",
+            validFrom: TimeSource.system.wall - .seconds(60),
+            validity: .seconds(86_400)
+        )
+        try folder.write(authority.certificatePEM, to: "ca.pem")
+        let service = try Self.start(folder, "main", authority) { settings in
+            settings.attemptRule.freeCount = 1_000
+            settings.oauthRule.devicePause = .seconds(1)
+        }
+        let rotating = try Self.start(folder, "rotating", authority) { settings in
+            settings.keySchedule.period = .seconds(2)
+            settings.keySchedule.announce = .seconds(2)
+            settings.keySchedule.retire = .seconds(11)
+            settings.accessLifetime = .seconds(10)
+        }
+        try folder.write(try Self.place(folder, service, rotating), to: "place.json")
+
+        let captured = try Subprocess.capture(
+            Command(
+                "\(try PythonTools.programs.get())/python",
+                ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "\(PythonTools.tests)/interop"],
+                environment: Environment.current.merging([
+                    "DALEKS_INTEROP": folder.path("place.json"), "PYTHONDONTWRITEBYTECODE": "1",
+                ]) { $1 },
+                deathSignal: 9
+            ),
+            timeout: .seconds(400)
+        )
+
+        #expect(captured.ending.isSuccess, "\(captured.outputText.suffix(8_000))\(captured.errorText.suffix(2_000))")
+    }
+
+    /// Addresses of the service as its certificate names it.
+    private static func start(
+        _ folder: ScratchFolder,
+        _ name: String,
+        _ authority: CertificateAuthority,
+        _ change: (inout UsersSettings) -> Void
+    ) throws -> TestService {
+        let identity = try authority.issue(
+            for: [.host("localhost"), .address("127.0.0.1")],
+            validFrom: TimeSource.system.wall - .seconds(60),
+            validity: .seconds(86_400)
+        )
+        try folder.write(identity.certificatePEM, to: "\(name).crt")
+        try folder.write(identity.keyPEM, to: "\(name).key")
+        return try TestService(certificateAuthority: folder.path("ca.pem")) { settings in
+            settings.serving.tlsCertificate = folder.path("\(name).crt")
+            settings.serving.tlsKey = folder.path("\(name).key")
+            change(&settings)
+        }
+    }
+
+    /// What Tests/interop/conftest.py reads.
+    private static func place(
+        _ folder: ScratchFolder,
+        _ service: TestService,
+        _ rotating: TestService
+    ) throws -> String {
+        let ann = try service.register()
+        let web = try Program(service, id: "web")
+        let native = try Program(
+            service,
+            id: "native",
+            isPublic: true,
+            redirects: ["http://127.0.0.1/back"],
+            grants: [.authorizationCode, .deviceCode, .refreshToken]
+        )
+        let robots = try [service, rotating].map {
+            try Program($0, id: "robot", redirects: [], grants: [.clientCredentials], scope: "files:read files:write")
+        }
+        func client(_ program: Program, _ redirect: String = Program.redirect) -> JSONValue {
+            var client: JSONObject = ["id": .string(program.id), "redirect": .string(redirect)]
+            if let secret = program.secret { client["secret"] = .string(secret) }
+            return .object(client)
+        }
+        let clients: JSONObject = [
+            "web": client(web), "native": client(native, "http://127.0.0.1:4711/back"), "robot": client(robots[0]),
+            "rotating_robot": client(robots[1]),
+        ]
+        let place: JSONObject = [
+            "url": .string(service.url), "rotating_url": .string(rotating.url), "ca": .string(folder.path("ca.pem")),
+            "email": .string(ann.email), "password": .string(TestService.password), "clients": .object(clients),
+        ]
+        return JSONValue.object(place).text
+    }
+}
