@@ -46,11 +46,21 @@ extension SimulatedClient {
 
     /// As a mount does: what is lacking is fetched, then the operation begins again.
     func doing<Answer>(_ body: (LocalTree) throws(Obstacle) -> Answer) throws(Obstacle) -> Answer {
+        let engine = engine
+        // As a mount does: the file is open while it waits, so that what was found out about it stays known.
+        var open: [Inode] = []
+        defer {
+            for inode in open {
+                engine.tree.contents.release(inode)
+                engine.tree.collect(inode)
+            }
+        }
         for _ in 0..<40 {
             do throws(Obstacle) {
                 return try body(engine.tree)
             } catch {
                 guard case .needs(let need) = error else { throw error }
+                if case .spans(let inode, _) = need, (try? engine.tree.contents.use(inode)) != nil { open.append(inode) }
                 if let errno = engine.fetcher.fetchNow(need) { throw .errno(errno) }
             }
         }
