@@ -5,7 +5,7 @@ public struct LocalNode: Hashable, Sendable {
     public var inode: Inode
     public var id: NodeID
     public var attributes: Attributes
-    /// What is here counts in everything that happened to the node at the region up to this; 0 while it exists only here.
+    /// What is here counts in all that happened to the node at the region up to this; 0 while it exists only here.
     public var revision: Revision
     /// The last step of ours on the node, or among a folder's entries, that the region answered. What it says of the
     /// node as it was before that lacks the step.

@@ -28,7 +28,7 @@ final class RemoteNews: Sendable {
 
     func observe(_ observer: any TreeObserver) { self.observer.withLock { $0 = observer } }
 
-    /// Runs `merge` in a transaction, with the files among `concerned` frozen. Every file that the merge may change must
+    /// Runs `merge` in a transaction, with the files among `concerned` frozen. Every file that it may change must
     /// be among them.
     func apply(
         concerning concerned: [NodeID],

@@ -128,7 +128,7 @@ final class Machine {
 
     func drain() throws { try #require(engine.drain(timeout: .seconds(20)), "the journal did not drain") }
 
-    /// Everything that is known here about one path, and what the region says of the same node: for reports of failures.
+    /// All that is known here about one path, and what the region says of the same node: for reports of failures.
     func account(of path: String) -> String {
         guard let node = try? lookup(path) else { return "no such path here" }
         let tree = engine.tree
@@ -138,11 +138,12 @@ final class Machine {
         let content = tree.contents.loaded(node.inode)
             .map { $0.state.withLock { "\($0.spans) size \($0.size) revision \($0.revision) of \($0.remoteSize)" } }
         let record = try? region.node(node.id)
+        let there = record.map { "revision \($0.revision) content \($0.content) size \($0.attributes.size)" }
         return """
             inode \(node.inode.rawValue) id \(node.id) revision \(node.revision) content \(node.content) of \
             \(node.contentSize) stale \(node.isStale) listed \(node.listed) size \(node.attributes.size)
               spans \(spans), loaded \(content ?? "-"), journal \(rows.map { ($0.place, $0.sequence, $0.subjects) })
-              region: \(record.map { "revision \($0.revision) content \($0.content) size \($0.attributes.size)" } ?? "-")
+              region: \(there ?? "-")
             """
     }
 

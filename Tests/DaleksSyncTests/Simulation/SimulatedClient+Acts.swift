@@ -60,7 +60,9 @@ extension SimulatedClient {
                 return try body(engine.tree)
             } catch {
                 guard case .needs(let need) = error else { throw error }
-                if case .spans(let inode, _) = need, (try? engine.tree.contents.use(inode)) != nil { open.append(inode) }
+                if case .spans(let inode, _) = need, (try? engine.tree.contents.use(inode)) != nil {
+                    open.append(inode)
+                }
                 if let errno = engine.fetcher.fetchNow(need) { throw .errno(errno) }
             }
         }

@@ -51,7 +51,8 @@ final class SimulatedRegion: @unchecked Sendable {
         let answer = try storage.mutations.run(batch.jsonBytes, of: owner)
         for (operation, result) in zip(batch.operations, answer.results) {
             stage.note(
-                "region: \(name) #\(operation.sequence) \(Words.describe(operation.mutation)) = \(Words.describe(result.outcome))"
+                "region: \(name) #\(operation.sequence) \(Words.describe(operation.mutation)) = "
+                    + Words.describe(result.outcome)
             )
             if case .commit(let commit) = operation.mutation {
                 switch result.outcome {

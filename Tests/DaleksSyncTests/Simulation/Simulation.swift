@@ -190,9 +190,8 @@ struct Simulation {
             guard !book.superseded.contains(word), live[word] == nil else { continue }
             // In the trash: somebody removed the file without having seen this.
             if let nodes = region.committed[word], !nodes.isDisjoint(with: region.removed) { continue }
-            throw fail(
-                "word \(word), written by \(who), is lost (\(region.committed[word].map { "committed to \($0.map(Words.short))" } ?? "never committed"))"
-            )
+            let fate = region.committed[word].map { "committed to \($0.map(Words.short))" } ?? "never committed"
+            throw fail("word \(word), written by \(who), is lost (\(fate))")
         }
         for (path, words) in files where !words.isEmpty && words.isSubset(of: book.discarded) {
             let nodes = words.compactMap { region.committed[$0] }

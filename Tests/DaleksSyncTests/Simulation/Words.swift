@@ -31,7 +31,8 @@ enum Words {
             "create \(creation.kind) \(short(creation.node)) in \(short(creation.parent)) as \(creation.name)"
         case .link(let parent, let name, let node, _): "link \(short(node)) in \(short(parent)) as \(name)"
         case .rename(let rename):
-            "\(rename.isExchange ? "exchange" : "rename") \(short(rename.node)) \(short(rename.parent))/\(rename.name) to "
+            "\(rename.isExchange ? "exchange" : "rename") \(short(rename.node)) \(short(rename.parent))/"
+                + "\(rename.name) to "
                 + "\(short(rename.toParent))/\(rename.toName)\(rename.replaces.map { " over \(short($0))" } ?? "")"
         case .remove(let parent, let name, let node, _): "remove \(short(node)) \(short(parent))/\(name)"
         case .attributes(let change): "attributes \(short(change.node))"
