@@ -130,8 +130,8 @@ final class RegionStorage: Sendable {
     let mutations: Mutations
     private let feed: ChangeFeed
 
-    init() throws {
-        store = try TreeStore(path: folder.path("files.db"), bytesQuota: 1 << 40, logger: .silent)
+    init(time: TimeSource = .system) throws {
+        store = try TreeStore(path: folder.path("files.db"), bytesQuota: 1 << 40, time: time, logger: .silent)
         let chunks = try LocalChunkStore(folder: folder.path("chunks"))
         feed = ChangeFeed(store: store)
         let measures = FilesMeasures(Metrics())

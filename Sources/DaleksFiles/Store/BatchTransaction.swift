@@ -16,6 +16,8 @@ struct BatchTransaction {
     private var drafts: [TreeNumber: DraftSession]
     private var device: DeviceState
     private var results: [OperationResult] = []
+    /// Files whose content was refused in this batch: nothing that comes after it shows them under another name.
+    private var refusedContents: Set<NodeID> = []
     /// Those that took their sequence now.
     private var ran: [(step: PreparedBatch.Step, result: OperationResult)] = []
 
@@ -93,6 +95,9 @@ struct BatchTransaction {
         guard step.sequence > device.highWater else { return results.append(try remembered(step, db)) }
         let result = OperationResult(sequence: step.sequence, outcome: try decide(step, db))
         results.append(result)
+        if case .mutation(.commit(let commit)) = step.work, case .denied = result.outcome {
+            refusedContents.insert(commit.node)
+        }
         guard !result.outcome.stopsBatch else { return }
         device.highWater = step.sequence
         ran.append((step, result))
@@ -116,6 +121,11 @@ struct BatchTransaction {
         guard case .mutation(let mutation) = step.work else {
             guard case .refused(let code, let detail) = step.work else { return .waiting }
             return .denied(code: code, detail: detail)
+        }
+        switch mutation {
+        case .rename(let rename) where refusedContents.contains(rename.node): return .conflict(.missing, current: nil)
+        case .link(_, _, let node, _) where refusedContents.contains(node): return .conflict(.missing, current: nil)
+        case .create, .link, .rename, .remove, .attributes, .commit: break
         }
         let author = Author(
             device: device.id,
