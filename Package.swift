@@ -135,6 +135,12 @@ let package = Package(
             swiftSettings: house
         ),
         .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
+        // Whole programs, from the outside.
+        .testTarget(
+            name: "ProgramsTests",
+            dependencies: ["daleks", "daleksd", "daleks-users", "daleks-files", "DaleksTestSupport"] + ground,
+            swiftSettings: house
+        ),
         tests(of: "DaleksCore"),
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),

@@ -62,6 +62,13 @@ struct DaemonSettings {
         stateFolder = settings.optionalText("state") ?? places.stateFolder
         mountPoint = settings.positionals.first ?? places.mountPoint
         mountOptions = settings.texts("options")
+        // Refused before anything else is looked at: a wrong word is wrong usage, whoever is logged in.
+        var known = MountedAccount.Options(source: "", uid: 0, gid: 0)
+        do throws(MountedAccount.UnknownOption) {
+            for list in mountOptions { try known.add(list) }
+        } catch {
+            throw SettingsError("--options: \(error)")
+        }
         drainTimeout = try settings.duration("drain-timeout")
         logLevel = Logger.Level(settings.text("log-level")) ?? .notice
     }

@@ -15,6 +15,13 @@ public enum Routes {
         public static let userInfo = "/oauth/userinfo"
         public static let keys = "/.well-known/jwks.json"
         public static let metadata = "/.well-known/oauth-authorization-server"
+        public static let verify = "/v1/users/verify"
+        public static let find = "/v1/users/find"
+        public static let names = "/v1/users/names"
+        public static let forgotPassword = "/v1/password/forgot"
+        public static let resetPassword = "/v1/password/reset"
+        public static let enrolments = "/v1/enrolments"
+        public static let revocations = "/v1/revocations"
         public static let openIDMetadata = "/.well-known/openid-configuration"
         public static let openAPI = "/openapi.json"
         public static let documentation = "/docs"
@@ -115,5 +122,9 @@ extension Limits {
         public static let labelBytesMax = 255
         /// A page of the feed.
         public static let changesPageCountMax = 1_000
+        /// Ids that one question for names may hold: what one screen shows, many times over.
+        public static let nameQueryCountMax = 256
+        /// A page of the feed of revocations.
+        public static let revocationPageCountMax = 1_000
     }
 }

@@ -6,11 +6,17 @@ public struct UserRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var id: UserID
     public var email: String
     public var name: String
+    /// What others may call them by, beside the e-mail address.
+    public var handle: String?
+    /// `user` or `admin`; nil where the answer does not say.
+    public var role: String?
 
-    public init(id: UserID, email: String, name: String) {
+    public init(id: UserID, email: String, name: String, handle: String? = nil, role: String? = nil) {
         self.id = id
         self.email = email
         self.name = name
+        self.handle = handle
+        self.role = role
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -18,6 +24,8 @@ public struct UserRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("id", id)
         json.member("email", email)
         json.member("name", name)
+        json.member("handle", ifPresent: handle)
+        json.member("role", ifPresent: role)
         json.endObject()
     }
 
@@ -26,6 +34,8 @@ public struct UserRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         id = try reader.identifier("id")
         email = try reader.string("email")
         name = try reader.string("name")
+        handle = try reader.optionalString("handle")
+        role = try reader.optionalString("role")
     }
 }
 
@@ -36,12 +46,25 @@ public struct RegionRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
     /// Where its files service is; also what its tokens name as their audience.
     public var filesURL: String
     public var status: String
+    /// Whether its files service answered when it was asked last; nil: it was not asked yet.
+    public var isUp: Bool?
+    /// When that was.
+    public var checked: Timestamp?
 
-    public init(code: String, name: String, filesURL: String, status: String) {
+    public init(
+        code: String,
+        name: String,
+        filesURL: String,
+        status: String,
+        isUp: Bool? = nil,
+        checked: Timestamp? = nil
+    ) {
         self.code = code
         self.name = name
         self.filesURL = filesURL
         self.status = status
+        self.isUp = isUp
+        self.checked = checked
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -50,6 +73,8 @@ public struct RegionRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("name", name)
         json.member("files_url", filesURL)
         json.member("status", status)
+        json.member("is_up", ifPresent: isUp)
+        json.member("checked", ifPresent: checked?.nanoseconds)
         json.endObject()
     }
 
@@ -59,6 +84,8 @@ public struct RegionRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         name = try reader.string("name")
         filesURL = try reader.string("files_url")
         status = try reader.string("status")
+        isUp = try reader.optionalBool("is_up")
+        checked = try reader.optionalInteger("checked").map { Timestamp(nanoseconds: $0) }
     }
 }
 
@@ -83,11 +110,13 @@ public struct RegistrationRequest: Hashable, Sendable, JSONEncodable, JSONDecoda
     public var email: String
     public var password: String
     public var name: String
+    public var handle: String?
 
-    public init(email: String, password: String, name: String) {
+    public init(email: String, password: String, name: String, handle: String? = nil) {
         self.email = email
         self.password = password
         self.name = name
+        self.handle = handle
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -95,6 +124,7 @@ public struct RegistrationRequest: Hashable, Sendable, JSONEncodable, JSONDecoda
         json.member("email", email)
         json.member("password", password)
         json.member("name", name)
+        json.member("handle", ifPresent: handle)
         json.endObject()
     }
 
@@ -103,6 +133,7 @@ public struct RegistrationRequest: Hashable, Sendable, JSONEncodable, JSONDecoda
         email = try reader.string("email")
         password = try reader.string("password")
         name = try reader.string("name")
+        handle = try reader.optionalString("handle")
     }
 }
 
@@ -113,12 +144,15 @@ public struct LoginRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var region: String?
     /// What the user will see in the list of sessions.
     public var device: String
+    /// Of the second factor, where the account has one: from the app, or one of the recovery codes.
+    public var code: String?
 
-    public init(email: String, password: String, region: String?, device: String) {
+    public init(email: String, password: String, region: String?, device: String, code: String? = nil) {
         self.email = email
         self.password = password
         self.region = region
         self.device = device
+        self.code = code
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -127,6 +161,7 @@ public struct LoginRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("password", password)
         if let region { json.member("region", region) }
         json.member("device", device)
+        json.member("code", ifPresent: code)
         json.endObject()
     }
 
@@ -136,6 +171,7 @@ public struct LoginRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         password = try reader.string("password")
         region = try reader.optionalString("region")
         device = try reader.string("device")
+        code = try reader.optionalString("code")
     }
 }
 

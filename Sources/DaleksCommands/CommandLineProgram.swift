@@ -26,7 +26,8 @@ public enum CommandLineProgram {
             return 0
         }
         guard let verb = verbs.first(where: { $0.name == word }) else {
-            console.complain("daleks: \(word) is not a command; `daleks --help` lists them")
+            let what = word.hasPrefix("-") ? "is not an option here: a command comes first" : "is not a command"
+            console.complain("daleks: \(word) \(what); `daleks --help` lists them")
             return 2
         }
         return run(verb, Array(arguments.dropFirst()), environment, console, signals)

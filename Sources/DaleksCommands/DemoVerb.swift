@@ -94,7 +94,8 @@ final class Demo {
                 "--state", folder + "/users", "--port", call.settings.text("users-port"), "--issuer", usersURL,
                 "--region", "local=\(filesURL)",
             ],
-            url: usersURL
+            url: usersURL,
+            portFlag: "--users-port"
         )
         try start(
             "daleks-files",
@@ -102,7 +103,8 @@ final class Demo {
                 "--state", folder + "/files", "--port", call.settings.text("files-port"), "--region", "local",
                 "--users-url", usersURL, "--public-url", filesURL,
             ],
-            url: filesURL
+            url: filesURL,
+            portFlag: "--files-port"
         )
         let store = CredentialStore(path: folder + "/client/credentials.json")
         let session = Session(
@@ -128,7 +130,12 @@ final class Demo {
     }
 
     /// Starts a service and waits until it is ready.
-    private func start(_ name: String, _ arguments: [String], url: String) throws(CommandFailure) {
+    private func start(
+        _ name: String,
+        _ arguments: [String],
+        url: String,
+        portFlag: String
+    ) throws(CommandFailure) {
         let log = LogFile(path: "\(folder)/\(name).log")
         try log.begin()
         let command = Command(
@@ -148,7 +155,9 @@ final class Demo {
         let pause = Gate()
         for _ in 0..<500 {
             if let ending = process.ending {
-                throw .failed(log.lastWord(of: name) ?? "\(name) ended at once: \(ending)")
+                // It speaks of its own flag, and whoever started us can only give ours.
+                let reason = log.lastWord(of: name)?.replacing("--port", with: portFlag)
+                throw .failed(reason ?? "\(name) ended at once: \(ending)")
             }
             if let response = try? http.send(ClientRequest(.get, url + "/readyz", deadline: .seconds(1))),
                 response.status == .ok

@@ -53,6 +53,51 @@ extension Limits {
         /// Jobs that read pages for woken readers. A whole tree's readers are one job.
         static let feedThreadCountMax = 2
 
+        /// The body of a request that asks for one small thing.
+        static let requestBytesMax = 64 << 10
+
+        /// The body of a request that follows several trees.
+        static let followBytesMax = 64 << 10
+
+        /// Names that are tried for what comes back and finds its own taken.
+        static let restoredNameTriesMax = 1_000
+
+        /// Folders above each other: a path of 4,095 bytes has no more.
+        static let pathDepthMax = 2_048
+
+        /// Standings of callers at folders that one process remembers; one takes about 200 bytes.
+        static let accessPlaceCountMax = 100_000
+
+        /// How long others may go on reading what they had open when it was removed.
+        static let openAfterRemoval = Duration.seconds(86_400)
+
+        /// Every earlier content is kept for so long, the last of each hour up to the next age, the last of each day up
+        /// to the one after that, and the last of each week for ever.
+        static let versionsAllKept = Duration.seconds(3_600)
+        static let versionsHourly = Duration.seconds(86_400)
+        static let versionsDaily = Duration.seconds(30 * 86_400)
+
+        /// Versions that one list tells: the policy keeps about 130 of ten years, labelled ones apart.
+        static let versionCountMax = 1_000
+
+        /// Versions and pieces of trash that one transaction gives up to make room: a few milliseconds.
+        static let thinnedRowCountMax = 256
+
+        /// How long trash stays by default.
+        public static let trashKept = Duration.seconds(30 * 86_400)
+
+        /// Claims of guests on what they put and did not use: as long as the longest upload.
+        static let claimKept = Duration.seconds(7 * 86_400)
+
+        /// Grants on one node: more than anybody manages by hand.
+        static let grantsOfNodeMax = 1_000
+
+        /// Grants in one tree.
+        static let grantsOfTreeMax = 100_000
+
+        /// Events of the audit log are kept for a year.
+        static let auditKept = Duration.seconds(366 * 86_400)
+
         /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
         static let postgresConnectionCountMax = 24
 

@@ -26,11 +26,13 @@ enum Callbacks {
             return Unmanaged.passRetained(core.begin(record, target: target)).toOpaque()
         }
 
-    static let completed: MHD_RequestCompletedCallback = { _, _, request, ending in
+    static let completed: MHD_RequestCompletedCallback = { _, connection, request, ending in
         guard let raw = request?.pointee else { return }
         request?.pointee = nil
-        Unmanaged<Exchange>.fromOpaque(raw).takeRetainedValue()
-            .finished(isComplete: ending == MHD_RequestTerminationCode.REQUEST_TERMINATED_COMPLETED_OK)
+        let isComplete = ending == MHD_RequestTerminationCode.REQUEST_TERMINATED_COMPLETED_OK
+        // What libmicrohttpd refuses by itself (a field without a colon, say) never comes to `access`.
+        let status = connection.map { Int(daleks_mhd_status($0)) } ?? 0
+        Unmanaged<Exchange>.fromOpaque(raw).takeRetainedValue().finished(isComplete: isComplete, status: status)
     }
 
     static let connection: MHD_NotifyConnectionCallback = { context, connection, socketContext, what in

@@ -75,8 +75,8 @@ final class Exchange: Sendable {
     nonisolated(unsafe) private var method: HTTPMethod?
     // As above.
     nonisolated(unsafe) private var route: Route?
-    // As above. The status is zero until an answer is queued.
-    nonisolated(unsafe) private var sent: (status: Int, bytes: Int64) = (0, 0)
+    // As above. Of the answer's body.
+    nonisolated(unsafe) private var sentBytes: Int64 = 0
     // As above. What an authenticator notes is read at the end.
     nonisolated(unsafe) private var head: HTTPRequest.Head?
     // As above. What may still be poured away.
@@ -311,16 +311,16 @@ final class Exchange: Sendable {
             raw = ResponseSender.make(response, for: self, connection)
         }
         guard let raw else { return .NO }
-        sent = (response.status.code, method == .head ? 0 : response.body.sizeAtHand)
+        sentBytes = method == .head ? 0 : response.body.sizeAtHand
         defer { MHD_destroy_response(raw) }
-        return MHD_queue_response(connection, UInt32(sent.status), raw)
+        return MHD_queue_response(connection, UInt32(response.status.code), raw)
     }
 
     /// More of a body that comes in pieces was handed over.
-    func count(_ bytes: Int) { sent.bytes += Int64(bytes) }
+    func count(_ bytes: Int) { sentBytes += Int64(bytes) }
 
-    /// The last byte was sent (`isComplete`), or the connection is lost.
-    func finished(isComplete: Bool) {
+    /// The last byte was sent (`isComplete`), or the connection is lost. The status is that of whatever was answered.
+    func finished(isComplete: Bool, status: Int) {
         let (parked, pipe, output) = state.withLock { state in
             state.isFinished = true
             state.response = nil
@@ -335,17 +335,17 @@ final class Exchange: Sendable {
         pipe?.fail(.malformed("the client went away in the middle of the body"))
         output?.close()
         core.exchangeEnded()
-        if let startedAt { report(since: startedAt, isComplete: isComplete) }
+        if let startedAt { report(since: startedAt, isComplete: isComplete, status: status) }
     }
 
-    private func report(since startedAt: Instant, isComplete: Bool) {
+    private func report(since startedAt: Instant, isComplete: Bool, status: Int) {
         core.configuration.observe?(
             ServedRequest(
                 requestID: requestID.text,
                 method: method?.rawValue ?? "-",
                 pattern: route?.pattern.text ?? "-",
-                status: sent.status,
-                bytes: sent.bytes,
+                status: status,
+                bytes: sentBytes,
                 isComplete: isComplete,
                 duration: core.time.now - startedAt,
                 client: head?.client ?? record.client,

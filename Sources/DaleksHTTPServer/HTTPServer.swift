@@ -16,10 +16,20 @@ public final class HTTPServer: Sendable {
     private let listening: ListeningSocket
     private let state = Lock(State.idle)
 
-    /// Takes the address and reads the certificate, so that both fail here; nobody is served yet.
-    public init(_ configuration: HTTPServerConfiguration, router: Router, logger: Logger) throws(HTTPServerError) {
+    /// Takes the address, unless it was taken before, and reads the certificate, so that both fail here; nobody is
+    /// served yet.
+    public init(
+        _ configuration: HTTPServerConfiguration,
+        listening: ListeningSocket? = nil,
+        router: Router,
+        logger: Logger
+    ) throws(HTTPServerError) {
         core = try ServerCore(configuration, router, logger)
-        listening = try ListeningSocket(address: configuration.address, port: configuration.port)
+        if let listening {
+            self.listening = listening
+        } else {
+            self.listening = try ListeningSocket(address: configuration.address, port: configuration.port)
+        }
     }
 
     deinit { stop() }

@@ -2,14 +2,15 @@ import DaleksCore
 import DaleksSystem
 import Glibc
 
-/// The socket that connections come from.
-final class ListeningSocket: Sendable {
+/// The address that a server listens at, taken: until the server starts, who connects waits.
+public final class ListeningSocket: Sendable {
     private let socket: FileDescriptor
-    let port: UInt16
+    public let port: UInt16
 
     var descriptor: Int32 { socket.raw }
 
-    init(address text: String, port: UInt16) throws(HTTPServerError) {
+    /// Port 0 takes any that is free.
+    public init(address text: String, port: UInt16) throws(HTTPServerError) {
         guard let address = IPAddress(text) else { throw .badAddress(text) }
         do throws(Errno) {
             socket = try Self.open(address, port)

@@ -6,7 +6,8 @@ public struct ServedRequest: Sendable {
     public let method: String
     /// The route's pattern; `-` where none matched.
     public let pattern: String
-    /// Zero where the client was gone before there was an answer.
+    /// Zero where the client was gone before there was an answer. A request that libmicrohttpd refused by itself has
+    /// its status, and neither method nor pattern.
     public let status: Int
     /// Of the answer's body: those that were handed over, or were meant to be where a short answer was cut.
     public let bytes: Int64

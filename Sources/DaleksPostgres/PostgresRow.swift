@@ -8,6 +8,25 @@ public struct PostgresRow: Sendable {
 
     public func isNull(_ column: Int) -> Bool { rows.isNull(row: index, column: column) }
 
+    public var columnCount: Int { rows.columnCount }
+
+    /// Which of the readers below fits, for who does not know the statement.
+    public enum Kind: Sendable, Hashable {
+        case integer, bool, real, text, bytes, other
+    }
+
+    public func kind(_ column: Int) -> Kind {
+        precondition((0..<rows.columnCount).contains(column), "the answer has \(rows.columnCount) columns")
+        return switch rows.type(ofColumn: column) {
+        case PostgresType.int8, PostgresType.int4, PostgresType.int2, PostgresType.oid: .integer
+        case PostgresType.bool: .bool
+        case PostgresType.float8, PostgresType.float4: .real
+        case PostgresType.bytea: .bytes
+        case PostgresType.text, PostgresType.varchar, PostgresType.char, PostgresType.name, PostgresType.unknown: .text
+        default: .other
+        }
+    }
+
     /// Any of the server's integers.
     public func int64(_ column: Int) throws(PostgresError) -> Int64 {
         let (type, bytes) = try value(column)

@@ -50,8 +50,10 @@ public struct DatabaseFailure: Sendable {
         // Whoever asks again finds out what became of his work: what changes something can be asked twice.
         case .cannotConnect, .connectionLost: .unavailable("\(subject) cannot reach its database", retryAfterSeconds: 5)
         case .insufficientResources, .readOnly, .authenticationFailed: broken
+        // A text with a NUL, which SQLite would have taken and found nowhere.
+        case .invalidValue: .invalid("a value holds what cannot be stored")
         case .malformedURL, .uniqueViolation, .foreignKeyViolation, .notNullViolation, .checkViolation,
-            .exclusionViolation, .invalidValue, .tooLarge, .unexpectedType, .migrationRefused, .other:
+            .exclusionViolation, .tooLarge, .unexpectedType, .migrationRefused, .other:
             unexplained
         }
     }

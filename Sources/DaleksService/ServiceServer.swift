@@ -15,9 +15,10 @@ public final class ServiceServer: Sendable {
     /// How this machine reaches it: the address and the port that it listens at.
     public let url: String
 
-    /// Takes the address and reads the certificate, so that both fail here; nobody is served yet.
+    /// Reads the certificate; nobody is served yet.
     public init(
         _ settings: ServingSettings,
+        listening: ListeningSocket,
         router: Router,
         metrics: Metrics,
         logger: Logger
@@ -30,7 +31,7 @@ public final class ServiceServer: Sendable {
             log.record(request)
         }
         do throws(HTTPServerError) {
-            server = try HTTPServer(configuration, router: router, logger: logger)
+            server = try HTTPServer(configuration, listening: listening, router: router, logger: logger)
         } catch {
             log.stop()
             throw ServiceFailure("\(error)")

@@ -1,5 +1,5 @@
 import DaleksCore
-import DaleksHTTPServer
+public import DaleksHTTPServer
 public import DaleksSystem
 
 /// What every service is told: where it listens, how, and what it says about it.
@@ -92,6 +92,19 @@ public struct ServingSettings: Sendable {
 
     /// Listening at every address is no name by which anybody could be reached.
     public var isAnyAddress: Bool { ["0.0.0.0", "::", "[::]"].contains(address) }
+
+    /// Takes the address: to be done before anything is changed, so that a second start finds nothing to spoil.
+    public func listen() throws(ServiceFailure) -> ListeningSocket {
+        do throws(HTTPServerError) {
+            return try ListeningSocket(address: address, port: port)
+        } catch {
+            switch error {
+            case .addressInUse: throw ServiceFailure("\(error) with --port")
+            case .badAddress: throw ServiceFailure("--listen: \(error)")
+            case .cannotListen, .tls, .cannotStart: throw ServiceFailure("\(error)")
+            }
+        }
+    }
 
     /// How this machine reaches the service once its port is known.
     func url(port: UInt16) -> String {

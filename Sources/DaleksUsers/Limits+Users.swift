@@ -52,6 +52,10 @@ extension Limits {
         /// Rows that one transaction of the upkeep takes: a few milliseconds of the writer's turn.
         static let prunedRowCountMax = 1_000
 
+        /// Connections of one process to PostgreSQL. Requests that write wait for the disk, so more than cores; a few
+        /// processes must fit into the 100 that a server has by default.
+        static let databaseConnectionCountMax = 24
+
         /// Programs that administrators registered.
         static let clientCountMax = 4_096
 

@@ -39,14 +39,14 @@ import Testing
         try region.collector().collect()
     }
 
-    @Test func `a removed file is readable for a grace and then gone with its chunks`() throws {
+    @Test func `a removed file lies in the trash, and gone from there it is gone with its chunks`() throws {
         let bytes: [UInt8] = [1, 2, 3]
         let (file, content) = try write(bytes, to: "a")
         #expect(try device.run(.remove(parent: device.root, name: name("a"), node: file, time: moment)).isDone)
 
-        try collect(after: .seconds(3_000))
+        try collect(after: .seconds(29 * 86_400))
         #expect(try device.bytes(file, at: content) == bytes)
-        try collect(after: .seconds(1_000))
+        try collect(after: .seconds(2 * 86_400))
 
         #expect(throws: APIError.self) { try device.bytes(file, at: content) }
         #expect(try rows("nodes") == 1 && rows("manifests") == 0 && rows("chunks") == 1)
@@ -55,21 +55,23 @@ import Testing
         #expect(try !isStored(bytes))
     }
 
-    @Test func `replaced content goes after its grace and what it shares with the present stays`() throws {
+    @Test func `replaced content is thinned by the hour and what it shares with the present stays`() throws {
         let (shared, old, new): ([UInt8], [UInt8], [UInt8]) = ([1], [2], [3])
         let (file, first) = try write(old, to: "a")
         let (other, content) = try write(shared, to: "b")
         let second = try #require(try device.run(device.commit(shared, to: file, base: .content(first))).content)
         let third = try #require(try device.run(device.commit(new, to: file, base: .content(second))).content)
 
+        try collect(after: .seconds(3_000))
+        #expect(try device.bytes(file, at: first) == old)
         for _ in 0..<3 { try collect(after: .seconds(4_000)) }
 
         #expect(try device.bytes(file, at: third) == new)
         #expect(try device.bytes(other, at: content) == shared)
-        for gone in [first, second] {
-            let error = #expect(throws: APIError.self) { try device.bytes(file, at: gone) }
-            #expect(error?.code == .gone)
-        }
+        let error = #expect(throws: APIError.self) { try device.bytes(file, at: first) }
+        #expect(error?.code == .gone)
+        // The last of its hour.
+        #expect(try device.bytes(file, at: second) == shared)
         #expect(try isStored(shared) && isStored(new) && !isStored(old))
     }
 
@@ -116,12 +118,15 @@ import Testing
         let first = try commit(0, (0..<count).map { Span(index: $0, bytes: mebibyte, source: .chunk(digest)) })
         let second = try commit(first, [Span(index: 0, bytes: mebibyte, source: .hole)])
         #expect(try usage() == Int64(count + count / 2 - 1))
+        try region.store.deleteVersion(first, of: file, by: device.owner)
         try collect(after: .seconds(4_000))
 
         #expect(try usage() == Int64(count - 1))
         #expect(try rows("manifest_pages") == 2)
         #expect(try region.store.manifest(of: file, at: second, for: device.owner).spans.count == count - 1)
         #expect(try device.run(.remove(parent: device.root, name: name("big"), node: file, time: moment)).isDone)
+        region.clock.advance(by: .seconds(1))
+        try region.store.emptyTrash(of: device.owner)
         try collect(after: .seconds(4_000))
         #expect(try rows("manifest_pages") == 0)
         #expect(try usage() == 0)

@@ -187,4 +187,21 @@ import Testing
         #expect(seen[0].requestID == answer?.fields["X-Request-Id"] && seen[0].duration < .seconds(5))
         #expect(!seen.contains { "\($0)".contains("secret") })
     }
+
+    @Test(arguments: [
+        ("no colon", 400), ("Content-Length: x", 400), ("X: \(String(repeating: "a", count: 30_000))", 431),
+    ])
+    func `what the library refuses by itself is observed too`(field: String, status: Int) throws {
+        let observed = Lock<[ServedRequest]>([])
+        let server = try TestServer(
+            { $0.observe = { served in observed.withLock { $0.append(served) } } },
+            routes: hello
+        )
+        let client = try server.connect()
+
+        client.send("GET /event HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n")
+
+        #expect(client.readReply()?.status == status)
+        #expect(eventually { observed.withLock { $0.map(\.status) } == [status] })
+    }
 }

@@ -70,6 +70,12 @@ static inline size_t daleks_mhd_header_bytes(struct MHD_Connection *connection) 
     return info ? info->header_size : 0;
 }
 
+// The status of the answer that was queued, ours or the library's own; 0 where there is none.
+static inline unsigned daleks_mhd_status(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+    return info ? info->http_status : 0;
+}
+
 static inline int daleks_mhd_add_connection(
     struct MHD_Daemon *daemon, int fd, const void *address, unsigned address_bytes) {
     return MHD_add_connection(daemon, fd, (const struct sockaddr *)address, (socklen_t)address_bytes) == MHD_YES;

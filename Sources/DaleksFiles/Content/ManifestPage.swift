@@ -23,6 +23,11 @@ struct ManifestPage: Hashable, Sendable {
 
     var bytes: Int64 { spans.reduce(0) { $0 + Int64($1.bytes) } }
 
+    /// Bytes of those of its spans that another page has not at the same place.
+    func bytesLacking(in other: ManifestPage) -> Int64 {
+        spans.reduce(0) { other[$1.index]?.digest == $1.digest ? $0 : $0 + Int64($1.bytes) }
+    }
+
     subscript(index: Int) -> PlacedSpan? {
         let place = place(of: index)
         guard place < spans.count, spans[place].index == index else { return nil }

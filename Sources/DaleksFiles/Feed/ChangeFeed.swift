@@ -11,30 +11,30 @@ import DaleksSystem
 ///
 /// ## Concurrency
 /// `state` is guarded by itself and held for arithmetic. Pages are read, and answers given, on `pool` with no lock
-/// held. One thread watches the deadlines.
+/// held. One thread watches the deadlines. A reader is answered by whoever took it out of `state`, so once.
 final class ChangeFeed: Sendable {
     /// How often trees that share a place in the table had been announced.
     struct Mark: Sendable {
-        fileprivate let count: UInt64
-    }
-
-    private struct Reader: Sendable {
-        let id: Int
-        let owner: UserID
-        let cursor: Cursor
-        let deadline: Instant
-        let parked: Parked
+        fileprivate let counts: [UInt64]
     }
 
     private struct State {
         var nextID = 0
-        /// By owner, then by id.
-        var readers: [UserID: [Int: Reader]] = [:]
-        var readerCount = 0
+        var readers: [Int: FeedReader] = [:]
+        var byOwner: [UserID: Set<Int>] = [:]
         /// A bound on memory, not on owners: two that share a count only look once too often.
         var announceCounts = [UInt64](repeating: 0, count: 256)
         var deadlines = DeadlineHeap()
         var isStopping = false
+
+        mutating func take(_ id: Int) -> FeedReader? {
+            guard let reader = readers.removeValue(forKey: id) else { return nil }
+            for place in reader.places {
+                byOwner[place.owner]?.remove(id)
+                if byOwner[place.owner]?.isEmpty == true { byOwner.removeValue(forKey: place.owner) }
+            }
+            return reader
+        }
     }
 
     private let state = Condition(State())
@@ -54,134 +54,119 @@ final class ChangeFeed: Sendable {
         _ = Thread(name: "feed-clock") { [self] in watchDeadlines() }
     }
 
-    var readerCount: Int { state.withLock { $0.readerCount } }
+    var readerCount: Int { state.withLock { $0.readers.count } }
 
-    func mark(_ owner: UserID) -> Mark { state.withLock { Mark(count: $0.announceCounts[Self.place(of: owner)]) } }
+    func mark(_ owner: UserID) -> Mark { mark([owner]) }
+
+    func mark(_ owners: [UserID]) -> Mark {
+        state.withLock { state in Mark(counts: owners.map { state.announceCounts[Self.place(of: $0)] }) }
+    }
 
     private static func place(of owner: UserID) -> Int { Int(truncatingIfNeeded: owner.low & 255) }
 
-    /// Keeps the request until something happens after the cursor, or the deadline. Does not block.
-    func park(_ parked: Parked, _ owner: UserID, after cursor: Cursor, since mark: Mark, until deadline: Instant) {
+    /// Keeps the reader until something happens after its cursors, or its deadline. Does not block.
+    func park(_ reader: FeedReader, since mark: Mark) {
         enum Entry {
             case waits(Int, isFirstDeadline: Bool)
-            case looksAgain(Reader)
+            case looksAgain
             case isRefused
             case isStopping
         }
         let entry = state.withLock { state -> Entry in
             guard !state.isStopping else { return .isStopping }
-            guard state.readerCount < Limits.Files.feedWaiterCountMax else { return .isRefused }
+            guard state.readers.count < Limits.Files.feedWaiterCountMax else { return .isRefused }
+            let counts = reader.places.map { state.announceCounts[Self.place(of: $0.owner)] }
+            guard counts == mark.counts else { return .looksAgain }
             state.nextID += 1
-            let reader = Reader(id: state.nextID, owner: owner, cursor: cursor, deadline: deadline, parked: parked)
-            guard state.announceCounts[Self.place(of: owner)] == mark.count else { return .looksAgain(reader) }
-            state.readers[owner, default: [:]][reader.id] = reader
-            state.readerCount += 1
-            return .waits(reader.id, isFirstDeadline: state.deadlines.insert(deadline, owner, reader.id))
+            let id = state.nextID
+            state.readers[id] = reader
+            for place in reader.places { state.byOwner[place.owner, default: []].insert(id) }
+            return .waits(id, isFirstDeadline: state.deadlines.insert(reader.deadline, id))
         }
         switch entry {
         case .waits(let id, let isFirstDeadline):
             if isFirstDeadline { state.signal() }
-            parked.onClientGone { [weak self] in self?.forget(id, of: owner) }
-        case .looksAgain(let reader): submit([reader])
-        case .isRefused: parked.fail(.unavailable("too many readers wait for changes", retryAfterSeconds: 5))
-        case .isStopping: parked.complete(Self.emptyPage(cursor))
+            reader.onGone { [weak self] in self?.forget(id) }
+        case .looksAgain: submit([reader])
+        case .isRefused: reader.fail(.unavailable("too many readers wait for changes", retryAfterSeconds: 5))
+        case .isStopping: reader.end()
         }
     }
 
+    /// Looks at once, on a worker, and then waits. Does not block.
+    func follow(_ reader: FeedReader) { submit([reader]) }
+
     /// Something of this owner's tree was committed.
     func announce(_ owner: UserID) {
-        let readers = state.withLock { state -> [Reader] in
+        let readers = state.withLock { state -> [FeedReader] in
             state.announceCounts[Self.place(of: owner)] += 1
-            guard let readers = state.readers.removeValue(forKey: owner) else { return [] }
-            state.readerCount -= readers.count
-            return Array(readers.values)
+            return (state.byOwner[owner] ?? []).compactMap { state.take($0) }
         }
         if !readers.isEmpty { submit(readers) }
     }
 
+    /// Ends the readers whose tokens hold no longer.
+    func endReaders(where isRevoked: (Caller) -> Bool) {
+        let readers = state.withLock { state -> [FeedReader] in
+            let ids = state.readers.filter { isRevoked($0.value.caller) }.map(\.key)
+            return ids.compactMap { state.take($0) }
+        }
+        for reader in readers { reader.fail(.unauthorized("the token was revoked")) }
+    }
+
     /// Answers everybody who waits, and whoever comes later at once.
     func stop() {
-        let readers = state.withLock { state -> [Reader] in
+        let readers = state.withLock { state -> [FeedReader] in
             state.isStopping = true
             defer {
                 state.readers = [:]
-                state.readerCount = 0
+                state.byOwner = [:]
             }
-            return state.readers.values.flatMap(\.values)
+            return Array(state.readers.values)
         }
         state.signal()
-        for reader in readers { reader.parked.complete(Self.emptyPage(reader.cursor)) }
+        for reader in readers { reader.end() }
         pool.close()
     }
 
-    private func submit(_ readers: [Reader]) {
+    private func submit(_ readers: [FeedReader]) {
         let isAccepted = pool.submit { [self] in deliver(readers) }
         // The queue holds a job for each reader there may be, so this is the moment of stopping.
-        if !isAccepted { for reader in readers { reader.parked.complete(Self.emptyPage(reader.cursor)) } }
+        if !isAccepted { for reader in readers { reader.end() } }
     }
 
-    /// Those who stand at one place get the same page, read and written once.
-    private func deliver(_ readers: [Reader]) {
-        for (cursor, group) in Dictionary(grouping: readers, by: \.cursor) {
-            guard let owner = group.first?.owner else { continue }
-            let mark = mark(owner)
-            do throws(APIError) {
-                let page = try store.changes(of: owner, after: cursor)
-                if page.changes.isEmpty {
-                    // Announced for another owner in the same place of the table.
-                    for reader in group {
-                        park(reader.parked, owner, after: cursor, since: mark, until: reader.deadline)
-                    }
-                } else {
-                    let response = Self.response(page)
-                    for reader in group { reader.parked.complete(response) }
-                }
-            } catch {
-                for reader in group { reader.parked.fail(error) }
-            }
+    /// Those who stand at one place and see the same get one page, read and written once.
+    private func deliver(_ readers: [FeedReader]) {
+        var pages = FeedPages(store)
+        for reader in readers {
+            let mark = mark(reader.places.map(\.owner))
+            if let again = reader.deliver(&pages) { park(again, since: mark) }
         }
     }
 
-    private func forget(_ id: Int, of owner: UserID) {
-        state.withLock { state in
-            guard state.readers[owner]?.removeValue(forKey: id) != nil else { return }
-            state.readerCount -= 1
-            if state.readers[owner]?.isEmpty == true { state.readers.removeValue(forKey: owner) }
-        }
-    }
+    private func forget(_ id: Int) { state.withLock { _ = $0.take(id) } }
 
     private func watchDeadlines() {
         while true {
             let next = state.withLock { $0.isStopping ? nil : $0.deadlines.first ?? .some(time.now + .seconds(60)) }
             guard let next else { return }
-            let due = state.wait(timeout: max(.zero, next - time.now)) { state -> [Reader]? in
+            let due = state.wait(timeout: max(.zero, next - time.now)) { state -> [FeedReader]? in
                 if state.isStopping { return [] }
                 let due = Self.takeDue(&state, time.now)
                 // Someone may have come with an earlier deadline than the one we sleep for.
                 let isEarlier = (state.deadlines.first ?? next) < next
                 return due.isEmpty && !isEarlier ? nil : due
             }
-            for reader in due ?? [] { reader.parked.complete(Self.emptyPage(reader.cursor)) }
+            for reader in due ?? [] { reader.end() }
         }
     }
 
-    private static func takeDue(_ state: inout State, _ now: Instant) -> [Reader] {
-        var due: [Reader] = []
-        while let (owner, id) = state.deadlines.popDue(now) {
+    private static func takeDue(_ state: inout State, _ now: Instant) -> [FeedReader] {
+        var due: [FeedReader] = []
+        while let id = state.deadlines.popDue(now) {
             // Absent where the reader was answered before.
-            guard let reader = state.readers[owner]?.removeValue(forKey: id) else { continue }
-            state.readerCount -= 1
-            if state.readers[owner]?.isEmpty == true { state.readers.removeValue(forKey: owner) }
-            due.append(reader)
+            if let reader = state.take(id) { due.append(reader) }
         }
         return due
-    }
-
-    static func emptyPage(_ cursor: Cursor) -> HTTPResponse {
-        .json(of: ChangesPage(changes: [], cursor: cursor.description))
-    }
-
-    static func response(_ page: TreeStore.FeedPage) -> HTTPResponse {
-        .json(of: ChangesPage(changes: page.changes, cursor: page.cursor.description))
     }
 }

@@ -4,7 +4,6 @@ import DaleksCore
 struct DeadlineHeap {
     private struct Entry {
         let deadline: Instant
-        let owner: UserID
         let id: Int
     }
 
@@ -13,8 +12,8 @@ struct DeadlineHeap {
     var first: Instant? { entries.first?.deadline }
 
     /// True where it is now the earliest.
-    mutating func insert(_ deadline: Instant, _ owner: UserID, _ id: Int) -> Bool {
-        entries.append(Entry(deadline: deadline, owner: owner, id: id))
+    mutating func insert(_ deadline: Instant, _ id: Int) -> Bool {
+        entries.append(Entry(deadline: deadline, id: id))
         var child = entries.count - 1
         while child > 0 {
             let parent = (child - 1) / 2
@@ -25,7 +24,7 @@ struct DeadlineHeap {
         return child == 0
     }
 
-    mutating func popDue(_ now: Instant) -> (owner: UserID, id: Int)? {
+    mutating func popDue(_ now: Instant) -> Int? {
         guard let first = entries.first, first.deadline <= now else { return nil }
         entries.swapAt(0, entries.count - 1)
         entries.removeLast()
@@ -38,6 +37,6 @@ struct DeadlineHeap {
             entries.swapAt(child, parent)
             parent = child
         }
-        return (first.owner, first.id)
+        return first.id
     }
 }

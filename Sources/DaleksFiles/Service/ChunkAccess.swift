@@ -9,20 +9,33 @@ struct ChunkAccess: Sendable {
     let chunks: any ChunkStore
     let measures: FilesMeasures
 
-    /// True where it was stored now, false where the owner had it. Either way it is there and survives a power cut.
-    func put(_ bytes: [UInt8], as digest: Digest, of owner: UserID) throws(APIError) -> Bool {
+    /// True where it was stored now, false where the caller had it there. Either way it is there and survives a power
+    /// cut. `node` says in whose tree; the caller's own without.
+    func put(
+        _ bytes: [UInt8],
+        as digest: Digest,
+        for node: NodeID? = nil,
+        of caller: UserID
+    ) throws(APIError) -> Bool {
         guard let content = ChunkContent(bytes, claimedToBe: digest) else {
             throw .invalid("the bytes are not those of this digest")
         }
-        if try store.holds(digest, of: owner) {
+        let place = try store.chunkPlace(for: node, of: caller)
+        if try store.missing([digest], in: place).isEmpty {
             // Another request may have entered it just now and still wait for its barrier.
             try store.flush()
             return false
         }
-        let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store([content]) }
-        for location in locations { try store.index(digest, at: location, of: owner) }
-        measures.stored(locations)
+        try put([content], in: place)
         return true
+    }
+
+    /// Stores contents that are not there, or that the caller could not name, and enters them.
+    func put(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
+        // A guest's copy of what the owner has already is stored all the same: how long it takes tells nothing.
+        let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store(contents) }
+        chunks.discard(try store.index(zip(contents, locations).map { ($0.digest, $1) }, in: place))
+        measures.stored(locations)
     }
 
     /// The bytes of one span of one revision.

@@ -24,10 +24,13 @@ struct FilesRouter: Sendable {
         addTree(to: &router)
         addContent(to: &router)
         addChanges(to: &router)
+        addSharing(to: &router)
+        addVersions(to: &router)
+        addTrash(to: &router)
         return router
     }
 
-    private func callers(_ scope: Scope) -> Authenticator<Caller> {
+    func callers(_ scope: Scope) -> Authenticator<Caller> {
         Authenticator(naming: { $0.user.description }) { [tokens] request throws(APIError) in
             try tokens.caller(of: request, needing: scope)
         }
@@ -82,8 +85,9 @@ struct FilesRouter: Sendable {
             by: writers,
             body: .limited(to: Int64(Limits.Files.digestQueryBytesMax))
         ) { [store] request, asked throws(APIError) in
-            let asking = try Self.digests(try request.body.bytes(max: Limits.Files.digestQueryBytesMax))
-            let missing = try store.missing(asking, of: asked.principal.user)
+            let asking: DigestList = try Self.body(of: request, max: Limits.Files.digestQueryBytesMax)
+            let place = try store.chunkPlace(for: asking.node, of: asked.principal.user)
+            let missing = try store.missing(asking.digests, in: place)
             var writer = JSONWriter()
             writer.object { $0.member("missing", missing) }
             return .json(bytes: writer.bytes)
@@ -99,7 +103,14 @@ struct FilesRouter: Sendable {
             }
             let bytes = try request.body.bytes(max: Limits.spanBytes)
             guard !bytes.isEmpty else { throw .invalid("a chunk has at least one byte") }
-            return .empty(try content.put(bytes, as: digest, of: asked.principal.user) ? .created : .ok)
+            return .empty(
+                try content.put(
+                    bytes,
+                    as: digest,
+                    for: try request.query.identifier("node"),
+                    of: asked.principal.user
+                ) ? .created : .ok
+            )
         }
         router.onAuthenticated(.get, Routes.Files.manifestPattern, by: readers) { [store] _, asked throws(APIError) in
             let manifest = try store.manifest(
@@ -122,26 +133,7 @@ struct FilesRouter: Sendable {
         }
     }
 
-    private func addChanges(to router: inout Router) {
-        router.onAuthenticated(.get, Routes.Files.changes, by: callers(.read)) {
-            [store, feed, time] request, asked throws(APIError) in
-            let owner = asked.principal.user
-            guard let cursor = Cursor(try request.query.only("after") ?? "") else {
-                throw .malformed("the parameter after must be a cursor that this region gave")
-            }
-            let most = Int64(Limits.Wire.changesWaitSecondsMax)
-            let wait = min(try request.query.integer("wait", in: 0...Int64.max) ?? 0, most)
-            let mark = feed.mark(owner)
-            let page = try store.changes(of: owner, after: cursor)
-            guard page.changes.isEmpty, wait > 0 else { return ChangeFeed.response(page) }
-            // Nobody follows a tree longer than his token holds.
-            let rest = max(.zero, min(.seconds(wait), asked.principal.expires - time.wall))
-            let deadline = time.now + rest
-            return .parked { feed.park($0, owner, after: cursor, since: mark, until: deadline) }
-        }
-    }
-
-    private static func name(_ query: QueryItems, _ parameter: String) throws(APIError) -> Name? {
+    static func name(_ query: QueryItems, _ parameter: String) throws(APIError) -> Name? {
         guard let text = try query.only(parameter) else { return nil }
         guard let bytes = Base64.decode(text, .url), let name = try? Name(bytes) else {
             throw .malformed("the parameter \(parameter) is not a name in base64url")
@@ -149,11 +141,22 @@ struct FilesRouter: Sendable {
         return name
     }
 
-    private static func digests(_ body: [UInt8]) throws(APIError) -> [Digest] {
+    /// A JSON body as what it is to be.
+    static func body<Body: JSONDecodable>(
+        of request: HTTPRequest,
+        max: Int = Limits.Files.requestBytesMax
+    ) throws(APIError) -> Body {
+        let bytes = try request.body.bytes(max: max)
         do throws(JSONError) {
-            return try DigestList(json: try JSONValue.parse(body)).digests
+            return try Body(json: try JSONValue.parse(bytes))
         } catch {
-            throw .malformed("the query cannot be read: \(error)")
+            throw .malformed("the body cannot be read: \(error)")
         }
+    }
+
+    /// How many elements of a list a page is to have.
+    static func limit(_ query: QueryItems) throws(APIError) -> Int {
+        let most = Int64(Limits.Wire.listPageCountMax)
+        return Int(min(try query.integer("limit", in: 1...Int64.max) ?? most, most))
     }
 }

@@ -33,6 +33,7 @@ public final class FilesService: RunningService {
 
     private init(_ settings: FilesSettings, _ time: TimeSource, _ logger: Logger) throws(ServiceFailure) {
         let state = try StateFolder(settings.serving.stateFolder, database: "files.db")
+        let listening = try settings.serving.listen()
         let store = try Self.openStore(settings, state, time, logger)
         let chunks = try Self.openChunks(state)
         let metrics = Metrics()
@@ -66,7 +67,13 @@ public final class FilesService: RunningService {
             Double(feed.readerCount)
         }
         do throws(ServiceFailure) {
-            server = try ServiceServer(settings.serving, router: routes.router, metrics: metrics, logger: logger)
+            server = try ServiceServer(
+                settings.serving,
+                listening: listening,
+                router: routes.router,
+                metrics: metrics,
+                logger: logger
+            )
             port = server.port
             publicURL = settings.publicURL ?? server.url
             facts = ["region": settings.region, "url": publicURL]

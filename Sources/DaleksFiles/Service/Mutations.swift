@@ -14,26 +14,33 @@ struct Mutations: Sendable {
         try run(try PreparedBatch(body: body), of: owner)
     }
 
-    func run(_ batch: PreparedBatch, of owner: UserID) throws(APIError) -> BatchAnswer {
-        let stored = try storeContents(of: batch, owner)
-        let outcome = try store.apply(batch, storing: stored, of: owner)
-        if outcome.hasChanged { feed.announce(owner) }
+    func run(_ batch: PreparedBatch, of caller: UserID) throws(APIError) -> BatchAnswer {
+        let stored = try storeContents(of: batch, caller)
+        let outcome = try store.apply(batch, storing: stored, of: caller)
+        for owner in outcome.changedOwners { feed.announce(owner) }
         measures.count(outcome.answer.results)
         return outcome.answer
     }
 
-    /// Those that the owner lacks, durably, before any transaction names them. A batch that is sent again finds them.
+    /// Those that are lacking where they are meant for, durably, before any transaction names them. A batch that is
+    /// sent again finds them.
     private func storeContents(
         of batch: PreparedBatch,
-        _ owner: UserID
-    ) throws(APIError) -> [(digest: Digest, location: ChunkLocation)] {
+        _ caller: UserID
+    ) throws(APIError) -> [TreeStore.StoredContent] {
         guard !batch.contents.isEmpty else { return [] }
-        let missing = Set(try store.missing(batch.contents.map(\.digest), of: owner))
-        let contents = batch.contents.filter { missing.contains($0.digest) }
+        var lacking: [(place: TreeStore.ChunkPlace, content: ChunkContent)] = []
+        for (place, contents) in try store.places(ofContentsIn: batch, for: caller) {
+            let missing = Set(try store.missing(contents.map(\.digest), in: place))
+            for content in contents where missing.contains(content.digest) { lacking.append((place, content)) }
+        }
+        guard !lacking.isEmpty else { return [] }
         let locations = try ChunkAccess.translating(store.logger) { () throws(ChunkStoreError) in
-            try chunks.store(contents)
+            try chunks.store(lacking.map(\.content))
         }
         measures.stored(locations)
-        return zip(contents, locations).map { ($0.digest, $1) }
+        return zip(lacking, locations).map { item, location in
+            TreeStore.StoredContent(place: item.place, digest: item.content.digest, location: location)
+        }
     }
 }

@@ -26,6 +26,8 @@ struct PreparedBatch: Sendable {
     let steps: [Step]
     /// What came inline, each once.
     let contents: [ChunkContent]
+    /// For which files each of them came.
+    let filesOfContents: [Digest: Set<NodeID>]
 
     init(body: [UInt8]) throws(APIError) {
         do throws(JSONError) {
@@ -41,9 +43,10 @@ struct PreparedBatch: Sendable {
     init(_ batch: MutationBatch) {
         device = batch.device
         acknowledged = batch.acknowledged
-        var contents: [Digest: ChunkContent] = [:]
-        steps = batch.operations.map { Step($0, collecting: &contents) }
-        self.contents = Array(contents.values)
+        var inline = InlineContents()
+        steps = batch.operations.map { Step($0, collecting: &inline) }
+        contents = Array(inline.contents.values)
+        filesOfContents = inline.files
     }
 
     private init(json: JSONValue) throws(JSONError) {
@@ -52,7 +55,7 @@ struct PreparedBatch: Sendable {
         acknowledged = try reader.integer("acknowledged", in: 0...Int64.max)
         let members = try reader.array("operations")
         guard !members.isEmpty else { throw reader.failure("has no operations") }
-        var contents: [Digest: ChunkContent] = [:]
+        var inline = InlineContents()
         var steps: [Step] = []
         // One more than the limit is enough to see that there are too many.
         for member in members.prefix(Limits.Wire.batchOperationCountMax + 1) {
@@ -60,21 +63,36 @@ struct PreparedBatch: Sendable {
             if let last = steps.last, sequence != last.sequence + 1 {
                 throw member.failure("does not follow sequence \(last.sequence)")
             }
-            steps.append(try Step(member, sequence, collecting: &contents))
+            steps.append(try Step(member, sequence, collecting: &inline))
         }
         self.steps = steps
-        self.contents = Array(contents.values)
+        contents = Array(inline.contents.values)
+        filesOfContents = inline.files
+    }
+
+    /// Which folder each file is made in that this batch makes.
+    var parentsOfCreations: [NodeID: NodeID] {
+        var parents: [NodeID: NodeID] = [:]
+        for case .mutation(.create(let creation)) in steps.map(\.work) { parents[creation.node] = creation.parent }
+        return parents
     }
 }
 
+/// Contents that operations carry themselves.
+struct InlineContents {
+    var contents: [Digest: ChunkContent] = [:]
+    var files: [Digest: Set<NodeID>] = [:]
+}
+
 extension PreparedBatch.Step {
-    init(_ operation: Operation, collecting contents: inout [Digest: ChunkContent]) {
+    init(_ operation: Operation, collecting inline: inout InlineContents) {
         var operation = operation
         if case .commit(var commit) = operation.mutation {
             for index in commit.spans.indices {
                 guard case .inline(let bytes) = commit.spans[index].source else { continue }
                 let content = ChunkContent(bytes)
-                contents[content.digest] = content
+                inline.contents[content.digest] = content
+                inline.files[content.digest, default: []].insert(commit.node)
                 commit.spans[index].source = .chunk(content.digest)
             }
             operation.mutation = .commit(commit)
@@ -87,7 +105,7 @@ extension PreparedBatch.Step {
     fileprivate init(
         _ json: JSONReader,
         _ sequence: Int64,
-        collecting contents: inout [Digest: ChunkContent]
+        collecting inline: inout InlineContents
     ) throws(JSONError) {
         let word = try json.string("op", bytesMax: 64)
         guard Mutation.words.contains(word) else {
@@ -95,7 +113,7 @@ extension PreparedBatch.Step {
             return
         }
         do throws(JSONError) {
-            self.init(try Operation(json: json.value), collecting: &contents)
+            self.init(try Operation(json: json.value), collecting: &inline)
         } catch {
             self.init(json, sequence, refusing: "malformed", error.description)
         }

@@ -7,7 +7,13 @@ import DaleksSQLite
 /// One batch inside its transaction: recognises what ran before, runs the rest in order over a draft, writes the draft.
 struct BatchTransaction {
     private let batch: PreparedBatch
-    private var draft: TreeDraft
+    private let caller: UserID
+    private let bytesQuota: Int64
+    private let now: Timestamp
+    /// The caller's own tree, whose row its devices belong to.
+    private let home: TreeNumber
+    /// Of each tree that the batch touches.
+    private var drafts: [TreeNumber: DraftSession]
     private var device: DeviceState
     private var results: [OperationResult] = []
     /// Those that took their sequence now.
@@ -15,7 +21,8 @@ struct BatchTransaction {
 
     struct Outcome {
         let answer: BatchAnswer
-        let hasChanged: Bool
+        /// Whose trees are others than before.
+        let changedOwners: [UserID]
     }
 
     init(
@@ -26,21 +33,29 @@ struct BatchTransaction {
         _ db: borrowing StoreConnection
     ) throws {
         self.batch = batch
-        draft = TreeDraft(tree: tree, bytesQuota: tree.bytesQuota ?? bytesQuota, now: now)
+        caller = tree.owner
+        self.bytesQuota = bytesQuota
+        self.now = now
+        home = tree.number
+        drafts = [tree.number: DraftSession(tree: tree, caller: tree.owner, bytesQuota: bytesQuota, now: now)]
         device =
             try DeviceTable.load(batch.device, in: tree.number, db)
             ?? DeviceTable.create(batch.device, in: tree.number, db)
     }
 
     mutating func run(_ db: borrowing StoreConnection) throws -> Outcome {
-        let before = draft.tree.sequence
         try refuseForks(db)
         try takeAcknowledgement(db)
         for step in batch.steps { try run(step, db) }
         try save(db)
+        var changedOwners = drafts.values.filter { !$0.draft.changes.isEmpty }.map(\.tree.owner)
+        for (number, session) in drafts {
+            changedOwners += try ShareNews.tell(about: session.draft.sharedNodesMoved, of: number, at: now, db)
+        }
+        let cursor = drafts[home]?.tree.cursor.description ?? ""
         return Outcome(
-            answer: BatchAnswer(results: results, cursor: draft.tree.cursor.description),
-            hasChanged: draft.tree.sequence != before
+            answer: BatchAnswer(results: results, cursor: cursor),
+            changedOwners: changedOwners
         )
     }
 
@@ -100,60 +115,52 @@ struct BatchTransaction {
             device: device.id,
             mark: OperationMark(device: device.number, sequence: step.sequence)
         )
-        for fact in TreeDraft.facts(namedBy: mutation) where !draft.knows(fact) { try load(fact, db) }
-        for _ in 0..<Limits.Files.factRoundCountMax {
-            do throws(TreeDraft.MissingFact) {
-                return try draft.run(mutation, by: author)
-            } catch {
-                try load(error.fact, db)
-            }
+        let places = mutation.places
+        let number = try tree(of: places[0], db)
+        for other in places.dropFirst() where try tree(of: other, db) != number {
+            return try crossing(places, db)
         }
-        throw RecordError(record: "tree of folders")
+        // In place: a copy of the draft would cost as much as the batch.
+        guard let outcome = try drafts[number]?.run(mutation, by: author, db) else { throw RecordError(record: "tree") }
+        return outcome
     }
 
-    private mutating func load(_ fact: Fact, _ db: borrowing StoreConnection) throws {
-        switch fact {
-        case .node(let id): draft.learn(node: try NodeTable.load(id, db), id)
-        case .entry(let key): draft.learn(entry: try EntryTable.load(key, db), key)
-        case .manifest(let key):
-            guard let manifest = try ManifestTable.load(key, db) else { throw RecordError(record: "manifest") }
-            draft.learn(manifest: manifest, key)
-        case .page(let number): draft.learn(page: try ManifestTable.page(number, db), number)
-        case .chunk(let digest):
-            draft.learn(chunkBytes: try ChunkTable.load(digest, in: draft.tree.number, db)?.rawBytes, digest)
+    // MARK: Trees
+
+    /// Where a node lies; the caller's own tree for one that does not exist. Its draft is there afterwards.
+    private mutating func tree(of id: NodeID, _ db: borrowing StoreConnection) throws -> TreeNumber {
+        if drafts[home]?.known(id) != nil { return home }
+        for (number, draft) in drafts where draft.known(id) != nil { return number }
+        guard let node = try NodeTable.load(id, db) else { return home }
+        if drafts[node.tree] == nil {
+            guard let tree = try TreeTable.lock(number: node.tree, db) else { throw RecordError(record: "tree") }
+            drafts[node.tree] = DraftSession(tree: tree, caller: caller, bytesQuota: bytesQuota, now: now)
         }
+        // The draft loads it again, under the lock.
+        return node.tree
+    }
+
+    /// What would join two trees is refused; but that there are two is told only to who sees both.
+    private mutating func crossing(
+        _ places: [NodeID],
+        _ db: borrowing StoreConnection
+    ) throws -> OperationResult.Outcome {
+        for place in places {
+            let number = try tree(of: place, db)
+            let decision = try drafts[number]?.decide(db) { draft throws(Stop) in try draft.liveNode(place, for: .see) }
+            guard case .made? = decision else { return .conflict(.missing, current: nil) }
+        }
+        return .denied(code: "cross_owner", detail: "the two lie in different owners' trees")
     }
 
     // MARK: Writing
 
     private func save(_ db: borrowing StoreConnection) throws {
-        try saveManifests(db)
-        for node in draft.nodesToSave { try NodeTable.save(node, db) }
-        for (key, node) in draft.entriesToSave { try EntryTable.save(key, node, db) }
-        for (digest, count) in draft.newReferences {
-            try ChunkTable.count(count, of: digest, in: draft.tree.number, at: draft.now, db)
-        }
-        for change in draft.changes { try ChangeTable.insert(change, in: draft.tree.number, db) }
+        for draft in drafts.values { try draft.save(db) }
         for (step, result) in ran {
             try DeviceTable.remember(step.sequence, of: device.number, step.digest, answer: result.jsonBytes, db)
         }
-        if !draft.changes.isEmpty { try TreeTable.save(draft.tree, db) }
         try DeviceTable.save(device, db)
-    }
-
-    /// Pages get their numbers here, and the manifests that list them are written with those.
-    private func saveManifests(_ db: borrowing StoreConnection) throws {
-        var numbers: [Int64: Int64] = [:]
-        for (number, page) in draft.pagesToSave { numbers[number] = try ManifestTable.insert(page, db) }
-        for (key, manifest) in draft.manifestsToSave {
-            var manifest = manifest
-            for placed in manifest.pages {
-                guard case .stored(let number, let bytes) = placed.page, let final = numbers[number] else { continue }
-                manifest.set(placed.index, to: .stored(number: final, bytes: bytes))
-            }
-            try ManifestTable.save(manifest, key, db)
-        }
-        for key in draft.supersededManifests { try ManifestTable.supersede(key, at: draft.now, db) }
     }
 }
 

@@ -5,7 +5,7 @@ import DaleksSystem
 
 /// Gives up what nobody can ask for any more, a few rows a transaction, beside the requests.
 ///
-/// In order: nodes without a name and contents that were replaced, once their grace is over (whoever had them open
+/// In order: trash whose time is over and versions that the policy thins; nodes without a name and contents that were replaced, once their grace is over (whoever had them open
 /// could go on until then); then chunks that no manifest names and that nobody was told of for a grace; then their
 /// room.
 ///
@@ -24,6 +24,9 @@ struct Collector: Sendable {
     func collect(while goesOn: () -> Bool = { true }) throws(APIError) {
         let due = store.time.wall - grace
         let limit = Limits.Files.collectedRowCountMax
+        while goesOn(), try store.expireTrash(limit: limit) == limit {}
+        while goesOn(), try store.thinVersions(limit: limit) == limit {}
+        while goesOn(), try store.forgetOldRows(limit: limit) == limit {}
         while goesOn(), try collectNodes(removedBefore: due, limit) == limit {}
         while goesOn(), try collectManifests(supersededBefore: due, limit) == limit {}
         while goesOn(), try collectChunks(unusedBefore: due, limit) == limit {}
@@ -36,10 +39,7 @@ struct Collector: Sendable {
             let ids = try NodeTable.removed(before: due, limit: limit, db)
             for id in ids {
                 guard let node = try NodeTable.load(id, db) else { continue }
-                for content in try ManifestTable.contents(of: id, db) {
-                    try delete(StoredManifest.Key(node: id, content: content), in: node.tree, db)
-                }
-                try NodeTable.delete(id, db)
+                try delete(node, limit, db)
             }
             return ids.count
         }
@@ -47,13 +47,45 @@ struct Collector: Sendable {
         return count
     }
 
+    /// A folder that went to the trash as a whole gives up what is in it first, a few entries at a time.
+    private func delete(_ node: StoredNode, _ limit: Int, _ db: borrowing StoreConnection) throws {
+        if node.isFolder {
+            let children = try EntryTable.page(of: node.id, after: nil, limit: limit, db)
+            for (name, child) in children { try orphan(child, at: EntryKey(parent: node.id, name: name), db) }
+            guard children.count < limit else { return }
+        }
+        for content in try ManifestTable.contents(of: node.id, db) {
+            try delete(StoredManifest.Key(node: node.id, content: content), in: node.tree, db)
+        }
+        try dropVersions(of: node, db)
+        try GrantTable.delete(on: node.id, db)
+        try NodeTable.delete(node.id, db)
+    }
+
+    private func orphan(_ child: StoredNode, at key: EntryKey, _ db: borrowing StoreConnection) throws {
+        try EntryTable.save(key, nil, db)
+        var child = child
+        child.attributes.links = child.isFolder ? 0 : child.attributes.links - 1
+        // What has another name by now lives on there.
+        if child.attributes.links == 0 {
+            child.removed = .zero
+            child.removedName = nil
+            child.sharing = []
+        }
+        try NodeTable.save(child, db)
+    }
+
+    private func dropVersions(of node: StoredNode, _ db: borrowing StoreConnection) throws {
+        let cost = try VersionTable.dropAll(of: node.id, db)
+        guard cost > 0, var tree = try TreeTable.lock(number: node.tree, db) else { return }
+        tree.versionsBytes -= cost
+        try TreeTable.save(tree, db)
+    }
+
     private func collectManifests(supersededBefore due: Timestamp, _ limit: Int) throws(APIError) -> Int {
         try store.write(.normal) { db in
             let keys = try ManifestTable.superseded(before: due, limit: limit, db)
-            for key in keys {
-                guard let node = try NodeTable.load(key.node, db) else { throw RecordError(record: "manifest's node") }
-                try delete(key, in: node.tree, db)
-            }
+            for (key, tree) in keys { try delete(key, in: tree, db) }
             return keys.count
         }
     }
@@ -65,7 +97,7 @@ struct Collector: Sendable {
         try ManifestTable.delete(key, db)
         var shared: Set<Int64> = []
         if !manifest.pageNumbers.isEmpty {
-            for content in try ManifestTable.contents(of: key.node, db) {
+            for content in try ManifestTable.allContents(of: key.node, db) {
                 let other = try ManifestTable.load(StoredManifest.Key(node: key.node, content: content), db)
                 shared.formUnion(other?.pageNumbers ?? [])
             }

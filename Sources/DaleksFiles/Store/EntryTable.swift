@@ -36,6 +36,29 @@ enum EntryTable {
         }
     }
 
+    /// The folders in which a node has a name, each as often as it has one there.
+    static func parents(of node: NodeID, _ db: borrowing StoreConnection) throws -> [EntryKey] {
+        try db.withStatement("SELECT parent, name FROM entries WHERE node = ?1") { statement in
+            try statement.bind(node, at: 1)
+            var keys: [EntryKey] = []
+            while try statement.step() {
+                keys.append(EntryKey(parent: try statement.identifier(0), name: try statement.name(1)))
+            }
+            return keys
+        }
+    }
+
+    static func folderCount(in folder: NodeID, _ db: borrowing StoreConnection) throws -> UInt32 {
+        let count = try db.first(
+            """
+            SELECT count(*) FROM entries JOIN nodes ON nodes.id = entries.node
+            WHERE entries.parent = ?1 AND nodes.kind = ?2
+            """,
+            [.id(folder), .integer(Int64(NodeKind.folder.rawValue))]
+        ) { try $0.int64(0) }
+        return UInt32(clamping: count ?? 0)
+    }
+
     /// Up to `limit` entries whose names come after `name`, with their nodes.
     static func page(
         of folder: NodeID,
@@ -46,7 +69,8 @@ enum EntryTable {
         try db.withStatement(
             """
             SELECT entries.name, id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision,
-                content, entry_count, content_bytes, maker_device, maker_sequence, nodes.parent, target, removed
+                content, entry_count, content_bytes, maker_device, maker_sequence, nodes.parent, target, removed,
+                creator, sharing, removed_name, remover, trash_bytes, trash_files
             FROM entries JOIN nodes ON nodes.id = entries.node
             WHERE entries.parent = ?1 AND entries.name > ?2 ORDER BY entries.name LIMIT ?3
             """

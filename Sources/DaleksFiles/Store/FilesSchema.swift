@@ -119,6 +119,7 @@ enum FilesSchema {
                 fetched INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID
             """
-        )
+        ),
+        rights,
     ]
 }

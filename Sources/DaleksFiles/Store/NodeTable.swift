@@ -7,7 +7,8 @@ enum NodeTable {
         try db.withStatement(
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
-                entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed
+                entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed, creator, sharing,
+                removed_name, remover, trash_bytes, trash_files
             FROM nodes WHERE id = ?1
             """
         ) { statement in
@@ -17,7 +18,7 @@ enum NodeTable {
         }
     }
 
-    /// Reads the twenty columns above, which begin at `first`.
+    /// Reads the columns above, which begin at `first`.
     static func node(_ row: borrowing StoreStatement, from first: Int) throws -> StoredNode {
         guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 2))) else {
             throw RecordError(record: "kind of node")
@@ -37,7 +38,7 @@ enum NodeTable {
         let makerSequence = try row.optionalInt64(first + 16)
         var maker: OperationMark?
         if let makerDevice, let makerSequence { maker = OperationMark(device: makerDevice, sequence: makerSequence) }
-        return StoredNode(
+        var node = StoredNode(
             id: try row.identifier(first),
             tree: try row.int64(first + 1),
             attributes: attributes,
@@ -50,20 +51,31 @@ enum NodeTable {
             maker: maker,
             removed: try row.optionalTimestamp(first + 19)
         )
+        node.creator = try row.optionalIdentifier(first + 20)
+        node.sharing = Sharing(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 21)))
+        node.removedName = try row.optionalName(first + 22)
+        node.remover = try row.optionalIdentifier(first + 23)
+        node.trashBytes = try row.int64(first + 24)
+        node.trashFiles = try row.int64(first + 25)
+        return node
     }
 
     static func save(_ node: StoredNode, _ db: borrowing StoreConnection) throws {
         try db.withStatement(
             """
             INSERT INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
-                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
+                creator, sharing, removed_name, remover, trash_bytes, trash_files)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                ?22, ?23, ?24, ?25, ?26)
             ON CONFLICT (id) DO UPDATE SET (tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
-                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed)
+                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
+                creator, sharing, removed_name, remover, trash_bytes, trash_files)
                 = (excluded.tree, excluded.kind, excluded.mode, excluded.uid, excluded.gid, excluded.accessed,
                 excluded.modified, excluded.changed, excluded.size, excluded.links, excluded.revision, excluded.content,
                 excluded.entry_count, excluded.content_bytes, excluded.maker_device, excluded.maker_sequence,
-                excluded.parent, excluded.target, excluded.removed)
+                excluded.parent, excluded.target, excluded.removed, excluded.creator, excluded.sharing,
+                excluded.removed_name, excluded.remover, excluded.trash_bytes, excluded.trash_files)
             """
         ) { statement in
             let attributes = node.attributes
@@ -96,15 +108,45 @@ enum NodeTable {
             } else {
                 try statement.bindNull(at: 20)
             }
+            if let creator = node.creator {
+                try statement.bind(creator, at: 21)
+            } else {
+                try statement.bindNull(at: 21)
+            }
+            try statement.bind(Int64(node.sharing.rawValue), at: 22)
+            if let name = node.removedName { try statement.bind(name, at: 23) } else { try statement.bindNull(at: 23) }
+            if let remover = node.remover {
+                try statement.bind(remover, at: 24)
+            } else {
+                try statement.bindNull(at: 24)
+            }
+            try statement.bind(node.trashBytes, at: 25)
+            try statement.bind(node.trashFiles, at: 26)
             try statement.run()
         }
     }
 
-    /// Nodes that lost their last name before then.
+    /// Nodes that lost their last name before then and do not lie in the trash.
     static func removed(before time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> [NodeID] {
         try db.query(
-            "SELECT id FROM nodes WHERE removed IS NOT NULL AND removed < ?1 ORDER BY removed LIMIT ?2",
+            """
+            SELECT id FROM nodes WHERE removed IS NOT NULL AND removed < ?1 AND removed_name IS NULL
+            ORDER BY removed LIMIT ?2
+            """,
             [.time(time), .integer(limit)]
+        ) { try $0.identifier(0) }
+    }
+
+    /// Nodes of a tree about which something was said that lets others see them.
+    static func shared(
+        in tree: TreeNumber,
+        after node: NodeID?,
+        limit: Int,
+        _ db: borrowing StoreConnection
+    ) throws -> [NodeID] {
+        try db.query(
+            "SELECT id FROM nodes WHERE tree = ?1 AND sharing <> 0 AND id > ?2 ORDER BY id LIMIT ?3",
+            [.integer(tree), .blob(node?.bytes ?? []), .integer(limit)]
         ) { try $0.identifier(0) }
     }
 

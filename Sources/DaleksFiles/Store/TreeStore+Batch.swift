@@ -4,22 +4,73 @@ import DaleksHTTP
 import DaleksSystem
 
 extension TreeStore {
-    /// Runs a batch and returns when what it did survives a power cut. `chunks` are contents of the batch that were
-    /// stored just now and are not in the index yet.
+    /// Runs a batch and returns when what it did survives a power cut. `contents` are those of the batch
+    /// that were stored just now and are not in the index yet.
     func apply(
         _ batch: PreparedBatch,
-        storing chunks: [(digest: Digest, location: ChunkLocation)] = [],
+        storing contents: [StoredContent] = [],
         of owner: UserID
     ) throws(APIError) -> BatchTransaction.Outcome {
         let number = try tree(of: owner).number
         let now = time.wall
         return try write { db in
             guard let tree = try TreeTable.lock(number: number, db) else { throw Self.hidden }
-            for (digest, location) in chunks {
-                try ChunkTable.insert(digest, at: location, in: number, touched: now, db)
+            for content in contents {
+                try Self.index(content.digest, at: content.location, in: content.place, now, db)
             }
             var transaction = try BatchTransaction(batch, tree: tree, bytesQuota: bytesQuota, now: now, db)
             return try transaction.run(db)
         }
+    }
+
+    /// A content that was stored for a batch and is not in the index yet.
+    struct StoredContent: Sendable {
+        let place: ChunkPlace
+        let digest: Digest
+        let location: ChunkLocation
+    }
+
+    /// In whose trees the contents that came inline are meant to be. What is meant for where the caller may not write
+    /// is left out: its operation is refused.
+    func places(
+        ofContentsIn batch: PreparedBatch,
+        for caller: UserID
+    ) throws(APIError) -> [(place: ChunkPlace, contents: [ChunkContent])] {
+        let home = try chunkPlace(for: nil, of: caller)
+        let parents = batch.parentsOfCreations
+        var nodes: [TreeNumber: NodeID] = [:]
+        var contents: [TreeNumber: [ChunkContent]] = [:]
+        try read { db in
+            for content in batch.contents {
+                var placed: Set<TreeNumber> = []
+                for file in batch.filesOfContents[content.digest] ?? [] {
+                    var id = file
+                    var node = try NodeTable.load(id, db)
+                    var rounds = 0
+                    // A file that the batch makes lies where its folder lies, which it may make too.
+                    while node == nil, let parent = parents[id], rounds < Limits.Wire.batchOperationCountMax {
+                        id = parent
+                        node = try NodeTable.load(id, db)
+                        rounds += 1
+                    }
+                    let tree = node?.tree ?? home.tree
+                    nodes[tree] = nodes[tree] ?? id
+                    if placed.insert(tree).inserted { contents[tree, default: []].append(content) }
+                }
+            }
+        }
+        var places: [(place: ChunkPlace, contents: [ChunkContent])] = []
+        for (tree, contents) in contents {
+            if tree == home.tree {
+                places.append((home, contents))
+            } else if let node = nodes[tree] {
+                do throws(APIError) {
+                    places.append((try chunkPlace(for: node, of: caller), contents))
+                } catch {
+                    guard error.code == .notFound || error.code == .forbidden else { throw error }
+                }
+            }
+        }
+        return places
     }
 }

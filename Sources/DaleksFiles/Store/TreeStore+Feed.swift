@@ -1,19 +1,29 @@
 import DaleksAPI
 import DaleksCore
 import DaleksHTTP
+import DaleksSQLite
 import DaleksSystem
 
 extension TreeStore {
     struct FeedPage {
+        /// In another's tree, without what the caller may not see: there may be none although the cursor moved.
         let changes: [Change]
         let cursor: Cursor
     }
 
-    /// What happened to the owner's tree after the cursor, a page of it.
     func changes(of owner: UserID, after cursor: Cursor) throws(APIError) -> FeedPage {
-        _ = try tree(of: owner)
+        try changes(of: owner, after: cursor, for: owner)
+    }
+
+    /// What happened to a tree after the cursor, a page of it, as far as the caller may see it now.
+    func changes(of owner: UserID, after cursor: Cursor, for caller: UserID) throws(APIError) -> FeedPage {
+        if owner == caller { _ = try tree(of: owner) }
+        let now = time.wall
         return try read { db in
             guard let tree = try TreeTable.load(owner: owner, db) else { throw Self.hidden }
+            guard try owner == caller || GrantTable.hasGrants(caller, in: tree.number, at: now, db) else {
+                throw Self.hidden
+            }
             // A cursor of another epoch, from further back than the feed reaches, or from a future that a backup
             // never saw: the reader lists again. Nothing is ever skipped.
             guard cursor.epoch == tree.epoch, cursor.sequence <= tree.sequence, cursor.sequence >= tree.feedFloor else {
@@ -26,7 +36,57 @@ extension TreeStore {
                 db
             )
             let last = changes.last?.sequence ?? cursor.sequence
-            return FeedPage(changes: changes, cursor: Cursor(epoch: tree.epoch, sequence: last))
+            let end = Cursor(epoch: tree.epoch, sequence: last)
+            guard owner != caller else { return FeedPage(changes: changes, cursor: end) }
+            let question = AccessTable.Question(tree: tree, caller: caller, now: now, cache: access)
+            var filter = FeedFilter(question)
+            return FeedPage(changes: try changes.compactMap { try filter.visible($0, db) }, cursor: end)
         }
+    }
+}
+
+/// Takes from another's changes what the reader may not see at this moment.
+///
+/// Rights are those of now, not of then: what has left the reader's sight is told as gone wherever it appears, what has
+/// come into it appears with the change that brought it there, and a change before that speaks of what the reader does
+/// not know yet, which is harmless.
+struct FeedFilter {
+    private let question: AccessTable.Question
+    /// Nodes of this page that were looked up; nil where the reader may not see them.
+    private var rights: [NodeID: Rights?] = [:]
+
+    init(_ question: AccessTable.Question) { self.question = question }
+
+    /// Nil where nothing is left.
+    mutating func visible(_ change: Change, _ db: borrowing StoreConnection) throws -> Change? {
+        var seen = change
+        seen.nodes = []
+        seen.entries = []
+        // Shares concern the owner of the tree alone.
+        seen.shares = []
+        for node in change.nodes {
+            guard let rights = try rights(on: node.id, db) else { continue }
+            var node = node
+            node.rights = rights
+            seen.nodes.append(node)
+        }
+        for entry in change.entries {
+            guard try rights(on: entry.parent, db) != nil else { continue }
+            var entry = entry
+            if let node = entry.node, try rights(on: node, db) == nil { entry.node = nil }
+            seen.entries.append(entry)
+        }
+        return seen.nodes.isEmpty && seen.entries.isEmpty ? nil : seen
+    }
+
+    private mutating func rights(on id: NodeID, _ db: borrowing StoreConnection) throws -> Rights? {
+        if let known = rights[id] { return known }
+        var answer: Rights?
+        if let node = try NodeTable.load(id, db), node.tree == question.tree.number {
+            let access = try AccessTable.standing(of: node, question, db).access
+            if access.decide(.see) == .allowed { answer = access.rights }
+        }
+        rights[id] = .some(answer)
+        return answer
     }
 }

@@ -16,8 +16,17 @@ final class TreeStore: Sendable {
     let time: TimeSource
     /// For owners who have none of their own.
     let bytesQuota: Int64
+    /// How long trash stays.
+    let trashKept: Duration
+    let access = AccessCache()
 
-    init(path: String, bytesQuota: Int64, time: TimeSource = .system, logger: Logger) throws(SQLiteError) {
+    init(
+        path: String,
+        bytesQuota: Int64,
+        trashKept: Duration = Limits.Files.trashKept,
+        time: TimeSource = .system,
+        logger: Logger
+    ) throws(SQLiteError) {
         var configuration = DatabaseConfiguration(applicationID: FilesSchema.applicationID, readerCount: 4)
         configuration.cacheBytes = 32 << 20
         database = .sqlite(
@@ -29,6 +38,7 @@ final class TreeStore: Sendable {
             )
         )
         self.bytesQuota = bytesQuota
+        self.trashKept = trashKept
         self.time = time
         self.logger = logger
     }
@@ -37,6 +47,7 @@ final class TreeStore: Sendable {
     init(
         postgres url: String,
         bytesQuota: Int64,
+        trashKept: Duration = Limits.Files.trashKept,
         time: TimeSource = .system,
         logger: Logger
     ) throws(PostgresError) {
@@ -51,6 +62,7 @@ final class TreeStore: Sendable {
             )
         )
         self.bytesQuota = bytesQuota
+        self.trashKept = trashKept
         self.time = time
         self.logger = logger
     }
@@ -95,7 +107,9 @@ final class TreeStore: Sendable {
         return UsageRecord(
             bytesUsed: tree.bytesUsed,
             bytesQuota: tree.bytesQuota ?? bytesQuota,
-            filesUsed: tree.filesUsed
+            filesUsed: tree.filesUsed,
+            versionsBytes: tree.versionsBytes,
+            trashBytes: tree.trashBytes
         )
     }
 
@@ -103,9 +117,9 @@ final class TreeStore: Sendable {
 
     func node(_ id: NodeID, for caller: UserID) throws(APIError) -> NodeRecord {
         try read { db in
-            let (tree, node) = try Self.visible(id, to: caller, db)
-            guard node.isLive else { throw Self.hidden }
-            return node.record(owner: tree.owner)
+            let seen = try visible(id, to: caller, db)
+            guard seen.standing.isReachable else { throw Self.hidden }
+            return seen.record
         }
     }
 
@@ -116,35 +130,81 @@ final class TreeStore: Sendable {
         for caller: UserID
     ) throws(APIError) -> ChildrenPage {
         try read { db in
-            let (tree, folder) = try Self.visible(id, to: caller, db)
-            guard folder.isLive else { throw Self.hidden }
-            guard folder.isFolder else { throw APIError.invalid("only a folder has children") }
+            let folder = try visible(id, to: caller, db)
+            guard folder.standing.isReachable else { throw Self.hidden }
+            guard folder.node.isFolder else { throw APIError.invalid("only a folder has children") }
             // One more than asked for tells whether there is a next page.
             let rows = try EntryTable.page(of: id, after: name, limit: limit + 1, db)
-            let entries = rows.prefix(limit).map { EntryRecord(name: $0.name, node: $0.node.record(owner: tree.owner)) }
+            let entries = try rows.prefix(limit).map { row in
+                EntryRecord(name: row.name, node: try record(of: row.node, in: folder, caller, db))
+            }
             return ChildrenPage(
                 entries: entries,
                 next: rows.count > limit ? entries.last?.name : nil,
-                cursor: tree.cursor.description
+                cursor: folder.tree.cursor.description
             )
         }
     }
 
+    /// A child may have been granted more than its folder.
+    private func record(
+        of child: StoredNode,
+        in folder: Seen,
+        _ caller: UserID,
+        _ db: borrowing StoreConnection
+    ) throws -> NodeRecord {
+        guard folder.tree.owner != caller else { return child.record(owner: caller) }
+        var rights = folder.standing.access.rights
+        if child.sharing.contains(.granted) {
+            rights.formUnion(try GrantTable.rights(of: caller, on: child.id, at: time.wall, db)?.rights ?? [])
+        }
+        var record = child.record(owner: folder.tree.owner)
+        record.rights = rights
+        return record
+    }
+
     static var hidden: APIError { .notFound("there is nothing here that the caller may see") }
 
-    /// The node and its tree, where the caller may see it. What is not there and what is hidden look alike.
-    static func visible(
+    /// A node that the caller may read, and what the caller is to it.
+    struct Seen {
+        let tree: TreeState
+        let node: StoredNode
+        let standing: Standing
+
+        /// As the caller may see it.
+        var record: NodeRecord {
+            var record = node.record(owner: tree.owner)
+            if !standing.access.isOwner { record.rights = standing.access.rights }
+            return record
+        }
+    }
+
+    /// The node and its tree, where the caller may do that to it. What is not there and what is hidden look alike. It
+    /// may lie in the trash, or have lost its name: whoever has it open goes on reading. With `locking`, which whoever
+    /// writes needs, the tree is the caller's until the transaction ends.
+    func visible(
         _ id: NodeID,
         to caller: UserID,
+        for act: Act = .see,
+        locking: Bool = false,
         _ db: borrowing StoreConnection
-    ) throws -> (tree: TreeState, node: StoredNode) {
-        guard let node = try NodeTable.load(id, db), let tree = try TreeTable.load(number: node.tree, db) else {
-            throw hidden
+    ) throws -> Seen {
+        guard var node = try NodeTable.load(id, db),
+            let tree = try locking ? TreeTable.lock(number: node.tree, db) : TreeTable.load(number: node.tree, db)
+        else { throw Self.hidden }
+        // What was read before the lock was had may be old by now.
+        if locking, let again = try NodeTable.load(id, db) { node = again }
+        let question = AccessTable.Question(tree: tree, caller: caller, now: time.wall, cache: access)
+        let standing = try AccessTable.standing(of: node, question, db)
+        switch standing.access.decide(act) {
+        case .allowed: break
+        case .hidden: throw Self.hidden
+        case .refused: throw APIError.forbidden("the caller sees this and may not do that to it")
         }
-        switch AccessDecision.decide(.see, isOwner: tree.owner == caller, granted: [], isPublic: false) {
-        case .allowed: return (tree, node)
-        case .hidden: throw hidden
-        case .refused: throw APIError.forbidden("the caller may not read this")
+        // A removal takes it from others, once those who had it open had time to end.
+        if let removed = node.removed, tree.owner != caller, time.wall - removed > Limits.Files.openAfterRemoval {
+            throw Self.hidden
         }
+        return Seen(tree: tree, node: node, standing: standing)
     }
 }

@@ -6,7 +6,8 @@ enum TreeTable {
     static func load(owner: UserID, _ db: borrowing StoreConnection) throws -> TreeState? {
         try db.first(
             """
-            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
+            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota,
+                access_version, versions_bytes, trash_bytes
             FROM trees WHERE owner = ?1
             """,
             [.id(owner)],
@@ -17,7 +18,8 @@ enum TreeTable {
     static func load(number: TreeNumber, _ db: borrowing StoreConnection) throws -> TreeState? {
         try db.first(
             """
-            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
+            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota,
+                access_version, versions_bytes, trash_bytes
             FROM trees WHERE number = ?1
             """,
             [.integer(number)],
@@ -30,7 +32,8 @@ enum TreeTable {
         guard db.isPostgres else { return try load(number: number, db) }
         return try db.first(
             """
-            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota
+            SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota,
+                access_version, versions_bytes, trash_bytes
             FROM trees WHERE number = ?1 FOR UPDATE
             """,
             [.integer(number)],
@@ -39,7 +42,7 @@ enum TreeTable {
     }
 
     private static func state(_ row: borrowing StoreStatement) throws -> TreeState {
-        TreeState(
+        var state = TreeState(
             number: try row.int64(0),
             owner: try row.identifier(1),
             root: try row.identifier(2),
@@ -50,6 +53,10 @@ enum TreeTable {
             filesUsed: try row.int64(7),
             bytesQuota: try row.optionalInt64(8)
         )
+        state.accessVersion = try row.int64(9)
+        state.versionsBytes = try row.int64(10)
+        state.trashBytes = try row.int64(11)
+        return state
     }
 
     /// An empty tree: a root that belongs to nobody in particular until its owner says otherwise. Nil where the owner
@@ -101,12 +108,13 @@ enum TreeTable {
         try db.execute(
             """
             UPDATE trees SET epoch = ?2, sequence = ?3, feed_floor = ?4, bytes_used = ?5, files_used = ?6,
-                bytes_quota = ?7
+                bytes_quota = ?7, access_version = ?8, versions_bytes = ?9, trash_bytes = ?10
             WHERE number = ?1
             """,
             [
                 .integer(state.number), .integer(state.epoch), .integer(state.sequence), .integer(state.feedFloor),
                 .integer(state.bytesUsed), .integer(state.filesUsed), .optional(state.bytesQuota),
+                .integer(state.accessVersion), .integer(state.versionsBytes), .integer(state.trashBytes),
             ]
         )
     }

@@ -8,8 +8,12 @@ enum Fact: Hashable, Sendable {
     case entry(EntryKey)
     case manifest(StoredManifest.Key)
     case page(Int64)
-    /// Whether this owner stores a chunk, and how many bytes it has.
+    /// Whether the caller may name a chunk that this owner stores, and how many bytes it has.
     case chunk(Digest)
+    /// Where a node has names; asked for what may have several.
+    case names(NodeID)
+    /// What the caller was granted on this very node.
+    case grant(NodeID)
 }
 
 /// Why a decision did not end in `done`.

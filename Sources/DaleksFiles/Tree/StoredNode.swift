@@ -16,7 +16,8 @@ struct StoredNode: Hashable, Sendable {
     /// The sequence at which its bytes last changed; 0 where it never had any.
     var content: Revision
     var target: [UInt8]?
-    /// Where a folder lies; nil for the root and everything else. Following it upwards finds cycles.
+    /// Where it lies. A folder's is always there but for the root's, and following it upwards finds cycles and rights.
+    /// Of something with several names it may be missing; what was removed keeps the folder that it was removed from.
     var parent: NodeID?
     /// How many entries a folder has.
     var entryCount: Int64 = 0
@@ -27,12 +28,21 @@ struct StoredNode: Hashable, Sendable {
     var maker: OperationMark?
     /// When it lost its last name, by the region's clock. Nil while it has one.
     var removed: Timestamp?
+    /// Who made it, where that is not its owner.
+    var creator: UserID?
+    var sharing: Sharing = []
+    /// What it was called, while it lies in the trash.
+    var removedName: Name?
+    var remover: UserID?
+    /// What went to the trash with it, for when it goes for good or comes back.
+    var trashBytes: Int64 = 0
+    var trashFiles: Int64 = 0
 
     var isFolder: Bool { attributes.kind == .folder }
     var isLive: Bool { removed == nil }
 
     func record(owner: UserID) -> NodeRecord {
-        NodeRecord(
+        var record = NodeRecord(
             id: id,
             attributes: attributes,
             revision: revision,
@@ -40,6 +50,33 @@ struct StoredNode: Hashable, Sendable {
             owner: owner,
             target: target
         )
+        record.creator = creator
+        record.visibility = sharing.visibility
+        return record
+    }
+}
+
+/// Whether anything was said about a node itself that lets others see it: where not, there is nothing to look up.
+struct Sharing: OptionSet, Hashable, Sendable {
+    let rawValue: UInt8
+
+    static let granted = Sharing(rawValue: 1)
+    static let published = Sharing(rawValue: 2)
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    init(_ visibility: Visibility) {
+        self =
+            switch visibility {
+            case .private: []
+            case .shared: .granted
+            case .public: .published
+            }
+    }
+
+    var visibility: Visibility {
+        if contains(.published) { return .public }
+        return contains(.granted) ? .shared : .private
     }
 }
 

@@ -4,10 +4,10 @@ import DaleksCore
 extension TreeDraft {
     mutating func commit(_ commit: Mutation.Commit, by author: Author) throws(Stop) -> OperationResult.Outcome {
         var node = try liveNode(commit.node, for: .change)
-        guard node.attributes.kind == .file else { throw .conflict(.kind, record(node)) }
-        guard isBase(commit.base, of: node, author) else { throw .conflict(.changed, record(node)) }
-        try checkChunks(of: commit)
+        guard node.attributes.kind == .file else { throw .conflict(.kind, try record(node)) }
+        guard isBase(commit.base, of: node, author) else { throw .conflict(.changed, try record(node)) }
         let old = try manifest(StoredManifest.Key(node: node.id, content: node.content))
+        try checkChunks(of: commit, over: old)
         let plan = try plan(commit, over: old)
         let bytes = old.bytes + plan.bytesDelta
         let growth = bytes - node.contentBytes
@@ -17,7 +17,12 @@ extension TreeDraft {
 
         let revision = nextRevision
         let manifest = apply(plan, to: old, size: commit.size)
-        put(manifest, StoredManifest.Key(node: node.id, content: revision), superseding: node.content)
+        put(
+            manifest,
+            StoredManifest.Key(node: node.id, content: revision),
+            superseding: node.content,
+            replacedBytes: plan.replacedBytes
+        )
         account(bytes: growth)
         node.content = revision
         node.contentBytes = bytes
@@ -39,12 +44,15 @@ extension TreeDraft {
         }
     }
 
-    private func checkChunks(of commit: Mutation.Commit) throws(Stop) {
+    /// What the file has now may be named again by whoever may change it; all else only by who put it.
+    private func checkChunks(of commit: Mutation.Commit, over old: StoredManifest) throws(Stop) {
         var missing: [Digest] = []
         for span in commit.spans {
             if case .split = span.source { throw .denied("unsupported", "this region knows no pieces") }
             guard let digest = span.digest else { continue }
-            guard let bytes = try chunkBytes(digest) else {
+            var found = try chunkBytes(digest)
+            if found == nil { found = try presentBytes(of: digest, at: span.index, in: old) }
+            guard let bytes = found else {
                 if !missing.contains(digest) { missing.append(digest) }
                 continue
             }
@@ -56,6 +64,15 @@ extension TreeDraft {
     }
 }
 
+extension TreeDraft {
+    private func presentBytes(of digest: Digest, at index: Int, in old: StoredManifest) throws(Stop) -> Int? {
+        guard !isOwner else { return nil }
+        let page = try page(old[index / Limits.Files.manifestPageSpanCount])
+        guard let span = page[index % Limits.Files.manifestPageSpanCount], span.digest == digest else { return nil }
+        return span.bytes
+    }
+}
+
 /// How a commit changes a manifest, worked out before anything is written.
 struct ManifestPlan {
     /// By index of the page: what it becomes.
@@ -63,24 +80,28 @@ struct ManifestPlan {
     /// Pages from here on go away.
     var pageCount = 0
     var bytesDelta: Int64 = 0
+    /// What the old content had there and the new has not.
+    var replacedBytes: Int64 = 0
 }
 
 extension TreeDraft {
     private func plan(_ commit: Mutation.Commit, over old: StoredManifest) throws(Stop) -> ManifestPlan {
         var plan = ManifestPlan(pageCount: StoredManifest.pageCount(size: commit.size))
-        plan.bytesDelta = -old.pages.filter { $0.index >= plan.pageCount }.reduce(0) { $0 + $1.page.bytes }
+        plan.replacedBytes = old.pages.filter { $0.index >= plan.pageCount }.reduce(0) { $0 + $1.page.bytes }
+        plan.bytesDelta = -plan.replacedBytes
 
         let spansOfPage = Limits.Files.manifestPageSpanCount
         var next = 0
         while next < commit.spans.count {
             let index = commit.spans[next].index / spansOfPage
             var page = try page(old[index])
-            let before = page.bytes
+            let before = page
             while next < commit.spans.count, commit.spans[next].index / spansOfPage == index {
                 page.place(commit.spans[next])
                 next += 1
             }
-            plan.bytesDelta += page.bytes - before
+            plan.bytesDelta += page.bytes - before.bytes
+            plan.replacedBytes += before.bytesLacking(in: page)
             plan.pages.append((index, page))
         }
         if commit.size < old.size { try cut(&plan, commit, old) }
@@ -107,6 +128,7 @@ extension TreeDraft {
         }
         guard page != before else { return }
         plan.bytesDelta += page.bytes - before.bytes
+        plan.replacedBytes += before.bytesLacking(in: page)
         if let known { plan.pages[known].page = page } else { plan.pages.append((index, page)) }
     }
 

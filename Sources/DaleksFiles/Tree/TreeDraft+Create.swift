@@ -8,32 +8,32 @@ extension TreeDraft {
         try refuseTaken(key)
         if let other = try node(creation.node) {
             // Ids are drawn from 128 bits, so this is a device that repeats itself. What another owner has is not said.
-            throw .conflict(.exists, other.tree == tree.number ? record(other) : nil)
+            throw .conflict(.exists, other.tree == tree.number ? try record(other) : nil)
         }
 
         let isFolder = creation.kind == .folder
-        put(
-            StoredNode(
-                id: creation.node,
-                tree: tree.number,
-                attributes: Attributes(
-                    kind: creation.kind,
-                    mode: creation.mode,
-                    uid: creation.uid,
-                    gid: creation.gid,
-                    accessed: creation.time,
-                    modified: creation.time,
-                    changed: creation.time,
-                    size: Int64(creation.target?.count ?? 0),
-                    links: isFolder ? 2 : 1
-                ),
-                revision: nextRevision,
-                content: 0,
-                target: creation.target,
-                parent: isFolder ? creation.parent : nil,
-                maker: author.mark
-            )
+        var node = StoredNode(
+            id: creation.node,
+            tree: tree.number,
+            attributes: Attributes(
+                kind: creation.kind,
+                mode: creation.mode,
+                uid: creation.uid,
+                gid: creation.gid,
+                accessed: creation.time,
+                modified: creation.time,
+                changed: creation.time,
+                size: Int64(creation.target?.count ?? 0),
+                links: isFolder ? 2 : 1
+            ),
+            revision: nextRevision,
+            content: 0,
+            target: creation.target,
+            parent: creation.parent,
+            maker: author.mark
         )
+        node.creator = isOwner ? nil : caller
+        put(node)
         put(entry: key, creation.node)
         try touch(creation.parent, creation.time, entries: 1, folders: isFolder ? 1 : 0)
         account(files: 1)
@@ -47,9 +47,10 @@ extension TreeDraft {
         _ time: Timestamp,
         by author: Author
     ) throws(Stop) -> OperationResult.Outcome {
-        _ = try liveFolder(key.parent, for: .add)
+        let folder = try liveFolder(key.parent, for: .add)
         var node = try liveNode(id, for: .share)
-        guard !node.isFolder else { throw .conflict(.kind, record(node)) }
+        guard !node.isFolder else { throw .conflict(.kind, try record(node)) }
+        try refuseCrossing(node, folder)
         try refuseTaken(key)
         guard node.attributes.links < Limits.Files.linksMax else {
             throw .denied("invalid", "a node has no more than \(Limits.Files.linksMax) names")

@@ -4,29 +4,18 @@ import DaleksCore
 extension TreeDraft {
     /// Decides one operation and, where it fits, carries it out in the draft.
     ///
-    /// - Throws: The fact that is missing; the draft is unchanged then.
-    mutating func run(_ mutation: Mutation, by author: Author) throws(MissingFact) -> OperationResult.Outcome {
-        do throws(Stop) {
-            return switch mutation {
-            case .create(let creation): try create(creation, by: author)
-            case .link(let parent, let name, let node, let time):
-                try link(EntryKey(parent: parent, name: name), node, time, by: author)
-            case .rename(let rename): try self.rename(rename, by: author)
-            case .remove(let parent, let name, let node, let time):
-                try remove(EntryKey(parent: parent, name: name), node, time, by: author)
-            case .attributes(let change): try setAttributes(change, by: author)
-            case .commit(let commit): try self.commit(commit, by: author)
-            }
-        } catch {
-            switch error {
-            case .needs(let fact): throw MissingFact(fact: fact)
-            case .refused(let outcome): return outcome
-            }
+    /// - Throws: The refusal, or the fact that is missing; the draft is unchanged then.
+    mutating func run(_ mutation: Mutation, by author: Author) throws(Stop) -> OperationResult.Outcome {
+        switch mutation {
+        case .create(let creation): try create(creation, by: author)
+        case .link(let parent, let name, let node, let time):
+            try link(EntryKey(parent: parent, name: name), node, time, by: author)
+        case .rename(let rename): try self.rename(rename, by: author)
+        case .remove(let parent, let name, let node, let time):
+            try remove(EntryKey(parent: parent, name: name), node, time, by: author)
+        case .attributes(let change): try setAttributes(change, by: author)
+        case .commit(let commit): try self.commit(commit, by: author)
         }
-    }
-
-    struct MissingFact: Error {
-        let fact: Fact
     }
 
     /// What a mutation is certain to ask for, so that it can be loaded for a whole batch at once.
@@ -60,27 +49,22 @@ extension TreeDraft {
     }
 }
 
-/// What the decisions have in common.
-extension TreeDraft {
-    func record(_ node: StoredNode) -> NodeRecord { node.record(owner: tree.owner) }
-
-    /// A node of this tree that has a name (or is the root) and on which the act is allowed.
-    func liveNode(_ id: NodeID, for act: Act) throws(Stop) -> StoredNode {
-        guard let node = try node(id), node.isLive else { throw .conflict(.missing) }
-        let isOwner = node.tree == tree.number
-        switch AccessDecision.decide(act, isOwner: isOwner, granted: [], isPublic: false) {
-        case .allowed: return node
-        case .hidden: throw .conflict(.missing)
-        case .refused: throw .denied("forbidden", "the caller sees this node but may not do that to it")
+extension Mutation {
+    /// The nodes that say in which tree it is to run, the first of them decides.
+    var places: [NodeID] {
+        switch self {
+        case .create(let creation): [creation.parent]
+        case .link(let parent, _, let node, _): [parent, node]
+        case .rename(let rename): [rename.parent, rename.toParent]
+        case .remove(let parent, _, _, _): [parent]
+        case .attributes(let change): [change.node]
+        case .commit(let commit): [commit.node]
         }
     }
+}
 
-    func liveFolder(_ id: NodeID, for act: Act) throws(Stop) -> StoredNode {
-        let node = try liveNode(id, for: act)
-        guard node.isFolder else { throw .conflict(.kind, record(node)) }
-        return node
-    }
-
+/// What the decisions have in common.
+extension TreeDraft {
     /// The node that a name of this tree stands for now.
     func occupant(of key: EntryKey) throws(Stop) -> StoredNode? {
         guard let id = try entry(key) else { return nil }
@@ -88,13 +72,13 @@ extension TreeDraft {
     }
 
     func refuseTaken(_ key: EntryKey) throws(Stop) {
-        if let occupant = try occupant(of: key) { throw .conflict(.exists, record(occupant)) }
+        if let occupant = try occupant(of: key) { throw .conflict(.exists, try record(occupant)) }
     }
 
     /// The node behind a name, which must be the one that the device means.
     func expected(_ id: NodeID, at key: EntryKey) throws(Stop) -> StoredNode {
         guard let occupant = try occupant(of: key) else { throw .conflict(.missing) }
-        guard occupant.id == id else { throw .conflict(.missing, record(occupant)) }
+        guard occupant.id == id else { throw .conflict(.missing, try record(occupant)) }
         return occupant
     }
 
@@ -108,16 +92,37 @@ extension TreeDraft {
         put(folder)
     }
 
-    /// One name less. Without any the node stays for a grace, so that whoever reads it can go on.
-    mutating func loseName(_ node: StoredNode, _ time: Timestamp) {
+    /// One name less. Without any the node stays: in the trash, or, where a rename put something in its place, for a
+    /// grace in which whoever reads it can go on, its content then being an earlier version of what replaced it.
+    mutating func loseName(_ node: StoredNode, at key: EntryKey, _ time: Timestamp, to successor: StoredNode? = nil) {
         var node = node
         node.attributes.changed = time
         node.attributes.links = node.isFolder ? 0 : node.attributes.links - 1
-        if node.attributes.links == 0 {
-            node.removed = now
-            node.parent = nil
-            account(bytes: -node.contentBytes, files: -1)
+        guard node.attributes.links == 0 else {
+            // Which of its other names stay is looked up when somebody asks.
+            if node.parent == key.parent { node.parent = nil }
+            return put(node)
+        }
+        if node.sharing.contains(.granted) { noteShared(node.id) }
+        node.removed = now
+        node.parent = key.parent
+        node.remover = caller
+        account(bytes: -node.contentBytes, files: -1)
+        if let successor, node.attributes.kind == .file, successor.attributes.kind == .file {
+            bequeath(node, to: successor)
+        } else if successor == nil || node.content != 0 {
+            node.removedName = key.name
+            node.trashBytes = node.contentBytes
+            node.trashFiles = 1
+            account(trashBytes: node.contentBytes)
         }
         put(node)
+    }
+
+    /// Versions follow the name.
+    private mutating func bequeath(_ node: StoredNode, to successor: StoredNode) {
+        inheritVersions(from: node.id, to: successor.id)
+        guard node.content != 0 else { return }
+        supersede(StoredManifest.Key(node: node.id, content: node.content), by: successor.id, cost: node.contentBytes)
     }
 }

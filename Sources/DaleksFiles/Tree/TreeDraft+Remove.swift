@@ -8,11 +8,11 @@ extension TreeDraft {
         _ time: Timestamp,
         by author: Author
     ) throws(Stop) -> OperationResult.Outcome {
-        _ = try liveFolder(key.parent, for: .remove)
+        _ = try liveFolder(key.parent, for: .remove, isCreator: try isCreator(of: id))
         let node = try expected(id, at: key)
-        guard node.entryCount == 0 else { throw .conflict(.notEmpty, record(node)) }
+        guard node.entryCount == 0 else { throw .conflict(.notEmpty, try record(node)) }
 
-        loseName(node, time)
+        loseName(node, at: key, time)
         put(entry: key, nil)
         try touch(key.parent, time, entries: -1, folders: node.isFolder ? -1 : 0)
         return .done(

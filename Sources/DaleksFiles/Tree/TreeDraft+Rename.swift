@@ -5,11 +5,7 @@ extension TreeDraft {
     mutating func rename(_ rename: Mutation.Rename, by author: Author) throws(Stop) -> OperationResult.Outcome {
         let source = EntryKey(parent: rename.parent, name: rename.name)
         let target = EntryKey(parent: rename.toParent, name: rename.toName)
-        let isWithinFolder = source.parent == target.parent
-        _ = try liveFolder(source.parent, for: isWithinFolder ? .change : .remove)
-        _ = try liveFolder(target.parent, for: isWithinFolder ? .change : .add)
-        let node = try expected(rename.node, at: source)
-        let occupant = try occupant(of: target)
+        let (node, occupant) = try permitted(rename, from: source, to: target)
 
         // Two names of one node, or one name twice: POSIX has nothing happen, and succeed.
         if occupant?.id == node.id { return .done(revision: node.revision, content: nil) }
@@ -19,7 +15,7 @@ extension TreeDraft {
         if let occupant { try checkReplacement(of: occupant, by: node, expected: rename.replaces) }
         try refuseCycle(moving: node, into: target.parent)
 
-        if let occupant { loseName(occupant, rename.time) }
+        if let occupant { loseName(occupant, at: target, rename.time, to: node) }
         place(node, in: target.parent, rename.time)
         put(entry: source, nil)
         put(entry: target, node.id)
@@ -39,6 +35,35 @@ extension TreeDraft {
         return .done(revision: revision, content: nil)
     }
 
+    /// Within a folder it is a change of the folder. Out of one it is a removal there, and at the target an addition, or
+    /// a change where something is replaced.
+    private func permitted(
+        _ rename: Mutation.Rename,
+        from source: EntryKey,
+        to target: EntryKey
+    ) throws(Stop) -> (node: StoredNode, occupant: StoredNode?) {
+        let isOurs = try isCreator(of: rename.node)
+        let replaced = try occupant(of: target)
+        let isReplacedOurs = try replaced.map { node throws(Stop) in try isCreator(of: node.id) }
+        if source.parent == target.parent {
+            _ = try liveFolder(source.parent, for: .change, isCreator: isOurs && isReplacedOurs ?? true)
+        } else {
+            let from = try liveFolder(source.parent, for: .remove, isCreator: isOurs)
+            let to: StoredNode
+            if let isReplacedOurs {
+                to = try liveFolder(target.parent, for: .change, isCreator: isReplacedOurs)
+            } else {
+                to = try liveFolder(target.parent, for: .add)
+            }
+            if rename.isExchange {
+                _ = try liveFolder(source.parent, for: .add)
+                _ = try liveFolder(target.parent, for: .remove, isCreator: isReplacedOurs ?? false)
+            }
+            try refuseCrossing(from, to)
+        }
+        return (try expected(rename.node, at: source), replaced)
+    }
+
     private mutating func exchange(
         _ node: StoredNode,
         at source: EntryKey,
@@ -48,7 +73,7 @@ extension TreeDraft {
         by author: Author
     ) throws(Stop) -> OperationResult.Outcome {
         guard let other else { throw .conflict(.missing) }
-        guard other.id == rename.replaces else { throw .conflict(.exists, record(other)) }
+        guard other.id == rename.replaces else { throw .conflict(.exists, try record(other)) }
         try refuseCycle(moving: node, into: target.parent)
         try refuseCycle(moving: other, into: source.parent)
 
@@ -72,9 +97,9 @@ extension TreeDraft {
         by node: StoredNode,
         expected: NodeID?
     ) throws(Stop) {
-        guard occupant.id == expected else { throw .conflict(.exists, record(occupant)) }
-        guard occupant.isFolder == node.isFolder else { throw .conflict(.kind, record(occupant)) }
-        guard occupant.entryCount == 0 else { throw .conflict(.notEmpty, record(occupant)) }
+        guard occupant.id == expected else { throw .conflict(.exists, try record(occupant)) }
+        guard occupant.isFolder == node.isFolder else { throw .conflict(.kind, try record(occupant)) }
+        guard occupant.entryCount == 0 else { throw .conflict(.notEmpty, try record(occupant)) }
     }
 
     /// Only a folder can come to lie in itself; following `parent` upwards ends at the root.
@@ -82,7 +107,7 @@ extension TreeDraft {
         guard node.isFolder else { return }
         var ancestor: NodeID? = folder
         while let id = ancestor {
-            if id == node.id { throw .conflict(.cycle, record(node)) }
+            if id == node.id { throw .conflict(.cycle, try record(node)) }
             ancestor = try self.node(id)?.parent
         }
     }
@@ -90,7 +115,9 @@ extension TreeDraft {
     private mutating func place(_ node: StoredNode, in folder: NodeID, _ time: Timestamp) {
         var node = node
         node.attributes.changed = time
-        if node.isFolder { node.parent = folder }
+        if node.isFolder, node.parent != folder { accessChanged() }
+        // Of several names it is not known here which one moved.
+        node.parent = node.isFolder || node.attributes.links == 1 ? folder : nil
         put(node)
     }
 }

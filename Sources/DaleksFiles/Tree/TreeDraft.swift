@@ -12,12 +12,17 @@ struct TreeDraft {
     /// The region's own clock, for graces; it never gets into a node's times.
     let now: Timestamp
     let bytesQuota: Int64
+    /// Whose operations these are.
+    let caller: UserID
 
     private var nodes: [NodeID: StoredNode?] = [:]
     private var entries: [EntryKey: NodeID?] = [:]
     private var manifests: [StoredManifest.Key: StoredManifest] = [:]
     private var pages: [Int64: ManifestPage] = [:]
     private var chunks: [Digest: Int?] = [:]
+    /// As the database has them.
+    private var names: [NodeID: [EntryKey]] = [:]
+    private var grants: [NodeID: GrantedRights?] = [:]
 
     // What is to be written, each in the order in which it first changed.
     private var changedNodes: [NodeID] = []
@@ -25,15 +30,20 @@ struct TreeDraft {
     private var changedEntries: [EntryKey] = []
     private var isEntryChanged: Set<EntryKey> = []
     private var newManifests: [StoredManifest.Key] = []
-    private(set) var supersededManifests: [StoredManifest.Key] = []
+    private(set) var supersededManifests: [Superseded] = []
+    /// Files whose versions another file takes over with their name.
+    private(set) var inheritedVersions: [(from: NodeID, to: NodeID)] = []
     /// Pages made here, under numbers that count down from -1 until their rows exist.
     private var newPages: [Int64] = []
     /// How many more spans of pages name a chunk than before.
     private(set) var newReferences: [Digest: Int] = [:]
     private(set) var changes: [Change] = []
+    /// Nodes with grants that came or went: to be told to whom they are granted.
+    private(set) var sharedNodesMoved: [NodeID] = []
 
-    init(tree: TreeState, bytesQuota: Int64, now: Timestamp) {
+    init(tree: TreeState, bytesQuota: Int64, now: Timestamp, caller: UserID) {
         self.tree = tree
+        self.caller = caller
         self.bytesQuota = bytesQuota
         self.now = now
     }
@@ -47,6 +57,8 @@ struct TreeDraft {
         case .manifest(let key): manifests[key] != nil
         case .page(let number): pages[number] != nil
         case .chunk(let digest): chunks[digest] != nil
+        case .names(let id): names[id] != nil
+        case .grant(let id): grants[id] != nil
         }
     }
 
@@ -55,6 +67,14 @@ struct TreeDraft {
     mutating func learn(manifest: StoredManifest, _ key: StoredManifest.Key) { manifests[key] = manifest }
     mutating func learn(page: ManifestPage, _ number: Int64) { pages[number] = page }
     mutating func learn(chunkBytes: Int?, _ digest: Digest) { chunks[digest] = .some(chunkBytes) }
+    mutating func learn(names keys: [EntryKey], _ id: NodeID) { names[id] = keys }
+    mutating func learn(grant: GrantedRights?, _ id: NodeID) { grants[id] = .some(grant) }
+
+    /// A node of this tree that is known already, changed here or not.
+    func known(_ id: NodeID) -> StoredNode? {
+        guard let node = nodes[id] ?? nil, node.tree == tree.number else { return nil }
+        return node
+    }
 
     func node(_ id: NodeID) throws(Stop) -> StoredNode? {
         guard let node = nodes[id] else { throw .needs(.node(id)) }
@@ -82,7 +102,19 @@ struct TreeDraft {
         }
     }
 
-    /// Nil where this owner does not store it.
+    /// Where a node has names now.
+    func names(of id: NodeID) throws(Stop) -> [EntryKey] {
+        guard let before = names[id] else { throw .needs(.names(id)) }
+        let added = changedEntries.filter { entries[$0] == .some(id) && !before.contains($0) }
+        return before.filter { entries[$0] == nil || entries[$0] == .some(id) } + added
+    }
+
+    func grant(on id: NodeID) throws(Stop) -> GrantedRights? {
+        guard let grant = grants[id] else { throw .needs(.grant(id)) }
+        return grant
+    }
+
+    /// Nil where this owner does not store it, or the caller may not name it.
     func chunkBytes(_ digest: Digest) throws(Stop) -> Int? {
         guard let bytes = chunks[digest] else { throw .needs(.chunk(digest)) }
         return bytes
@@ -105,11 +137,33 @@ struct TreeDraft {
         if isEntryChanged.insert(key).inserted { changedEntries.append(key) }
     }
 
-    mutating func put(_ manifest: StoredManifest, _ key: StoredManifest.Key, superseding old: Revision) {
+    /// `replacedBytes` is what the old content had there and the new has not.
+    mutating func put(
+        _ manifest: StoredManifest,
+        _ key: StoredManifest.Key,
+        superseding old: Revision,
+        replacedBytes: Int64
+    ) {
         manifests[key] = manifest
         newManifests.append(key)
-        if old != 0 { supersededManifests.append(StoredManifest.Key(node: key.node, content: old)) }
+        guard old != 0 else { return }
+        supersede(StoredManifest.Key(node: key.node, content: old), by: key.node, cost: replacedBytes)
     }
+
+    /// A content becomes an earlier version of the file that has its name.
+    mutating func supersede(_ key: StoredManifest.Key, by node: NodeID, cost: Int64) {
+        supersededManifests.append(Superseded(key: key, versionOf: node, cost: cost))
+        tree.versionsBytes += cost
+    }
+
+    mutating func inheritVersions(from old: NodeID, to new: NodeID) { inheritedVersions.append((old, new)) }
+
+    mutating func account(trashBytes: Int64) { tree.trashBytes += trashBytes }
+
+    mutating func noteShared(_ node: NodeID) { sharedNodesMoved.append(node) }
+
+    /// Somebody may see other things than before.
+    mutating func accessChanged() { tree.accessVersion += 1 }
 
     /// A page that commits may list: its spans count as references from now on.
     mutating func make(_ page: ManifestPage) -> StoredManifest.Page {
@@ -136,6 +190,11 @@ struct TreeDraft {
 
     // MARK: What to write
 
+    var hasChanged: Bool { !changes.isEmpty }
+
+    /// The file's own time.
+    func modified(of id: NodeID) -> Timestamp { (nodes[id] ?? nil)?.attributes.modified ?? now }
+
     var nodesToSave: [StoredNode] { changedNodes.compactMap { nodes[$0] ?? nil } }
     var entriesToSave: [(key: EntryKey, node: NodeID?)] { changedEntries.map { ($0, entries[$0] ?? nil) } }
     var pagesToSave: [(number: Int64, page: ManifestPage)] {
@@ -156,17 +215,36 @@ struct TreeDraft {
             Change(
                 sequence: tree.sequence,
                 device: by.device,
-                operation: by.mark.sequence,
+                operation: by.device == nil ? nil : by.mark.sequence,
                 nodes: told,
                 entries: entries
             )
         )
         return tree.sequence
     }
+
+    /// Tells the tree's owner what others share with him now, or no longer.
+    mutating func tell(_ shares: [Change.Share]) {
+        tree.sequence += 1
+        changes.append(
+            Change(sequence: tree.sequence, device: nil, operation: nil, nodes: [], entries: [], shares: shares)
+        )
+    }
 }
 
 /// Whose operation it is: on the wire and in rows.
 struct Author: Hashable, Sendable {
-    var device: DeviceID
+    /// Nil where no device's journal brought it.
+    var device: DeviceID?
     var mark: OperationMark
+
+    /// A request of its own. Devices' numbers begin at 1, so no journal takes it for something of its own.
+    static let request = Author(device: nil, mark: OperationMark(device: 0, sequence: 0))
+}
+
+/// A content whose place another one took.
+struct Superseded: Hashable, Sendable {
+    var key: StoredManifest.Key
+    var versionOf: NodeID
+    var cost: Int64
 }

@@ -20,6 +20,11 @@ struct TreeState: Hashable, Sendable {
     var filesUsed: Int64
     /// Nil where the region's default holds.
     var bytesQuota: Int64?
+    /// Rises with everything that may change who sees what below a folder.
+    var accessVersion: Int64 = 0
+    /// What earlier contents keep that the present ones do not.
+    var versionsBytes: Int64 = 0
+    var trashBytes: Int64 = 0
 
     var cursor: Cursor { Cursor(epoch: epoch, sequence: sequence) }
 }

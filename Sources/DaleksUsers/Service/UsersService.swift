@@ -36,6 +36,7 @@ public final class UsersService: RunningService {
 
     private init(_ settings: UsersSettings, _ time: TimeSource, _ logger: Logger) throws(ServiceFailure) {
         let state = try StateFolder(settings.serving.stateFolder, database: "users.db")
+        let listening = try settings.serving.listen()
         let store = try Self.openStore(state, logger)
         let metrics = Metrics()
         metrics.addProcess()
@@ -51,6 +52,7 @@ public final class UsersService: RunningService {
         do throws(ServiceFailure) {
             server = try ServiceServer(
                 settings.serving,
+                listening: listening,
                 router: parts.routes(settings, metrics).router,
                 metrics: metrics,
                 logger: logger

@@ -33,7 +33,10 @@ enum AttemptTable {
 
     static func save(_ state: AttemptState, of subject: AttemptSubject, _ db: borrowing Connection) throws {
         try db.execute(
-            "INSERT OR REPLACE INTO attempts (subject, failures, last, blocked) VALUES (?1, ?2, ?3, ?4)",
+            """
+            INSERT INTO attempts (subject, failures, last, blocked) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (subject) DO UPDATE SET failures = ?2, last = ?3, blocked = ?4
+            """,
             [.blob(subject.bytes), .integer(state.failures), .time(state.last), .time(state.blockedUntil)]
         )
     }
@@ -45,7 +48,7 @@ enum AttemptTable {
     /// One that was counted and then not made.
     static func forgive(_ subject: AttemptSubject, _ db: borrowing Connection) throws {
         try db.execute(
-            "UPDATE attempts SET failures = max(0, failures - 1), blocked = last WHERE subject = ?1",
+            "UPDATE attempts SET failures = failures - 1, blocked = last WHERE subject = ?1 AND failures > 0",
             [.blob(subject.bytes)]
         )
     }

@@ -1,42 +1,109 @@
 import DaleksCore
 import DaleksHTTP
+import DaleksPostgres
 import DaleksSQLite
 import DaleksSystem
 
 /// The service's database: each question one snapshot, each change one transaction.
 ///
+/// Changes behave as if they ran one after the other, whichever database it is and however many processes use it:
+/// SQLite has one writer, and PostgreSQL orders them (`SERIALIZABLE`) or runs one again. So a closure may run more than
+/// once, and must leave no trace outside the database.
+///
 /// ## Concurrency
-/// Any thread; every call may block. The database serialises writers.
+/// Any thread; every call may block.
 final class UsersStore: Sendable {
-    private let database: Database
+    private enum Backend: Sendable {
+        case sqlite(Database)
+        case postgres(PostgresPool)
+    }
+
+    private let backend: Backend
     let logger: Logger
 
+    /// A file of this process alone.
     init(path: String, logger: Logger) throws(SQLiteError) {
         var configuration = DatabaseConfiguration(applicationID: UsersSchema.applicationID, readerCount: 4)
         configuration.cacheBytes = 16 << 20
-        database = try Database.open(
-            path: path,
-            configuration: configuration,
-            migrations: UsersSchema.migrations,
-            logger: logger
+        backend = .sqlite(
+            try Database.open(
+                path: path,
+                configuration: configuration,
+                migrations: UsersSchema.migrations,
+                logger: logger
+            )
         )
         self.logger = logger
     }
 
-    func close() { database.close() }
-
-    func read<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
-        do { return try database.read(body) } catch { throw StorageFailure.apiError(error, logger) }
+    /// A server's, which any number of processes share.
+    init(url: String, logger: Logger) throws(PostgresError) {
+        var configuration = PostgresConfiguration(applicationName: "daleks-users")
+        configuration.connectionCountMax = Limits.Users.databaseConnectionCountMax
+        backend = .postgres(
+            try PostgresPool.open(
+                url: url,
+                configuration: configuration,
+                migrations: UsersSchema.migrations.map(Dialect.postgres),
+                logger: logger
+            )
+        )
+        self.logger = logger
     }
 
-    /// What a client relies on afterwards is written `.full`: a power cut must not take back what was answered.
+    /// True where other processes may work with the same tables.
+    var isShared: Bool {
+        switch backend {
+        case .sqlite: false
+        case .postgres: true
+        }
+    }
+
+    func close() {
+        switch backend {
+        case .sqlite(let database): database.close()
+        case .postgres(let pool): pool.close()
+        }
+    }
+
+    func read<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
+        do {
+            switch backend {
+            case .sqlite(let database): return try database.read { try Connection.lending($0, body) }
+            case .postgres(let pool):
+                return try pool.transaction(isolation: .repeatableRead, readOnly: true) {
+                    try Connection.lending($0, body)
+                }
+            }
+        } catch {
+            throw StorageFailure.apiError(error, logger)
+        }
+    }
+
+    /// What a client relies on afterwards is written `.full`: a power cut must not take back what was answered. A
+    /// PostgreSQL server makes everything durable.
     func write<Result>(
         _ durability: Durability = .full,
         _ body: (borrowing Connection) throws -> Result
     ) throws(APIError) -> Result {
-        do { return try database.write(durability, body) } catch { throw StorageFailure.apiError(error, logger) }
+        do {
+            switch backend {
+            case .sqlite(let database): return try database.write(durability) { try Connection.lending($0, body) }
+            case .postgres(let pool):
+                return try pool.transaction(isolation: .serializable) { try Connection.lending($0, body) }
+            }
+        } catch {
+            throw StorageFailure.apiError(error, logger)
+        }
     }
 
     /// Throws where the database does not answer.
     func check() throws(APIError) { _ = try read { db in try db.exists("SELECT 1") } }
+
+    /// A consistent copy in a file of its own, while the service goes on. Nil where the server's own tools do that.
+    func backup(to path: String) throws -> Bool {
+        guard case .sqlite(let database) = backend else { return false }
+        try database.backup(to: path)
+        return true
+    }
 }
