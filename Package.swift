@@ -79,8 +79,8 @@ let package = Package(
         target(
             "DaleksUsers",
             uses: [
-                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksSQLite", "DaleksPostgres",
-                "DaleksCrypto",
+                "DaleksService", "DaleksAPI", "DaleksClient", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
+                "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
         target(
@@ -169,7 +169,7 @@ let package = Package(
             of: "DaleksUsers",
             uses: [
                 "daleks-users", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
-                "DaleksSQLite", "DaleksCrypto",
+                "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
     ]

@@ -14,8 +14,31 @@ public struct UsersClient: Sendable {
 
     public var url: String { service.baseURL }
 
+    /// Throws with the code `verify` where the account comes about by a link in a mail.
     public func register(_ request: RegistrationRequest) throws(ClientFailure) -> UserRecord {
-        try service.decode(try post(Routes.Users.users, request))
+        let response = try post(Routes.Users.users, request)
+        guard response.status != .accepted else {
+            throw .refused(
+                status: HTTPStatus.accepted.code,
+                code: "verify",
+                detail: "a mail is on its way to \(request.email): open the link in it, then log in"
+            )
+        }
+        return try service.decode(response)
+    }
+
+    /// With the token that the service's first start printed.
+    public func makeFirstAdmin(
+        token: String,
+        _ request: RegistrationRequest
+    ) throws(ClientFailure) -> UserRecord {
+        var body = JSONObject()
+        body["token"] = .string(token)
+        body["email"] = .string(request.email)
+        body["password"] = .string(request.password)
+        body["name"] = .string(request.name)
+        body["handle"] = request.handle.map { .string($0) }
+        return try service.decode(try post("/v1/admin/first", body))
     }
 
     public func logIn(_ request: LoginRequest) throws(ClientFailure) -> SessionAnswer {

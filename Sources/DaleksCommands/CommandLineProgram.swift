@@ -7,7 +7,7 @@ public enum CommandLineProgram {
     static let verbs = [
         AnyVerb(DemoVerb.self), AnyVerb(LoginVerb.self), AnyVerb(LogoutVerb.self), AnyVerb(WhoamiVerb.self),
         AnyVerb(RegionsVerb.self), AnyVerb(MountVerb.self), AnyVerb(UmountVerb.self), AnyVerb(StatusVerb.self),
-        AnyVerb(SyncVerb.self), AnyVerb(PauseVerb.self), AnyVerb(ResumeVerb.self),
+        AnyVerb(SyncVerb.self), AnyVerb(PauseVerb.self), AnyVerb(ResumeVerb.self), AnyVerb(AdminVerb.self),
     ]
 
     /// 0 done, 1 failed, 2 wrong usage.

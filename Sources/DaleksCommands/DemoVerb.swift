@@ -92,7 +92,7 @@ final class Demo {
             "daleks-users",
             [
                 "--state", folder + "/users", "--port", call.settings.text("users-port"), "--issuer", usersURL,
-                "--region", "local=\(filesURL)",
+                "--region", "local=\(filesURL)", "--registration", "open",
             ],
             url: usersURL,
             portFlag: "--users-port"

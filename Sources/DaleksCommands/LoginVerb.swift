@@ -1,6 +1,7 @@
 import DaleksAPI
 import DaleksClient
 import DaleksCore
+import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
 import DaleksSystem
@@ -19,6 +20,11 @@ enum LoginVerb: Verb {
             help: "The region; auto lets the service choose."
         ),
         Option("email", .text(placeholder: "E-MAIL"), help: "Who you are; asked for on a terminal."),
+        Option(
+            "code",
+            .text(placeholder: "CODE"),
+            help: "The code of the second factor, or a recovery code; asked for on a terminal."
+        ),
         Option("password-stdin", .flag, help: "Reads the password from standard input instead of asking."),
         Option("register", .flag, help: "Makes the account first."),
         Option(
@@ -32,13 +38,15 @@ enum LoginVerb: Verb {
     static func run(_ call: Call) throws(CommandFailure) {
         let email = try email(call)
         let password = try password(call)
-        let session = Session(
+        var session = Session(
             usersURL: call.settings.text("users"),
             caFile: call.settings.optionalText("ca-file"),
             email: email,
             password: password,
-            name: call.settings.optionalText("name")
+            name: call.settings.optionalText("name"),
+            code: call.settings.optionalText("code")
         )
+        session.console = call.console
         let region = call.settings.text("region")
         let credentials = try session.begin(
             registers: call.settings.flag("register"),
@@ -82,6 +90,9 @@ struct Session {
     var email: String
     var password: String
     var name: String?
+    var code: String?
+    /// Where a person can be asked for the code of the second factor; nil where nobody is there.
+    var console: Console?
 
     /// `registers` makes the account first; one that exists already is no failure, its password decides.
     func begin(registers: Bool, region: String?, store: CredentialStore) throws(CommandFailure) -> Credentials {
@@ -91,11 +102,9 @@ struct Session {
         let answer: SessionAnswer
         do throws(ClientFailure) {
             if registers { try register(users) }
-            answer = try users.logIn(
-                LoginRequest(email: email, password: password, region: region, device: Self.deviceName)
-            )
+            answer = try logIn(users, region: region, code: code)
         } catch {
-            throw CommandFailure(error)
+            answer = try logInAgain(users, region: region, after: error)
         }
         guard let user = answer.user, let region = answer.region, let refreshToken = answer.refreshToken else {
             throw .failed("\(usersURL) answered a log-in without user, region or refresh token; is it a users service?")
@@ -115,6 +124,31 @@ struct Session {
             throw .failed("the log-in cannot be kept in \(store.path): \(error)")
         }
         return credentials
+    }
+
+    private func logIn(
+        _ users: UsersClient,
+        region: String?,
+        code: String?
+    ) throws(ClientFailure) -> SessionAnswer {
+        try users.logIn(
+            LoginRequest(email: email, password: password, region: region, device: Self.deviceName, code: code)
+        )
+    }
+
+    /// With the code of the second factor, where that is what is missing and somebody can be asked.
+    private func logInAgain(
+        _ users: UsersClient,
+        region: String?,
+        after failure: ClientFailure
+    ) throws(CommandFailure) -> SessionAnswer {
+        guard APIError.Code.mfaRequired.explains(failure), let console, console.isInteractive else {
+            throw CommandFailure(failure)
+        }
+        let code = try console.prompt("Code of the second factor:")
+        do throws(ClientFailure) { return try logIn(users, region: region, code: code) } catch {
+            throw CommandFailure(error)
+        }
     }
 
     private func register(_ users: UsersClient) throws(ClientFailure) {

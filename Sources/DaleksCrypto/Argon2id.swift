@@ -68,17 +68,29 @@ public enum Argon2id {
             throw .unsupported("a password of more than \(Limits.Crypto.passwordBytesMax) bytes")
         }
         var hash = [UInt8](repeating: 0, count: byteCount)
-        let result = argon2id_hash_raw(
-            parameters.passes,
-            parameters.memory,
-            parameters.lanes,
-            password,
-            password.count,
-            salt,
-            salt.count,
-            &hash,
-            byteCount
-        )
+        // The library only reads what it takes as mutable, as no flag asks it to wipe its inputs.
+        var (input, salt) = (password.isEmpty ? [0] : password, salt)
+        let result = hash.withUnsafeMutableBufferPointer { hash in
+            input.withUnsafeMutableBufferPointer { input in
+                salt.withUnsafeMutableBufferPointer { salt in
+                    var context = argon2_context()
+                    context.out = hash.baseAddress
+                    context.outlen = UInt32(hash.count)
+                    context.pwd = input.baseAddress
+                    context.pwdlen = UInt32(password.count)
+                    context.salt = salt.baseAddress
+                    context.saltlen = UInt32(salt.count)
+                    context.t_cost = parameters.passes
+                    context.m_cost = parameters.memory
+                    context.lanes = parameters.lanes
+                    context.threads = parameters.lanes
+                    context.version = ARGON2_VERSION_NUMBER.rawValue
+                    context.allocate_cbk = HashMemory.allocate
+                    context.free_cbk = HashMemory.release
+                    return argon2id_ctx(&context)
+                }
+            }
+        }
         guard result == ARGON2_OK.rawValue else {
             throw .failed(operation: "hashing a password", reason: String(cString: argon2_error_message(result)))
         }

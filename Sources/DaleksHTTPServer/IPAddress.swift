@@ -33,7 +33,7 @@ public struct IPAddress: Hashable, Sendable {
     public var isVersion4: Bool { high == 0 && low >> 32 == 0xffff }
 
     /// What one customer usually has: an IPv4 address, or the /64 that an IPv6 network is given.
-    var site: IPAddress { isVersion4 ? self : IPAddress(high: high, low: 0) }
+    public var site: IPAddress { isVersion4 ? self : IPAddress(high: high, low: 0) }
 }
 
 extension IPAddress: CustomStringConvertible {

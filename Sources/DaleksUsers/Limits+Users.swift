@@ -24,6 +24,54 @@ extension Limits {
         /// Hashing starts with the whole password; nobody types more.
         static let passwordBytesMax = 1_024
 
+        /// A recovery code with its dashes has 19.
+        static let codeBytesMax = 64
+
+        /// App passwords of one account, and log-ins that go on at a time: nobody has more programs, and a list shows
+        /// all of them.
+        static let appPasswordCountMax = 100
+        static let sessionListMax = 1_000
+
+        /// Lines of the audit log that somebody gets with their data: all of them, but for a robot.
+        static let exportedAuditMax = 10_000
+
+        /// A link in a mail to a new address, or one that lets a password be set.
+        static let registrationTokenLifetime = Duration.seconds(86_400)
+        static let resetTokenLifetime = Duration.seconds(3_600)
+
+        /// Mails that strangers can have sent to one address, and from one of theirs, in an hour.
+        static let mailsPerAddressMax = 5
+        static let mailsPerSiteMax = 60
+
+        /// Exact look-ups by one account in an hour: a person shares with some; a list of a million addresses takes a
+        /// year and more.
+        static let lookUpsPerHourMax = 120
+
+        /// A mail that cannot be handed over is tried again with growing pauses, a good day in all.
+        static let mailAttemptCountMax = 16
+        static let mailRetryFirst = Duration.seconds(10)
+        static let mailRetryMax = Duration.seconds(14_400)
+        static let mailClaim = Duration.seconds(300)
+
+        /// How long revocations are told: no access token lives longer than a day.
+        static let revocationKept = Duration.seconds(2 * 86_400)
+
+        /// When regions erase what a deleted user had: time enough for an operator to notice a mistake.
+        static let purgeGrace = Duration.seconds(30 * 86_400)
+
+        static let enrolmentLifetime = Duration.seconds(3_600)
+
+        /// How often files services are asked how they are, how long they may take, and how old the note of it gets.
+        static let healthInterval = Duration.seconds(15)
+        static let healthDeadline = Duration.seconds(5)
+        static let healthNoteAge = Duration.seconds(60)
+
+        /// A page of a list for administrators.
+        static let adminPageMax = 500
+
+        /// Requests that wait for the feed of revocations: one for each region, and some that were given up.
+        static let feedWaiterCountMax = 1_024
+
         /// A request id is random, so a short one was not drawn but counted, and could be guessed.
         static let requestIDBytes = 16...128
 
@@ -36,6 +84,9 @@ extension Limits {
         /// A key set is asked for by every region and every client; who holds it this long asks rarely, and hears of a
         /// key that was withdrawn soon.
         static let keySetAgeMax = Duration.seconds(300)
+
+        /// Regions, and libraries such as PyJWT, ask again for a key that they do not know at most so often.
+        static let keyAnnouncementMin = Duration.seconds(30)
 
         /// Keys that wait, sign or retire at a time: what `JWKSet` holds, with room for those of a clock that jumped.
         static let keyCountMax = 32

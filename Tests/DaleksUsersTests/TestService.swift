@@ -26,6 +26,7 @@ final class TestService: Sendable {
     let service: UsersService
     let http: HTTPClient
     let users: UsersClient
+    let time: TimeSource
     private let lines: Lock<[String]>
 
     /// Cheap hashing unless `change` says otherwise: most tests are about something else.
@@ -39,9 +40,14 @@ final class TestService: Sendable {
         let logger = Logger(level: .debug, style: .json) { line in lines.withLock { $0.append(line) } }
         var settings = UsersSettings(stateFolder: folder.path("state"))
         settings.regions = [Self.here, Self.there]
+        settings.registration = .open
+        settings.registrationsPerHourMax = 1_000_000
+        // All tests come from one address.
+        settings.siteAttemptRule = AttemptRule(freeCount: 1_000_000)
         settings.passwordParameters = try required(Argon2id.Parameters(memory: 64, passes: 1, lanes: 1))
         change(&settings)
         self.folder = folder
+        self.time = time
         self.lines = lines
         service = try UsersService.start(settings, time: time, logger: logger)
         var configuration = HTTPClientConfiguration()

@@ -11,7 +11,7 @@ struct AttemptState: Hashable, Sendable {
 /// How many passwords may be tried, and how long one waits after that.
 public struct AttemptRule: Sendable {
     /// Attempts before the first wait.
-    public var freeCount = 5
+    public var freeCount: Int
     /// Doubled with each further failure.
     public var firstDelay = Duration.seconds(2)
     /// Whoever owns the account must get in between a stranger's guesses, on the same day.
@@ -19,7 +19,7 @@ public struct AttemptRule: Sendable {
     /// After so long without any, failures are forgotten. Longer than the longest wait.
     public var memory = Duration.seconds(3_600)
 
-    public init() {}
+    public init(freeCount: Int = 5) { self.freeCount = freeCount }
 
     enum Decision: Hashable, Sendable {
         /// May be tried; this is what to remember from before it is.

@@ -1,12 +1,24 @@
 import DaleksAPI
 import DaleksCore
 import DaleksHTTP
+import DaleksSQLite
 import DaleksSystem
 
 /// Makes accounts.
 struct Registration: Sendable {
+    enum Outcome: Sendable {
+        case made(UserRecord)
+        /// Whatever there is to tell is in a mail.
+        case mailed
+    }
+
     let store: UsersStore
+    let mode: RegistrationMode
+    /// From one address.
+    let perHourMax: Int
     let hasher: PasswordHasher
+    let attempts: Attempts
+    let correspondence: Correspondence
     let measures: UsersMeasures
     let time: TimeSource
 
@@ -14,41 +26,45 @@ struct Registration: Sendable {
     func begin(
         _ request: RegistrationRequest,
         from origin: Origin,
-        then answer: @escaping @Sendable (Result<UserRecord, APIError>) -> Void
+        then answer: @escaping @Sendable (Result<Outcome, APIError>) -> Void
     ) throws(APIError) {
+        guard mode != .closed else { throw .forbidden("accounts are made by administrators here") }
         guard let email = Email(request.email) else { throw Self.badEmail }
         let name = try Self.name(request.name)
+        let handle = try Self.handle(request.handle)
         try PasswordRule.check(request.password, email: email)
-        // Before the costly part; asked again in the transaction that decides.
-        guard try !store.read({ db in try AccountTable.isTaken(email, db) }) else { throw taken() }
+        // Before the costly part; asked again in the transaction that decides. With mail nobody may see a difference.
+        if mode == .open {
+            guard try !store.read({ db in try AccountTable.isTaken(email, db) }) else { throw taken() }
+        }
+        if let wait = try attempts.count(AttemptSubject(registrationsFrom: origin.site), perHourMax: perHourMax) {
+            throw Attempts.blocked(wait)
+        }
         let place = try hasher.admit()
         try place.run { turn in
             do throws(APIError) {
-                answer(.success(try create(email, name, hash: try turn.hash(request.password), origin)))
+                let hash = try turn.hash(request.password)
+                let now = time.wall
+                let account = Account(
+                    id: .random(at: now),
+                    email: email,
+                    name: name,
+                    passwordHash: hash,
+                    home: nil,
+                    created: now,
+                    handle: handle
+                )
+                answer(.success(mode == .open ? .made(try create(account, origin)) : try propose(account, origin)))
             } catch {
                 answer(.failure(error))
             }
         }
     }
 
-    private func create(
-        _ email: Email,
-        _ name: String,
-        hash: String,
-        _ origin: Origin
-    ) throws(APIError) -> UserRecord {
-        let now = time.wall
-        let account = Account(
-            id: .random(at: now),
-            email: email,
-            name: name,
-            passwordHash: hash,
-            home: nil,
-            created: now
-        )
+    private func create(_ account: Account, _ origin: Origin) throws(APIError) -> UserRecord {
         let isNew = try store.write { db in
             guard try AccountTable.insert(account, db) else { return false }
-            try AuditTable.add(.register, .done, account: account.id, from: origin, at: now, db)
+            try AuditTable.add(.register, .done, account: account.id, from: origin, at: account.created, db)
             return true
         }
         guard isNew else { throw taken() }
@@ -56,18 +72,110 @@ struct Registration: Sendable {
         return account.record
     }
 
-    private func taken() -> APIError {
-        measures.registrationsRefused.increment()
-        return APIError(.alreadyExists, "there is an account with this e-mail address")
+    /// The same work and the same answer whether or not there is such an account; the mail tells its owner which.
+    private func propose(_ account: Account, _ origin: Origin) throws(APIError) -> Outcome {
+        let now = account.created
+        let mayWrite = try correspondence.mayWrite(to: account.email, from: origin)
+        let token = Secret.make(.mail)
+        try store.write { db in
+            guard mayWrite else { return }
+            if try AccountTable.isTaken(account.email, db) {
+                try MailTable.post(correspondence.alreadyRegistered(account.email), at: now, db)
+                return
+            }
+            let promise = MailToken(
+                purpose: .register,
+                email: account.email,
+                name: account.name,
+                handle: account.handle,
+                passwordHash: account.passwordHash,
+                expires: now + Limits.Users.registrationTokenLifetime
+            )
+            try MailTable.insert(promise, digest: token.digest, db)
+            try MailTable.post(correspondence.verification(account.email, token), at: now, db)
+        }
+        return .mailed
     }
 
+    /// Keeps the promise of a link: the account is there, or it has its new address.
+    func verify(_ text: String, from origin: Origin) throws(APIError) -> UserRecord {
+        guard let token = Secret(.mail, text) else { throw Self.goneLink }
+        let now = time.wall
+        let record = try store.write { db -> UserRecord? in
+            guard let promise = try MailTable.load(token.digest, at: now, db), promise.purpose != .reset,
+                try MailTable.take(token.digest, db)
+            else { return nil }
+            return promise.purpose == .register
+                ? try register(promise, origin, now, db) : try move(promise, origin, now, db)
+        }
+        guard let record else { throw Self.goneLink }
+        return record
+    }
+
+    private func register(
+        _ promise: MailToken,
+        _ origin: Origin,
+        _ now: Timestamp,
+        _ db: borrowing Connection
+    ) throws -> UserRecord? {
+        guard let name = promise.name, let hash = promise.passwordHash else { return nil }
+        // Somebody may have taken the handle meanwhile; another can be chosen later.
+        let handle = try promise.handle.flatMap { try AccountTable.isTaken($0, db) ? nil : $0 }
+        let account = Account(
+            id: .random(at: now),
+            email: promise.email,
+            name: name,
+            passwordHash: hash,
+            home: nil,
+            created: now,
+            handle: handle
+        )
+        guard try AccountTable.insert(account, db) else { return nil }
+        try AuditTable.add(.register, .done, account: account.id, from: origin, at: now, db)
+        measures.registered.increment()
+        return account.record
+    }
+
+    private func move(
+        _ promise: MailToken,
+        _ origin: Origin,
+        _ now: Timestamp,
+        _ db: borrowing Connection
+    ) throws -> UserRecord? {
+        guard let id = promise.account, var account = try AccountTable.load(id, db),
+            try !AccountTable.isTaken(promise.email, db)
+        else { return nil }
+        let former = account.email
+        account.email = promise.email
+        try AccountTable.save(account, db)
+        // A link that was sent to the former address must not set a password any more.
+        try MailTable.forget(.reset, of: id, db)
+        try MailTable.post(correspondence.addressChanged(former), at: now, db)
+        try AuditTable.add(.verify, .done, account: id, from: origin, at: now, db)
+        return account.record
+    }
+
+    private func taken() -> APIError {
+        measures.registrationsRefused.increment()
+        return APIError(.alreadyExists, "there is an account with this e-mail address, or with this handle")
+    }
+
+    static var goneLink: APIError { .gone("the link was used before, or is too old; ask for another") }
     static var badEmail: APIError { .invalid("the e-mail address cannot be one: write it as name@example.com") }
 
-    private static func name(_ text: String) throws(APIError) -> String {
+    static func name(_ text: String) throws(APIError) -> String {
         guard Self.isShown(text, bytesMax: Limits.Users.nameBytesMax) else {
             throw .invalid("a name has 1 to \(Limits.Users.nameBytesMax) bytes and no control characters")
         }
         return text
+    }
+
+    static func handle(_ text: String?) throws(APIError) -> Handle? {
+        guard let text else { return nil }
+        guard let handle = Handle(text) else {
+            throw .invalid("a handle has 2 to 32 letters, digits, dashes, dots and underscores; a letter comes first")
+        }
+        return handle
     }
 
     /// Whether people can be shown it: some bytes, none of them control characters.

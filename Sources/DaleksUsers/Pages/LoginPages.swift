@@ -110,9 +110,9 @@ struct LoginPages: Sendable {
         _ error: APIError
     ) -> HTTPResponse {
         switch error.code {
-        case .mfaRequired: return second(context, typed, proof, notice: nil, status: .ok)
-        case .invalidCredentials where typed.code != nil:
-            return second(context, typed, proof, notice: "That code is not right.", status: .forbidden)
+        case .mfaRequired where typed.code?.isEmpty ?? true:
+            return second(context, typed, proof, notice: nil, status: .ok)
+        case .mfaRequired: return second(context, typed, proof, notice: "That code is not right.", status: .forbidden)
         case .invalidCredentials, .invalid, .malformed:
             return first(
                 context,

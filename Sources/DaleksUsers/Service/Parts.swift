@@ -12,8 +12,7 @@ struct Parts {
     let keys: KeyRing
     let issuer: TokenIssuer
     let sessions: Sessions
-    let registration: Registration
-    let logIn: LogIn
+    let accounts: AccountParts
     let check: AccessTokenCheck
     let clients: Clients
     let authorization: Authorization
@@ -26,11 +25,12 @@ struct Parts {
         _ settings: UsersSettings,
         _ state: StateFolder,
         _ store: UsersStore,
-        _ measures: UsersMeasures,
+        _ metrics: Metrics,
         _ time: TimeSource,
         _ logger: Logger
     ) throws(ServiceFailure) {
         self.store = store
+        let measures = UsersMeasures(metrics)
         hasher = try Self.hasher(settings, measures)
         keys = try Self.keys(settings, state, store, time, logger)
         issuer = TokenIssuer(keys: keys, lifetime: settings.accessLifetime, time: time)
@@ -42,21 +42,22 @@ struct Parts {
             time: time,
             logger: logger
         )
-        registration = Registration(store: store, hasher: hasher, measures: measures, time: time)
-        logIn = LogIn(
-            store: store,
-            hasher: hasher,
-            rule: settings.attemptRule,
-            sessions: sessions,
-            measures: measures,
-            time: time
-        )
         check = AccessTokenCheck(
             store: store,
             keys: keys,
             issuer: issuer,
             rule: settings.refreshRule,
             time: time
+        )
+        accounts = AccountParts(
+            settings,
+            store: store,
+            hasher: hasher,
+            keys: keys,
+            sessions: sessions,
+            check: check,
+            metrics: metrics,
+            logger: logger
         )
         clients = Clients(store: store, time: time)
         authorization = Authorization(
@@ -79,12 +80,19 @@ struct Parts {
         )
         self.measures = measures
         self.time = time
+        if settings.keySchedule.announce < Limits.Users.keyAnnouncementMin {
+            logger.warning(
+                "keys sign sooner after they are announced than regions and libraries ask for unknown ones",
+                ["seconds": Limits.Users.keyAnnouncementMin.nanoseconds / 1_000_000_000]
+            )
+        }
         upkeep = Upkeep(
             store: store,
             keys: keys,
+            lifeline: accounts.lifeline,
             refreshRule: settings.refreshRule,
             oauthRule: settings.oauthRule,
-            attemptRule: settings.attemptRule,
+            attemptMemory: max(settings.attemptRule.memory, settings.siteAttemptRule.memory),
             time: time,
             logger: logger
         )
@@ -94,26 +102,30 @@ struct Parts {
             throw ServiceFailure("the regions cannot be written down: \(error.detail)")
         }
         if settings.regions.isEmpty {
-            logger.warning("no region is configured; nobody can log in until --region names one")
+            logger.notice("no region is configured; unless one is enrolled, nobody can log in until --region names one")
         }
     }
 
     func routes(_ settings: UsersSettings, _ metrics: Metrics) -> UsersRouter {
         UsersRouter(
             store: store,
-            registration: registration,
-            logIn: logIn,
+            accounts: accounts,
+            logIn: accounts.logIn,
             oauth: oauth(settings),
             pages: PageRoutes(
                 store: store,
                 sessions: sessions,
                 clients: clients,
-                logIn: logIn,
+                logIn: accounts.logIn,
+                changes: accounts.changes,
+                appPasswords: accounts.appPasswords,
                 authorization: authorization,
                 devices: devices,
                 issuer: issuer,
                 time: time
             ),
+            administration: OAuthAdministration(clients: clients, keys: keys, check: check),
+            documents: DocumentRoutes(issuer: issuer),
             check: check,
             metrics: metrics
         )

@@ -12,7 +12,7 @@ enum RegionSetting {
         let parts = text.split(separator: "=", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count >= 2 else { throw Complaint(text: "is not CODE=URL or CODE=URL=NAME") }
         let code = String(parts[0])
-        guard (1...32).contains(code.utf8.count), code.utf8.allSatisfy(isCodeByte) else {
+        guard isCode(code) || code == "auto" else {
             throw Complaint(text: "begins with no short name of lower-case letters, digits and dashes")
         }
         guard code != "auto" else { throw Complaint(text: "names a region auto, which means any of them") }
@@ -35,6 +35,10 @@ enum RegionSetting {
         guard Set(regions.map(\.filesURL)).count == regions.count else {
             throw Complaint(text: "has a URL that another region has: tokens for one would do for the other")
         }
+    }
+
+    static func isCode(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count) && text.utf8.allSatisfy(isCodeByte) && text != "auto"
     }
 
     /// Without its last slash, so that two ways to write one URL are one issuer or audience. Nil where it is none.

@@ -10,9 +10,10 @@ import DaleksSystem
 final class Upkeep: Sendable {
     private let store: UsersStore
     private let keys: KeyRing
+    private let lifeline: Lifeline
     private let refreshRule: RefreshRule
     private let oauthRule: OAuthRule
-    private let attemptRule: AttemptRule
+    private let attemptMemory: Duration
     private let time: TimeSource
     private let logger: Logger
     private let isStopping = Condition(false)
@@ -24,9 +25,10 @@ final class Upkeep: Sendable {
     init(
         store: UsersStore,
         keys: KeyRing,
+        lifeline: Lifeline,
         refreshRule: RefreshRule,
         oauthRule: OAuthRule,
-        attemptRule: AttemptRule,
+        attemptMemory: Duration,
         time: TimeSource,
         logger: Logger
     ) {
@@ -34,7 +36,8 @@ final class Upkeep: Sendable {
         self.keys = keys
         self.refreshRule = refreshRule
         self.oauthRule = oauthRule
-        self.attemptRule = attemptRule
+        self.attemptMemory = attemptMemory
+        self.lifeline = lifeline
         self.time = time
         self.logger = logger
     }
@@ -59,6 +62,7 @@ final class Upkeep: Sendable {
             var pause = lookInterval
             do throws(APIError) {
                 pause = min(pause, try keys.turn() - time.wall, keys.lookInterval)
+                try lifeline.note()
                 if time.now >= pruneDue {
                     try prune()
                     pruneDue = time.now + Limits.Users.pruneInterval
@@ -98,7 +102,15 @@ final class Upkeep: Sendable {
         }
         try repeating { () throws(APIError) in
             try store.write(.normal) { db in
-                try AttemptTable.prune(before: now - attemptRule.memory, limit: limit, db)
+                try AttemptTable.prune(before: now - attemptMemory, limit: limit, db)
+            }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in try MailTable.prune(before: now, limit: limit, db) }
+        }
+        try repeating { () throws(APIError) in
+            try store.write(.normal) { db in
+                try RevocationTable.prune(before: now - Limits.Users.revocationKept, limit: limit, db)
             }
         }
         try repeating { () throws(APIError) in

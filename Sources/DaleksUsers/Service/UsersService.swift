@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksCrypto
 import DaleksHTTP
+import DaleksPostgres
 import DaleksSQLite
 public import DaleksService
 public import DaleksSystem
@@ -13,7 +14,12 @@ public final class UsersService: RunningService {
     public let port: UInt16
     /// What tokens name as their issuer.
     public let issuer: String
-    public var facts: Logger.Metadata { ["issuer": issuer] }
+    /// What makes the first administrator, at `POST /v1/admin/first`; nil where there is one.
+    public let firstAdminToken: String?
+    public var facts: Logger.Metadata {
+        guard let firstAdminToken else { return ["issuer": issuer] }
+        return ["issuer": issuer, "first_admin_token": firstAdminToken]
+    }
 
     /// For administration.
     let clients: Clients
@@ -23,6 +29,7 @@ public final class UsersService: RunningService {
     private let store: UsersStore
     private let hasher: PasswordHasher
     private let server: ServiceServer
+    private let accounts: AccountParts
     private let upkeep: Upkeep
 
     /// Returns when requests are served.
@@ -37,13 +44,13 @@ public final class UsersService: RunningService {
     private init(_ settings: UsersSettings, _ time: TimeSource, _ logger: Logger) throws(ServiceFailure) {
         let state = try StateFolder(settings.serving.stateFolder, database: "users.db")
         let listening = try settings.serving.listen()
-        let store = try Self.openStore(state, logger)
+        let store = try Self.openStore(settings, state, logger)
         let metrics = Metrics()
         metrics.addProcess()
-        let measures = UsersMeasures(metrics)
         let parts: Parts
         do throws(ServiceFailure) {
-            parts = try Parts(settings, state, store, measures, time, logger)
+            parts = try Parts(settings, state, store, metrics, time, logger)
+            firstAdminToken = try parts.accounts.prepare(logger)
         } catch {
             store.close()
             throw error
@@ -70,10 +77,12 @@ public final class UsersService: RunningService {
         self.state = state
         self.store = store
         hasher = parts.hasher
+        accounts = parts.accounts
         clients = parts.clients
         keys = parts.keys
         upkeep = parts.upkeep
         upkeep.start()
+        accounts.start()
     }
 
     /// Reads the certificate again. Where that fails, the old one goes on.
@@ -81,14 +90,32 @@ public final class UsersService: RunningService {
 
     /// Answers what was asked and ends.
     public func stop() {
+        // Those who wait for the feed first: they would hold up the rest.
+        accounts.feed.stop()
         server.drain()
+        accounts.stop()
         upkeep.stop()
         hasher.close()
         store.close()
         state.release()
     }
 
-    private static func openStore(_ state: StateFolder, _ logger: Logger) throws(ServiceFailure) -> UsersStore {
+    /// Writes a consistent copy of the database to a path where nothing is, while everything goes on. False where the
+    /// database is a server's, whose own tools do that.
+    public func backup(to path: String) throws -> Bool { try store.backup(to: path) }
+
+    private static func openStore(
+        _ settings: UsersSettings,
+        _ state: StateFolder,
+        _ logger: Logger
+    ) throws(ServiceFailure) -> UsersStore {
+        if let url = settings.database {
+            do throws(PostgresError) {
+                return try UsersStore(url: url, logger: logger)
+            } catch {
+                throw ServiceFailure("the database cannot be opened: \(error)")
+            }
+        }
         do throws(SQLiteError) {
             return try UsersStore(path: "\(state.path)/users.db", logger: logger)
         } catch {

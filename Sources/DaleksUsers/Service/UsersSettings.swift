@@ -1,6 +1,7 @@
 public import DaleksAPI
 import DaleksCore
 public import DaleksCrypto
+import DaleksHTTPClient
 public import DaleksService
 public import DaleksSystem
 
@@ -14,6 +15,16 @@ public struct UsersSettings: ServiceConfiguration {
     public var accessLifetime = Duration.seconds(600)
     public var refreshRule = RefreshRule()
     public var attemptRule = AttemptRule()
+    /// From one address: an office of many people has one.
+    public var siteAttemptRule = AttemptRule(freeCount: 100)
+    /// A PostgreSQL URL; nil: SQLite in the state folder.
+    public var database: String?
+    public var registration = RegistrationMode.mail
+    /// From one address.
+    public var registrationsPerHourMax = 60
+    /// Nil: files in the state folder.
+    public var mail: MailRoute?
+    public var mailSender = "daleks@localhost"
     /// Nothing that an operator needs to change: no flag sets it.
     public var oauthRule = OAuthRule()
     /// Not an operator's to weaken: no flag sets it.
@@ -28,7 +39,7 @@ public struct UsersSettings: ServiceConfiguration {
             port: 7401,
             stateFolder: "/var/lib/daleks-users",
             holding: "the database and the keys"
-        ) + directory + tokens,
+        ) + directory + people + tokens,
         defaultFiles: ["/etc/daleks/users.conf"]
     )
 
@@ -46,6 +57,50 @@ public struct UsersSettings: ServiceConfiguration {
             help: "A region: its short name, its files service's URL, and its name for people. May be given more than "
                 + "once; the first is where new users go.",
             repeats: true
+        ),
+    ]
+
+    private static let people = [
+        Option(
+            "database",
+            .text(placeholder: "URL"),
+            help:
+                "A PostgreSQL database (postgres://…), which any number of processes may share; by default SQLite in "
+                + "the state folder. Processes that share one each have a state folder of their own.",
+            isSecret: true
+        ),
+        Option(
+            "registration",
+            .choice(RegistrationMode.allCases.map(\.rawValue)),
+            default: RegistrationMode.mail.rawValue,
+            help:
+                "Who may make an account: mail (whoever shows by a mailed link that the address is theirs), open (anyone "
+                + "at once; this tells who has an account), closed (administrators only)."
+        ),
+        Option(
+            "registrations-per-hour",
+            .integer(1...1_000_000),
+            default: "60",
+            help: "How many may be asked for from one address."
+        ),
+        Option(
+            "mail-server",
+            .text(placeholder: "URL"),
+            help: "Where mail is handed over: smtp://HOST:PORT or smtps://HOST:PORT. By default mails are files in the "
+                + "folder mail of the state folder."
+        ),
+        Option("mail-user", .text(placeholder: "NAME"), help: "Who we are to the mail server."),
+        Option(
+            "mail-password-file",
+            .text(placeholder: "FILE"),
+            help: "A file with the password for the mail server, in its first line."
+        ),
+        Option("mail-ca-file", .text(placeholder: "FILE"), help: "Certificates (PEM) to trust for the mail server."),
+        Option(
+            "mail-from",
+            .text(placeholder: "ADDRESS"),
+            default: "daleks@localhost",
+            help: "Whom mails are from."
         ),
     ]
 
@@ -73,6 +128,34 @@ public struct UsersSettings: ServiceConfiguration {
         issuer = try Self.issuer(settings, serving)
         regions = try Self.regions(settings)
         try readLifetimes(settings)
+        database = settings.optionalText("database")
+        registration = RegistrationMode(rawValue: settings.text("registration")) ?? .mail
+        registrationsPerHourMax = try settings.integer("registrations-per-hour", in: 1...1_000_000)
+        try readMail(settings)
+    }
+
+    private mutating func readMail(_ settings: Settings) throws(SettingsError) {
+        mailSender = settings.text("mail-from")
+        guard Email(mailSender) != nil else { throw settings.refusing("mail-from", "is not an e-mail address") }
+        guard let url = settings.optionalText("mail-server") else { return }
+        var password: String?
+        if let file = settings.optionalText("mail-password-file") {
+            do throws(Errno) {
+                let bytes = try Files.readAll(file, max: 4_096)
+                password = String(decoding: bytes.prefix { $0 != 10 && $0 != 13 }, as: UTF8.self)
+            } catch {
+                throw settings.refusing("mail-password-file", "cannot be read: \(error)")
+            }
+        }
+        let user = settings.optionalText("mail-user")
+        guard (user == nil) == (password == nil) else {
+            throw settings.refusing("mail-user", "belongs together with --mail-password-file: give both or neither")
+        }
+        let caFile = settings.optionalText("mail-ca-file")
+        guard let server = MailServer(url: url, user: user, password: password, caFile: caFile) else {
+            throw settings.refusing("mail-server", "is not smtp://HOST:PORT or smtps://HOST:PORT")
+        }
+        mail = .server(server)
     }
 
     private static func issuer(

@@ -2,13 +2,20 @@ import DaleksCore
 import DaleksCrypto
 import DaleksSQLite
 
-/// What is counted: the log-ins that were tried for one address, whether or not there is such an account.
+/// What is counted, such as the log-ins that were tried for one address, whether or not there is such an account.
 struct AttemptSubject: Sendable {
     let bytes: [UInt8]
 
-    init(_ email: Email) {
-        self.init("log-in", email.text)
-    }
+    init(_ email: Email) { self.init("log-in", email.text) }
+
+    /// Whatever comes from one customer of a network.
+    init(site: String) { self.init("site", site) }
+
+    /// Registrations, or mails that somebody without an account asked for.
+    init(registrationsFrom site: String) { self.init("registration", site) }
+    init(mailsTo email: Email) { self.init("mail", email.text) }
+    init(mailsFrom site: String) { self.init("mail-from", site) }
+    init(lookUpsBy account: UserID) { self.init("look-up", "\(account)") }
 
     /// Other things that can be guessed are counted apart.
     init(_ kind: String, _ text: String) {

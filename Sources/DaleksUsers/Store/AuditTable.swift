@@ -5,10 +5,13 @@ import DaleksSQLite
 /// Where a request came from, for the audit log.
 struct Origin: Sendable {
     let client: String
+    /// What one customer of a network has: attempts are counted for it.
+    let site: String
     let request: String
 
     init(_ request: HTTPRequest) {
         client = request.client.description
+        site = request.client.address.site.description
         self.request = request.requestID
     }
 }
@@ -18,6 +21,16 @@ struct Origin: Sendable {
 enum AuditTable {
     enum Action: String, Sendable {
         case register, login, refresh, revoke
+        /// Of accounts, by their owner or by an administrator.
+        case verify, change, password, reset, totp, recovery, delete, export, lock, unlock, role, quota, create
+        case appPassword = "app_password"
+        /// The home region.
+        case home
+        /// Of regions.
+        case region, enrol
+        /// What is for administrators only.
+        case inspect, restored
+        case firstAdmin = "first_admin"
         /// A program was let in by somebody: through a code, or as a device.
         case authorize, device
         /// A program was registered or removed; a key was ordered or taken back.
@@ -33,18 +46,20 @@ enum AuditTable {
         _ outcome: Outcome,
         account: UserID?,
         session: SessionID? = nil,
-        from origin: Origin,
+        actor: UserID? = nil,
+        detail: String? = nil,
+        from origin: Origin?,
         at time: Timestamp,
         _ db: borrowing Connection
     ) throws {
         try db.execute(
             """
-            INSERT INTO audit (time, action, outcome, account, session, client, request)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            INSERT INTO audit (time, action, outcome, account, session, client, request, actor, detail)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
             """,
             [
                 .time(time), .text(action.rawValue), .text(outcome.rawValue), .optional(account), .optional(session),
-                .text(origin.client), .text(origin.request),
+                .optional(origin?.client), .optional(origin?.request), .optional(actor), .optional(detail),
             ]
         )
     }

@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 import DaleksSQLite
 
@@ -146,13 +147,59 @@ enum SessionTable {
         at time: Timestamp,
         _ db: borrowing Connection
     ) throws -> Bool {
-        try db.execute(
+        let accounts = try db.query(
             """
             UPDATE sessions SET ended = ?2, reason = ?3, sealed = NULL, previous = NULL
-            WHERE id = ?1 AND ended IS NULL
+            WHERE id = ?1 AND ended IS NULL RETURNING account
             """,
             [.id(id), .time(time), .text(ending.rawValue)]
-        ) == 1
+        ) { row -> UserID in try row.identifier(0) }
+        guard let account = accounts.first else { return false }
+        // Regions check tokens by themselves: whatever ends a session, they hear of it.
+        try RevocationTable.add(.session(id, of: account), at: time, db)
+        return true
+    }
+
+    /// Ends all of an account but that one; those that ended.
+    static func endAll(
+        of account: UserID,
+        except kept: SessionID? = nil,
+        at time: Timestamp,
+        _ db: borrowing Connection
+    ) throws -> [SessionID] {
+        let open: [SessionID] = try db.query(
+            "SELECT id FROM sessions WHERE account = ?1 AND ended IS NULL",
+            [.id(account)]
+        ) { row in try row.identifier(0) }
+        var ended: [SessionID] = []
+        for id in open where id != kept {
+            if try end(id, .revoked, at: time, db) { ended.append(id) }
+        }
+        return ended
+    }
+
+    // MARK: App passwords
+
+    static func bind(_ id: SessionID, to password: AppPasswordID, _ db: borrowing Connection) throws {
+        try db.execute("UPDATE sessions SET app_password = ?2 WHERE id = ?1", [.id(id), .id(password)])
+    }
+
+    /// Whether it was begun with an app password.
+    static func isOfAppPassword(_ id: SessionID, _ db: borrowing Connection) throws -> Bool {
+        try db.exists("SELECT 1 FROM sessions WHERE id = ?1 AND app_password IS NOT NULL", [.id(id)])
+    }
+
+    static func endAll(
+        of password: AppPasswordID,
+        account: UserID,
+        at time: Timestamp,
+        _ db: borrowing Connection
+    ) throws {
+        let open: [SessionID] = try db.query(
+            "SELECT id FROM sessions WHERE account = ?1 AND app_password = ?2 AND ended IS NULL",
+            [.id(account), .id(password)]
+        ) { row in try row.identifier(0) }
+        for id in open { _ = try end(id, .revoked, at: time, db) }
     }
 
     /// Rows that are of no use to anybody; the count of those that went.

@@ -84,7 +84,7 @@ enum UsersSchema {
             ) STRICT
             """
         ),
-        oauth,
+        oauth, accounts(3),
     ]
 
     private static let oauth = Migration(

@@ -1,0 +1,116 @@
+import DaleksCore
+import DaleksHTTP
+import DaleksSystem
+
+/// What this service writes to people. Every link begins with the configured issuer; nothing of a request reaches it.
+struct Correspondence: Sendable {
+    let issuer: TokenIssuer
+    let attempts: Attempts
+
+    /// Where links lead: pages of this service.
+    static let verifyPath = "/verify"
+    static let resetPath = "/reset"
+
+    /// Whether a stranger may have one more mail sent to this address. False is not told to anybody.
+    func mayWrite(to email: Email, from origin: Origin) throws(APIError) -> Bool {
+        let site = AttemptSubject(mailsFrom: origin.site)
+        guard try attempts.count(site, perHourMax: Limits.Users.mailsPerSiteMax) == nil else { return false }
+        let address = AttemptSubject(mailsTo: email)
+        return try attempts.count(address, perHourMax: Limits.Users.mailsPerAddressMax) == nil
+    }
+
+    func verification(_ email: Email, _ token: Secret) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "Confirm your address",
+            body: """
+                Somebody, you we hope, wants to use this address for an account here.
+
+                Confirm it within a day:
+                \(link(Self.verifyPath, token))
+
+                If it was not you, do nothing: there will be no account.
+                """
+        )
+    }
+
+    func alreadyRegistered(_ email: Email) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "You have an account already",
+            body: """
+                Somebody, you perhaps, wanted to make an account with this address. There is one already.
+
+                Log in with your password. If you forgot it, ask for a link to set another:
+                  curl -H 'Content-Type: application/json' -d '{"email":"\(email.text)"}' \\
+                    \(issuer.issuer)/v1/password/forgot
+                """
+        )
+    }
+
+    func newAddress(_ email: Email, _ token: Secret) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "Confirm your new address",
+            body: """
+                This address is to be the new one of an account here. Confirm it within a day:
+                \(link(Self.verifyPath, token))
+
+                If you know nothing of it, do nothing: nothing will change.
+                """
+        )
+    }
+
+    /// To the former address: whoever owns it must hear of it.
+    func addressChanged(_ email: Email) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "Your account has another address now",
+            body: """
+                From now on your account here has another e-mail address, and this one does not lead to it any more.
+
+                If that was not you, ask an administrator to lock the account.
+                """
+        )
+    }
+
+    func passwordReset(_ email: Email, _ token: Secret) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "Set a new password",
+            body: """
+                Somebody, you we hope, asked for a new password of the account with this address.
+
+                Set it within an hour:
+                \(link(Self.resetPath, token))
+
+                Every log-in ends then. If it was not you, do nothing: your password stays.
+                """
+        )
+    }
+
+    func welcome(_ email: Email, _ token: Secret) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "Your account",
+            body: """
+                An administrator made an account for you here. Set your password within a day:
+                \(link(Self.resetPath, token))
+                """
+        )
+    }
+
+    func passwordChanged(_ email: Email) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "Your password was changed",
+            body: """
+                The password of your account here was changed just now.
+
+                If that was not you, set another by the link on the log-in page, and look at your log-ins there.
+                """
+        )
+    }
+
+    private func link(_ path: String, _ token: Secret) -> String { "\(issuer.issuer)\(path)?token=\(token.text)" }
+}

@@ -1,0 +1,179 @@
+import DaleksAPI
+import DaleksClient
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksHTTPClient
+import DaleksHTTPServer
+import DaleksJSON
+import DaleksService
+import DaleksSystem
+import DaleksTestSupport
+import Glibc
+import Testing
+
+@testable import DaleksUsers
+
+/// A files service that enrolled itself.
+struct EnrolledRegion: Sendable {
+    let service: TestService
+    let answer: EnrolmentAnswer
+
+    init(_ service: TestService, _ admin: Person, code: String, url: String) throws {
+        let ticket = try admin.ask(.post, "/v1/admin/regions/\(code)/enrolment", [:])
+        let request = EnrolmentRequest(token: try ticket.reader.string("token"), filesURL: url, name: "Region \(code)")
+        let enrolled = try service.send(
+            .post,
+            Routes.Users.enrolments,
+            String(decoding: request.jsonBytes, as: UTF8.self)
+        )
+        guard enrolled.status == .created else { throw TestFailure("not enrolled: \(enrolled.text)") }
+        self.service = service
+        answer = try EnrolmentAnswer(json: try JSONValue.parse(enrolled.body))
+    }
+
+    var authorization: String {
+        "Basic " + Base64.encode(Array("\(answer.serviceID):\(answer.secret)".utf8), .standard)
+    }
+
+    func send(_ method: HTTPMethod, _ path: String, _ body: JSONObject? = nil) throws -> ClientResponse {
+        try service.send(
+            method,
+            path,
+            body.map { String(decoding: $0.jsonBytes, as: UTF8.self) },
+            fields: [("Authorization", authorization)]
+        )
+    }
+
+    func feed(after cursor: String? = nil, wait: Int = 0) throws -> RevocationPage {
+        let after = cursor.map { "&after=\($0)" } ?? ""
+        let answer = try send(.get, "\(Routes.Users.revocations)?wait=\(wait)\(after)")
+        guard answer.status == .ok else { throw TestFailure("no feed: \(answer.text)") }
+        return try RevocationPage(json: try JSONValue.parse(answer.body))
+    }
+}
+
+@Suite(.serialized)
+struct RevocationTests {
+    @Test(arguments: Backend.allCases)
+    func `whatever ends a session or an account is in the feed, in order, for services only`(backend: Backend) throws {
+        let service = try TestService(on: backend)
+        defer { service.stop() }
+        let admin = try Person.admin(service)
+        let region = try EnrolledRegion(service, admin, code: "de", url: "https://files.de.example/")
+        let (ann, bob) = (try Person(service), try Person(service, "bob@example.com"))
+        let (annID, bobID) = (try required(ann.session.user).id, try required(bob.session.user).id)
+        func session(of person: Person) throws -> SessionID {
+            let claims = try service.verify(person.session.accessToken)
+            return try claims.reader.identifier("sid")
+        }
+        let begin = try region.feed()
+
+        try service.users.revoke(try required(ann.session.refreshToken))
+        let lockedAt = service.time.wall
+        #expect(try admin.ask(.patch, "/v1/admin/users/\(bobID)", ["is_locked": true]).status == .ok)
+        #expect(try admin.ask(.delete, "/v1/admin/users/\(annID)").status == .accepted)
+        let page = try region.feed(after: begin.cursor)
+
+        #expect(begin.events.isEmpty && !begin.isRestart)
+        #expect(page.events.count == 4)
+        #expect(page.events.map(\.number) == page.events.map(\.number).sorted())
+        #expect(page.events[0].kind == .session(try session(of: ann), of: annID))
+        #expect(page.events[1].kind == .session(try session(of: bob), of: bobID))
+        if case .user(bobID, let before) = page.events[2].kind {
+            #expect(before >= lockedAt)
+        } else {
+            Issue.record("the third is \(page.events[2].kind)")
+        }
+        if case .deletion(annID, let after) = page.events[3].kind {
+            #expect(after > service.time.wall)
+        } else {
+            Issue.record("the fourth is \(page.events[3].kind)")
+        }
+        #expect(try region.feed(after: page.cursor).events.isEmpty)
+        #expect(try region.feed().events == page.events)
+
+        for path in [Routes.Users.revocations] {
+            #expect(try service.send(.get, path).status == .unauthorized)
+            #expect(try admin.ask(.get, path).status == .unauthorized)
+            #expect(
+                try service.send(.get, path, fields: [("Authorization", region.authorization + "A")]).status
+                    == .unauthorized
+            )
+        }
+        #expect(try region.send(.get, Routes.Users.revocations + "?after=nonsense").status == .badRequest)
+    }
+
+    @Test(arguments: Backend.allCases)
+    func `who waits for the feed hears at once`(backend: Backend) throws {
+        let service = try TestService(on: backend)
+        defer { service.stop() }
+        let region = try EnrolledRegion(service, try Person.admin(service), code: "de", url: "https://de.example")
+        let ann = try Person(service)
+        let cursor = try region.feed().cursor
+        let began = TimeSource.system.now
+
+        let waiting = atOnce(2) { index -> (RevocationPage?, Duration) in
+            if index == 0 { return (try region.feed(after: cursor, wait: 20), TimeSource.system.now - began) }
+            Gate().wait(timeout: .milliseconds(700))
+            try service.users.revoke(ann.session.refreshToken ?? "")
+            return (nil, .zero)
+        }.compactMap { try? $0.get() }
+        let heard = try required(waiting.first { $0.0 != nil })
+        let quiet = TimeSource.system.now
+        let nothing = try region.feed(after: heard.0?.cursor, wait: 1)
+
+        #expect(heard.0?.events.count == 1)
+        #expect(heard.1 < .seconds(5), "\(heard.1)")
+        #expect(nothing.events.isEmpty)
+        #expect(TimeSource.system.now - quiet >= .milliseconds(900))
+    }
+
+    @Test(arguments: Backend.allCases)
+    func `numbers are committed in their order, so that a reader in between misses none`(backend: Backend) throws {
+        let service = try TestService(on: backend) { $0.attemptRule = AttemptRule(freeCount: 1_000) }
+        defer { service.stop() }
+        let region = try EnrolledRegion(service, try Person.admin(service), code: "de", url: "https://de.example")
+        try service.register()
+        let tokens = try (0..<40).map { _ in try required(try service.logIn().refreshToken) }
+        let isOver = Lock(false)
+        let seen = Lock<[Int64]>([])
+        let reader = Thread(name: "reader") {
+            var cursor: String?
+            while true {
+                let wasOver = isOver.withLock { $0 }
+                guard let page = try? region.feed(after: cursor) else { return }
+                cursor = page.cursor
+                seen.withLock { $0 += page.events.map(\.number) }
+                if wasOver, page.events.isEmpty { return }
+            }
+        }
+
+        let revoked = atOnce(tokens.count) { try service.users.revoke(tokens[$0]) }
+        isOver.withLock { $0 = true }
+        reader.join()
+
+        #expect(revoked.allSatisfy { (try? $0.get()) != nil })
+        #expect(seen.withLock { $0 } == Array(1...Int64(tokens.count)))
+    }
+
+    @Test(arguments: Backend.allCases)
+    func `after a restoration everybody is out, and regions begin anew`(backend: Backend) throws {
+        let service = try TestService(on: backend)
+        defer { service.stop() }
+        let admin = try Person.admin(service)
+        let region = try EnrolledRegion(service, admin, code: "de", url: "https://de.example")
+        let ann = try Person(service)
+        let cursor = try region.feed().cursor
+
+        let restored = try admin.ask(.post, "/v1/admin/restored")
+        let page = try region.feed(after: cursor)
+
+        #expect(restored.status == .ok)
+        #expect(!ann.isIn && !admin.isIn)
+        #expect(page.isRestart)
+        if case .everything = page.events.last?.kind {} else { Issue.record("\(page.events)") }
+        #expect(try region.feed(after: page.cursor).isRestart == false)
+        #expect(throws: Never.self) { try service.logIn() }
+    }
+}
