@@ -16,8 +16,11 @@ public struct Schema: Sendable {
     public static let time = Schema(["type": "integer", "format": "int64", "description": "nanoseconds since 1970 UTC"])
     public static let url = Schema(["type": "string", "format": "uri"])
 
-    public static func text(_ lengths: ClosedRange<Int>? = nil, pattern: String? = nil, example: String? = nil) -> Schema
-    {
+    public static func text(
+        _ lengths: ClosedRange<Int>? = nil,
+        pattern: String? = nil,
+        example: String? = nil
+    ) -> Schema {
         var json: JSONObject = ["type": "string"]
         if let lengths {
             json["minLength"] = .integer(Int64(lengths.lowerBound))

@@ -27,7 +27,9 @@ extension UsersDocument {
         return operation
     }
 
-    private static let code = Schema.text().orNull.described("a one-time or a recovery code, where the account has a second factor")
+    private static let code = Schema.text().orNull.described(
+        "a one-time or a recovery code, where the account has a second factor"
+    )
 
     /// A password is proved again for what would hurt.
     private static func proof(_ more: KeyValuePairs<String, Schema> = [:]) -> Schema {
@@ -87,7 +89,9 @@ extension UsersDocument {
             nil,
             "Ask for a mail that lets one set another password",
             body: .object(["email": .text()]),
-            answers: [.json(202, .object(["status": .constant("mailed")]), "the same whether there is such an account")],
+            answers: [
+                .json(202, .object(["status": .constant("mailed")]), "the same whether there is such an account")
+            ],
             problems: [422, 429]
         ),
         json(
@@ -137,7 +141,9 @@ extension UsersDocument {
             Access.own,
             "Delete one's own account",
             body: proof(),
-            answers: [.json(202, .object(["purge_after": .time]), "sessions have ended; regions erase after that time")],
+            answers: [
+                .json(202, .object(["purge_after": .time]), "sessions have ended; regions erase after that time")
+            ],
             problems: [409, 422, 429, 503]
         ),
         json(
@@ -217,7 +223,9 @@ extension UsersDocument {
             Access.own,
             "Draw the secret of a second factor",
             body: .object(["password": .text()]),
-            answers: [.json(200, .object(["secret": .text(), "uri": .text()]), "for an authenticator; not in force yet")],
+            answers: [
+                .json(200, .object(["secret": .text(), "uri": .text()]), "for an authenticator; not in force yet")
+            ],
             problems: [409, 422, 429, 503]
         ),
         json(

@@ -4,144 +4,145 @@ import DaleksService
 
 /// What administrators ask.
 extension UsersDocument {
-    static let administration = [
-        json(
-            .post,
-            "/v1/admin/first",
-            "makeFirstAdmin",
-            Tag.admin,
-            nil,
-            "Make the first administrator, with the token that the first start printed",
-            body: .object([
-                "token": .text(), "email": UsersSchemas.email, "password": UsersSchemas.password,
-                "name": UsersSchemas.name,
-            ]),
-            answers: [.json(201, .named("User"), "the administrator")],
-            problems: [401, 403, 404, 409, 410, 422, 429, 503]
-        ),
-        users, makeUser,
-        admin(
-            .get,
-            "/v1/admin/users/:id",
-            "adminUser",
-            "An account",
-            [.json(200, .named("Account"), "the account")],
-            parameter: ("id", .id)
-        ),
-        changeUser,
-        admin(
-            .delete,
-            "/v1/admin/users/:id",
-            "deleteUser",
-            "Delete an account",
-            [.json(202, .object(["purge_after": .time]), "sessions have ended; regions erase after that time")],
-            parameter: ("id", .id)
-        ),
-        admin(
-            .post,
-            "/v1/admin/users/:id/password-reset",
-            "resetUserPassword",
-            "Mail somebody a way to set another password",
-            [.json(202, .object(["status": .constant("mailed")]), "it is on its way")],
-            parameter: ("id", .id)
-        ),
-        admin(
-            .delete,
-            "/v1/admin/users/:id/totp",
-            "endUserSecondFactor",
-            "Take a second factor away from somebody who lost it",
-            [.empty(204, "it is gone")],
-            parameter: ("id", .id)
-        ),
-        sessionsOfUser,
-        admin(
-            .delete,
-            "/v1/admin/sessions/:id",
-            "endUserSession",
-            "End a session",
-            [.empty(204, "it has ended")],
-            parameter: ("id", .id)
-        ),
-        admin(
-            .delete,
-            "/v1/admin/users/:id/sessions",
-            "endUserSessions",
-            "End all sessions of somebody",
-            [.empty(204, "they have ended")],
-            parameter: ("id", .id)
-        ),
-        admin(
-            .get,
-            "/v1/admin/regions",
-            "adminRegions",
-            "Regions, with what administrators know of them",
-            [.json(200, .object(["regions": .list(adminRegion)]), "all of them")]
-        ),
-        admin(
-            .post,
-            "/v1/admin/regions",
-            "makeRegion",
-            "Add a region",
-            [.json(201, .named("Region"), "the region")],
-            body: .object(["code": .text(), "files_url": .text()], optional: ["name": .text().orNull])
-        ),
-        admin(
-            .patch,
-            "/v1/admin/regions/:code",
-            "changeRegion",
-            "Change a region",
-            [.json(200, .named("Region"), "the region")],
-            parameter: ("code", .text()),
-            body: .object(optional: [
-                "name": .text().orNull, "files_url": .text().orNull, "status": UsersSchemas.status.orNull,
-            ])
-        ),
-        admin(
-            .delete,
-            "/v1/admin/regions/:code",
-            "removeRegion",
-            "Remove a region that is nobody's home",
-            [.empty(204, "it is gone")],
-            parameter: ("code", .text())
-        ),
-        admin(
-            .post,
-            "/v1/admin/regions/:code/enrolment",
-            "inviteRegion",
-            "Draw a token with which a files service enrols itself",
-            [.json(201, .object(["token": .text(), "expires": .time]), "good once")],
-            parameter: ("code", .text()),
-            body: .object(optional: ["name": .text().orNull])
-        ),
-        audit,
-        admin(
-            .post,
-            "/v1/admin/tokens/inspect",
-            "inspectToken",
-            "Say of a token who, what for, until when, and whether it is good",
-            [
-                .json(
-                    200,
-                    .object(
-                        ["is_valid": .bool, "kind": .text()],
-                        optional: [
-                            "reason": .text(), "header": .any, "claims": .any, "user": .any, "session": .any,
-                            "expires": .time, "is_revoked": .bool,
-                        ]
-                    ),
-                    "what was found"
-                )
-            ],
-            body: .object(["token": .text()])
-        ),
-        admin(
-            .post,
-            "/v1/admin/restored",
-            "restored",
-            "Say that the database came back from a backup",
-            [.json(200, .object(["epoch": .text()]), "every token of before is refused from now on")]
-        ),
-    ] + keysAndClients
+    static let administration =
+        [
+            json(
+                .post,
+                "/v1/admin/first",
+                "makeFirstAdmin",
+                Tag.admin,
+                nil,
+                "Make the first administrator, with the token that the first start printed",
+                body: .object([
+                    "token": .text(), "email": UsersSchemas.email, "password": UsersSchemas.password,
+                    "name": UsersSchemas.name,
+                ]),
+                answers: [.json(201, .named("User"), "the administrator")],
+                problems: [401, 403, 404, 409, 410, 422, 429, 503]
+            ),
+            users, makeUser,
+            admin(
+                .get,
+                "/v1/admin/users/:id",
+                "adminUser",
+                "An account",
+                [.json(200, .named("Account"), "the account")],
+                parameter: ("id", .id)
+            ),
+            changeUser,
+            admin(
+                .delete,
+                "/v1/admin/users/:id",
+                "deleteUser",
+                "Delete an account",
+                [.json(202, .object(["purge_after": .time]), "sessions have ended; regions erase after that time")],
+                parameter: ("id", .id)
+            ),
+            admin(
+                .post,
+                "/v1/admin/users/:id/password-reset",
+                "resetUserPassword",
+                "Mail somebody a way to set another password",
+                [.json(202, .object(["status": .constant("mailed")]), "it is on its way")],
+                parameter: ("id", .id)
+            ),
+            admin(
+                .delete,
+                "/v1/admin/users/:id/totp",
+                "endUserSecondFactor",
+                "Take a second factor away from somebody who lost it",
+                [.empty(204, "it is gone")],
+                parameter: ("id", .id)
+            ),
+            sessionsOfUser,
+            admin(
+                .delete,
+                "/v1/admin/sessions/:id",
+                "endUserSession",
+                "End a session",
+                [.empty(204, "it has ended")],
+                parameter: ("id", .id)
+            ),
+            admin(
+                .delete,
+                "/v1/admin/users/:id/sessions",
+                "endUserSessions",
+                "End all sessions of somebody",
+                [.empty(204, "they have ended")],
+                parameter: ("id", .id)
+            ),
+            admin(
+                .get,
+                "/v1/admin/regions",
+                "adminRegions",
+                "Regions, with what administrators know of them",
+                [.json(200, .object(["regions": .list(adminRegion)]), "all of them")]
+            ),
+            admin(
+                .post,
+                "/v1/admin/regions",
+                "makeRegion",
+                "Add a region",
+                [.json(201, .named("Region"), "the region")],
+                body: .object(["code": .text(), "files_url": .text()], optional: ["name": .text().orNull])
+            ),
+            admin(
+                .patch,
+                "/v1/admin/regions/:code",
+                "changeRegion",
+                "Change a region",
+                [.json(200, .named("Region"), "the region")],
+                parameter: ("code", .text()),
+                body: .object(optional: [
+                    "name": .text().orNull, "files_url": .text().orNull, "status": UsersSchemas.status.orNull,
+                ])
+            ),
+            admin(
+                .delete,
+                "/v1/admin/regions/:code",
+                "removeRegion",
+                "Remove a region that is nobody's home",
+                [.empty(204, "it is gone")],
+                parameter: ("code", .text())
+            ),
+            admin(
+                .post,
+                "/v1/admin/regions/:code/enrolment",
+                "inviteRegion",
+                "Draw a token with which a files service enrols itself",
+                [.json(201, .object(["token": .text(), "expires": .time]), "good once")],
+                parameter: ("code", .text()),
+                body: .object(optional: ["name": .text().orNull])
+            ),
+            audit,
+            admin(
+                .post,
+                "/v1/admin/tokens/inspect",
+                "inspectToken",
+                "Say of a token who, what for, until when, and whether it is good",
+                [
+                    .json(
+                        200,
+                        .object(
+                            ["is_valid": .bool, "kind": .text()],
+                            optional: [
+                                "reason": .text(), "header": .any, "claims": .any, "user": .any, "session": .any,
+                                "expires": .time, "is_revoked": .bool,
+                            ]
+                        ),
+                        "what was found"
+                    )
+                ],
+                body: .object(["token": .text()])
+            ),
+            admin(
+                .post,
+                "/v1/admin/restored",
+                "restored",
+                "Say that the database came back from a backup",
+                [.json(200, .object(["epoch": .text()]), "every token of before is refused from now on")]
+            ),
+        ] + keysAndClients
 
     private static let keysAndClients = [
         admin(

@@ -5,14 +5,24 @@ import DaleksService
 /// Pages, and what machines ask about the service's health.
 extension UsersDocument {
     static let pages = [
-        asked(PagePaths.login, "loginPage", "Log in", ["continue": "a path of ours to go on at", "again": "", "email": ""]),
+        asked(
+            PagePaths.login,
+            "loginPage",
+            "Log in",
+            ["continue": "a path of ours to go on at", "again": "", "email": ""]
+        ),
         form(PagePaths.login, "logIn", "Send the log-in form"),
         form(PagePaths.logout, "logOut", "Log out of this browser"),
-        asked(Routes.Users.authorize, "authorize", "Let a program in (RFC 6749, 4.1.1)", [
-            "response_type": "code", "client_id": "", "redirect_uri": "", "scope": "", "state": "",
-            "code_challenge": "base64url of SHA-256 of the verifier", "code_challenge_method": "S256", "nonce": "",
-            "prompt": "", "max_age": "", "login_hint": "", "resource": "the files URL of a region",
-        ]),
+        asked(
+            Routes.Users.authorize,
+            "authorize",
+            "Let a program in (RFC 6749, 4.1.1)",
+            [
+                "response_type": "code", "client_id": "", "redirect_uri": "", "scope": "", "state": "",
+                "code_challenge": "base64url of SHA-256 of the verifier", "code_challenge_method": "S256", "nonce": "",
+                "prompt": "", "max_age": "", "login_hint": "", "resource": "the files URL of a region",
+            ]
+        ),
         form(Routes.Users.authorize, "authorizeByPost", "The same question as a form"),
         form(PagePaths.consent, "consent", "Decide about a program"),
         asked(PagePaths.device, "devicePage", "Type the letters that a device shows", ["user_code": ""]),
