@@ -9,12 +9,24 @@ import DaleksSystem
 /// `daleks admin keys …`.
 enum AdminKeys {
     static let actions: KeyValuePairs<String, String> = [
-        "[list]": "lists the keys that are published, with their stage"
+        "[list]": "lists the keys that are published, with their stage",
+        "rotate": "makes another key, which signs once everybody can know it",
+        "revoke ID": "takes a key back at once: what it signed is good no more",
     ]
 
     static func run(_ admin: AdminCall) throws(CommandFailure) {
-        let word = admin.arguments.first ?? "list"
-        guard word == "list" else { throw .usage("keys has no action \(word); see `daleks admin`") }
+        switch admin.arguments.first ?? "list" {
+        case "list": try list(admin)
+        case "rotate": admin.done("Ordered.", try admin.ask(.post, "/v1/admin/keys/rotate"))
+        case "revoke":
+            let id = PercentEncoding.encode(try admin.argument(1, "the key's id"))
+            _ = try admin.ask(.delete, "/v1/admin/keys/\(id)")
+            admin.done("Taken back. Regions hear of it when they ask for the keys next.")
+        case let word: throw .usage("keys has no action \(word); see `daleks admin`")
+        }
+    }
+
+    private static func list(_ admin: AdminCall) throws(CommandFailure) {
         let answer = try admin.ask(.get, "/v1/admin/keys")
         let rows = try admin.rows(answer, "keys")
         admin.show(answer) {

@@ -19,6 +19,15 @@ enum AdminVerb: Verb {
         Option("quota", .text(placeholder: "SIZE|none"), help: "How much a user may store, such as 50GiB."),
         Option("password-stdin", .flag, help: "Reads a password from standard input."),
         Option("url", .text(placeholder: "URL"), help: "A region's files URL."),
+        Option("grants", .text(placeholder: "WORDS"), help: "The ways to a token that a program may take."),
+        Option("scope", .text(placeholder: "WORDS"), help: "All that a program may ever ask for."),
+        Option(
+            "redirect",
+            .text(placeholder: "URL"),
+            help: "Where a program is answered; may be given more than once.",
+            repeats: true
+        ),
+        Option("public", .flag, help: "A program that can keep no secret, such as one people install."),
         Option("user", .text(placeholder: "WHO"), help: "Only what concerns this user: an id or an e-mail address."),
         Option("action", .text(placeholder: "WORD"), help: "Only such lines of the audit log, such as login."),
         Option("outcome", .text(placeholder: "WORD"), help: "Only lines that ended so: done, refused, reused."),
@@ -36,6 +45,7 @@ enum AdminVerb: Verb {
         AdminSubject("users", AdminUsers.actions, AdminUsers.run),
         AdminSubject("sessions", AdminSessions.actions, AdminSessions.run),
         AdminSubject("regions", AdminRegions.actions, AdminRegions.run),
+        AdminSubject("clients", AdminClients.actions, AdminClients.run),
         AdminSubject("keys", AdminKeys.actions, AdminKeys.run),
         AdminSubject("tokens", AdminTokens.actions, AdminTokens.run),
         AdminSubject("audit", ["": "lists the audit log, newest first"], AdminAudit.run),

@@ -70,7 +70,7 @@ public struct APIDocument: Sendable {
             "summary": .string(operation.summary),
         ]
         if let about = operation.about { json["description"] = .string(about) }
-        if !operation.parameters.isEmpty { json["parameters"] = .array(operation.parameters.map(json)) }
+        if !operation.parameters.isEmpty { json["parameters"] = .array(operation.parameters.map { Self.json($0) }) }
         if let body = operation.body {
             json["requestBody"] = [
                 "required": true, "content": [body.type: ["schema": .object(body.schema.json)]],

@@ -1,3 +1,4 @@
+import DaleksHTTP
 import DaleksJSON
 import DaleksService
 

@@ -157,7 +157,7 @@ extension UsersDocument {
             "/v1/admin/keys/rotate",
             "rotateKeys",
             "Order another key: announced now, signing when everybody can know it",
-            [.json(202, .object(["keys": .list(.named("KeyRecord"))]), "all that are published")]
+            [.json(202, .object(["status": .constant("ordered")]), "it is on its way")]
         ),
         admin(
             .delete,
@@ -183,12 +183,12 @@ extension UsersDocument {
             body: .object(
                 [
                     "name": UsersSchemas.name,
-                    "grant_types": .list(.one(of: GrantKind.allCases.map(\.rawValue)), countMax: 4),
+                    "grants": .list(.one(of: GrantKind.allCases.map(\.rawValue)), countMax: 4),
                     "scope": .text(),
                 ],
                 optional: [
                     "id": .text(1...64).orNull, "is_public": Schema.bool.orNull,
-                    "redirect_uris": Schema.list(.text(), countMax: 32).orNull,
+                    "redirects": Schema.list(.text(), countMax: 32).orNull,
                 ]
             )
         ),

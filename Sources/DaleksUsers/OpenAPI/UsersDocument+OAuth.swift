@@ -117,7 +117,7 @@ extension UsersDocument {
         read(Routes.Users.keys, "keySet", "The keys that tokens are signed with", "application/jwk-set+json", "KeySet"),
         metadata(Routes.Users.metadata, "metadata", "What this service can do (RFC 8414)"),
         metadata(Routes.Users.openIDMetadata, "openIDMetadata", "The same, where OpenID Connect looks for it"),
-        document,
+        openAPI,
         documentPage,
     ]
 
@@ -143,7 +143,7 @@ extension UsersDocument {
         return operation
     }
 
-    private static var document: APIOperation {
+    private static var openAPI: APIOperation {
         var operation = APIOperation(.get, Routes.Users.openAPI, "openAPI", tag: Tag.published, "This document")
         operation.answers = [.json(200, .object(["openapi": .constant("3.1.0")]), "OpenAPI 3.1")]
         return operation

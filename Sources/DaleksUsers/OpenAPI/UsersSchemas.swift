@@ -92,8 +92,8 @@ enum UsersSchemas {
 
     private static let client = Schema.object(
         [
-            "id": .text(), "name": .text(), "is_public": .bool, "redirect_uris": .list(.text()),
-            "grant_types": .list(.one(of: GrantKind.allCases.map(\.rawValue))), "scope": scope, "created": .time,
+            "id": .text(), "name": .text(), "is_public": .bool, "redirects": .list(.text()),
+            "grants": .list(.one(of: GrantKind.allCases.map(\.rawValue))), "scope": scope, "created": .time,
         ],
         optional: ["secret": .text()]
     ).described("A program that may ask for tokens; `secret` is told once, where it was made")

@@ -130,6 +130,14 @@ struct LoginPages: Sendable {
                 notice: "Too many attempts. Please wait \(delay) seconds before the next.",
                 status: .tooManyRequests
             ).with("Retry-After", delay)
+        case .locked:
+            return first(
+                context,
+                typed.continuation,
+                email: typed.email,
+                notice: "This account is locked. Please ask an administrator.",
+                status: .forbidden
+            )
         default: return context.failure(error)
         }
     }
@@ -154,6 +162,7 @@ struct LoginPages: Sendable {
             maxlength="1024"\(email.isEmpty ? HTML.empty : " autofocus")></div>
             <div class="buttons"><button>Log in</button></div>
             </form>
+            <p><a href="\(context.site.path(MailPages.forgotPath))">Forgot your password?</a></p>
             """
         var response = context.page("Log in").response(body, status: status)
         if let cookie { response.fields.append("Set-Cookie", cookie) }

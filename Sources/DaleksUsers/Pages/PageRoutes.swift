@@ -9,8 +9,11 @@ struct PageRoutes: Sendable {
     let sessions: Sessions
     let clients: Clients
     let logIn: LogIn
+    let changes: AccountChanges
+    let appPasswords: AppPasswords
     let authorization: Authorization
     let devices: DeviceGrant
+    let mail: MailPages
     let issuer: TokenIssuer
     let time: TimeSource
 
@@ -32,7 +35,19 @@ struct PageRoutes: Sendable {
         add(.get, PagePaths.device, &router) { context throws(APIError) in try device.show(context) }
         add(.post, PagePaths.device, &router) { context throws(APIError) in try device.find(context) }
         add(.post, PagePaths.deviceDecision, &router) { context throws(APIError) in try device.decide(context) }
-        let account = AccountPages(sessions: sessions, clients: clients, time: time)
+        add(.get, Correspondence.verifyPath, &router) { context throws(APIError) in
+            try mail.showVerification(context)
+        }
+        add(.post, Correspondence.verifyPath, &router) { context throws(APIError) in try mail.verify(context) }
+        add(.get, Correspondence.resetPath, &router) { context throws(APIError) in try mail.showReset(context) }
+        add(.post, Correspondence.resetPath, &router) { context throws(APIError) in try mail.set(context) }
+        add(.get, MailPages.forgotPath, &router) { context throws(APIError) in try mail.showForgotten(context) }
+        add(.post, MailPages.forgotPath, &router) { context throws(APIError) in try mail.ask(context) }
+        let account = AccountPages(sessions: sessions, clients: clients, appPasswords: appPasswords)
+        let secrets = SecretPages(changes: changes, appPasswords: appPasswords)
+        add(.post, PagePaths.password, &router) { context throws(APIError) in try secrets.setPassword(context) }
+        add(.post, PagePaths.makeAppPassword, &router) { context throws(APIError) in try secrets.make(context) }
+        add(.post, PagePaths.endAppPassword, &router) { context throws(APIError) in try secrets.end(context) }
         add(.get, PagePaths.account, &router) { context throws(APIError) in try account.show(context) }
         add(.post, PagePaths.endSession, &router) { context throws(APIError) in try account.endSession(context) }
         add(.post, PagePaths.endOtherSessions, &router) { context throws(APIError) in

@@ -19,6 +19,7 @@ struct AccountParts {
     let feed: RevocationFeed
     let health: RegionHealth
     let postman: Postman
+    let pages: MailPages
     private let accounts: AccountRoutes
     private let directory: DirectoryRoutes
     private let admin: AdminRoutes
@@ -70,6 +71,7 @@ struct AccountParts {
             correspondence: correspondence,
             time: time
         )
+        pages = MailPages(registration: registration, reset: reset)
         changes = AccountChanges(
             store: store,
             hasher: hasher,
@@ -121,7 +123,7 @@ struct AccountParts {
                 time: time
             ),
             restoration: restoration,
-            keys: keys,
+            clients: AdminClientRoutes(clients: Clients(store: store, time: time), keys: keys),
             check: check
         )
     }

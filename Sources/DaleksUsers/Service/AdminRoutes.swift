@@ -15,7 +15,7 @@ struct AdminRoutes: Sendable {
     let enrolment: Enrolment
     let inspection: TokenInspection
     let restoration: Restoration
-    let keys: KeyRing
+    let clients: AdminClientRoutes
     let check: AccessTokenCheck
 
     private static let body = BodyRule.limited(to: Int64(Limits.Users.bodyBytesMax))
@@ -33,6 +33,7 @@ struct AdminRoutes: Sendable {
         addSessions(to: &router)
         addRegions(to: &router)
         addOthers(to: &router)
+        clients.add(to: &router, by: admin)
     }
 
     private func addFirst(to router: inout Router) {
@@ -312,27 +313,11 @@ struct AdminRoutes: Sendable {
             finding.encode(to: &json)
             return HTTPResponse.json(bytes: json.bytes).notStored
         }
-        router.onAuthenticated(.get, "/v1/admin/keys", by: admin) { [keys] _, _ in
-            HTTPResponse.object { json in
-                json.key("keys")
-                json.beginArray()
-                for key in keys.records { json.object { Self.write(key, to: &$0) } }
-                json.endArray()
-            }.notStored
-        }
         router.onAuthenticated(.post, "/v1/admin/restored", by: admin) {
             [restoration] request, asked throws(APIError) in
             let epoch = try restoration.run(by: asked.principal.account.id, from: Origin(request))
             return HTTPResponse.object { $0.member("epoch", "\(epoch)") }.notStored
         }
-    }
-
-    private static func write(_ key: KeyRecord, to json: inout JSONWriter) {
-        json.member("id", key.id)
-        json.member("stage", key.stage.rawValue)
-        json.member("announced", key.announced.nanoseconds)
-        json.member("activated", ifPresent: key.activated?.nanoseconds)
-        json.member("retired", ifPresent: key.retired?.nanoseconds)
     }
 
     private static func auditQuery(_ request: HTTPRequest) throws(APIError) -> AuditQuery {

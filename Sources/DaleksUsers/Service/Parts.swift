@@ -121,10 +121,10 @@ struct Parts {
                 appPasswords: accounts.appPasswords,
                 authorization: authorization,
                 devices: devices,
+                mail: accounts.pages,
                 issuer: issuer,
                 time: time
             ),
-            administration: OAuthAdministration(clients: clients, keys: keys, check: check),
             documents: DocumentRoutes(issuer: issuer),
             check: check,
             metrics: metrics

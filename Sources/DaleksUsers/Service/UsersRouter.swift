@@ -12,7 +12,6 @@ struct UsersRouter: Sendable {
     let logIn: LogIn
     let oauth: OAuthRoutes
     let pages: PageRoutes
-    let administration: OAuthAdministration
     let documents: DocumentRoutes
     let check: AccessTokenCheck
     let metrics: Metrics
@@ -26,7 +25,6 @@ struct UsersRouter: Sendable {
         addLogIn(to: &router)
         oauth.add(to: &router)
         pages.add(to: &router)
-        administration.add(to: &router)
         documents.add(to: &router)
         return router
     }
