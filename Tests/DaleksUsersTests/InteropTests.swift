@@ -102,6 +102,8 @@ struct InteropTests {
         let place: JSONObject = [
             "url": .string(service.url), "rotating_url": .string(rotating.url), "ca": .string(folder.path("ca.pem")),
             "email": .string(ann.email), "password": .string(TestService.password), "clients": .object(clients),
+            // For requests that anything may come of: somebody else's.
+            "access_token": .string(try service.newcomer("bob@example.com").accessToken),
         ]
         return JSONValue.object(place).text
     }
