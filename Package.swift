@@ -168,8 +168,8 @@ let package = Package(
         tests(
             of: "DaleksUsers",
             uses: [
-                "daleks-users", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
-                "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
+                "daleks-users", "daleks", "DaleksAPI", "DaleksClient", "DaleksService", "DaleksHTTPServer",
+                "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
     ]

@@ -86,6 +86,17 @@ struct AbuseTests {
         #expect(elsewhere == 401)
     }
 
+    @Test func `who comes at the same moment as others is not taken for who must wait`() {
+        let (rule, now) = (AttemptRule(freeCount: 100), Timestamp(seconds: 1_800_000_000))
+        let later = AttemptState(failures: 3, last: now + .milliseconds(5), blockedUntil: now + .milliseconds(5))
+
+        guard case .admitted(let state) = rule.admit(after: later, at: now) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(state.failures == 4)
+    }
+
     @Test func `waits double, and end at a quarter of an hour`() {
         let rule = AttemptRule()
         var (state, now, waits): (AttemptState?, Timestamp, [Int64]) = (nil, Timestamp(seconds: 1_800_000_000), [])

@@ -70,7 +70,8 @@ struct CrashTests {
         }
 
         let counts = checked.withLock { $0 }
-        #expect(rounds < 4 || (counts.sessions > 0 && counts.accounts > 0), "\(counts)")
+        // A busy machine gets nowhere in a few short rounds.
+        #expect(rounds < 20 || (counts.sessions > 0 && counts.accounts > 0 && counts.tokens > 0), "\(counts)")
         print("kill -9, \(backend), \(rounds) rounds, seed \(seed): \(counts)")
     }
 

@@ -7,7 +7,8 @@ enum AdminClients {
         "[list]": "lists the programs that are known",
         "add [ID] --name N --grants WORDS --scope WORDS [--redirect URL]… [--public]":
             "registers a program; its secret is shown once",
-        "new-secret ID": "gives a program another secret", "remove ID": "removes a program, and ends what people let it do",
+        "new-secret ID": "gives a program another secret",
+        "remove ID": "removes a program, and ends what people let it do",
     ]
 
     static func run(_ admin: AdminCall) throws(CommandFailure) {
@@ -25,7 +26,8 @@ enum AdminClients {
         case "new-secret":
             let path = try path(admin)
             let answer = try admin.ask(.post, path + "/secret")
-            admin.show(answer) { ["The new secret, shown this once; the old one is void:", AdminRow(answer).text("secret")] }
+            let secret = AdminRow(answer).text("secret")
+            admin.show(answer) { ["The new secret, shown this once; the old one is void:", secret] }
         case "remove":
             _ = try admin.ask(.delete, try path(admin))
             admin.done("Removed.")

@@ -30,7 +30,8 @@ public struct AttemptRule: Sendable {
     func admit(after state: AttemptState?, at now: Timestamp) -> Decision {
         var failures = 0
         if let state, isFresh(state, now) {
-            if now < state.blockedUntil { return .refused(retryAfter: state.blockedUntil - now) }
+            // The end of a wait of nothing is another's present, which may be after ours where both came at once.
+            if state.failures >= freeCount, now < state.blockedUntil { return .refused(retryAfter: state.blockedUntil - now) }
             failures = state.failures
         }
         failures += 1

@@ -16,8 +16,10 @@ struct Attempts: Sendable {
 
     /// Throws 429 where one must wait.
     func reserve(_ email: Email, from origin: Origin) throws(APIError) {
-        let (account, site, now) = (AttemptSubject(email), AttemptSubject(site: origin.site), time.wall)
+        let (account, site) = (AttemptSubject(email), AttemptSubject(site: origin.site))
         let wait = try store.write(.normal) { db -> Duration? in
+            // In here, since the turn to write was waited for.
+            let now = time.wall
             let decisions = [
                 accountRule.admit(after: try AttemptTable.load(account, db), at: now),
                 siteRule.admit(after: try AttemptTable.load(site, db), at: now),
@@ -55,8 +57,8 @@ struct Attempts: Sendable {
 
     /// Counts something that is not secret but must not be done without end: so many in an hour.
     func count(_ subject: AttemptSubject, perHourMax: Int) throws(APIError) -> Duration? {
-        let now = time.wall
-        return try store.write(.normal) { db in
+        try store.write(.normal) { db in
+            let now = time.wall
             let window = Duration.seconds(3_600)
             var state = AttemptState(failures: 0, last: now, blockedUntil: now + window)
             if let known = try AttemptTable.load(subject, db), now < known.blockedUntil,

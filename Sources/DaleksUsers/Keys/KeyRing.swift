@@ -38,6 +38,8 @@ final class KeyRing: Sendable {
 
     private let state = Lock(State())
     private let changing = Condition(false)
+    /// Whether an unknown key is looked for right now. Taken after `state`, never before.
+    private let seeking = Condition(false)
     private let store: UsersStore
     private let folder: KeyFolder
     private let schedule: KeySchedule
@@ -82,9 +84,19 @@ final class KeyRing: Sendable {
         let isDue = state.withLock { state in
             if let sought = state.soughtUnknown, now - sought < Self.seekInterval { return false }
             state.soughtUnknown = now
+            seeking.withLock { $0 = true }
             return true
         }
-        guard isDue, let records = try? store.read({ db in try KeyTable.all(db) }) else { return nil }
+        guard isDue else {
+            // Whoever looks right now finds it for all who ask meanwhile.
+            _ = seeking.wait(timeout: Self.seekInterval) { $0 ? nil : true }
+            return known(id, algorithm)
+        }
+        defer {
+            seeking.withLock { $0 = false }
+            seeking.broadcast()
+        }
+        guard let records = try? store.read({ db in try KeyTable.all(db) }) else { return nil }
         if records != self.records { _ = try? alone { () throws(APIError) in try reload() } }
         return known(id, algorithm)
     }

@@ -5,8 +5,8 @@ import DaleksHTTPServer
 
 /// Where the links in mails lead, and where one asks for them.
 ///
-/// What lets somebody do things here is the link's own secret and no cookie, so that no page of another's can do them in
-/// somebody's name. A link alone does nothing yet: programs that look at mails follow links, and press no buttons.
+/// What lets somebody do things here is the link's own secret and no cookie, so that no page of another's can do them
+/// in somebody's name. A link alone does nothing yet: programs that look at mails follow links, and press no buttons.
 struct MailPages: Sendable {
     let registration: Registration
     let reset: PasswordReset
@@ -44,7 +44,8 @@ struct MailPages: Sendable {
             <p>If there is an account with your address, a mail will tell you how to set another password.</p>
             <form method="post" action="\(context.site.path(Self.forgotPath))">
             <div class="field"><label for="email">E-mail address</label>
-            <input id="email" name="email" type="email" autocomplete="username" required maxlength="254" autofocus></div>
+            <input id="email" name="email" type="email" autocomplete="username" required maxlength="254"
+            autofocus></div>
             <div class="buttons"><button>Send the mail</button></div>
             </form>
             """
@@ -54,10 +55,8 @@ struct MailPages: Sendable {
     func ask(_ context: PageContext) throws(APIError) -> HTTPResponse {
         let form = try context.form()
         try reset.ask(form["email"] ?? "", from: Origin(context.request))
-        let body: HTML = """
-            \(Page.notice("If there is such an account, the mail is on its way. Its link is good for an hour.", isError: false))
-            """
-        return context.page("Look into your mail").response(body)
+        let told = "If there is such an account, the mail is on its way. Its link is good for an hour."
+        return context.page("Look into your mail").response(Page.notice(told, isError: false))
     }
 
     func showReset(_ context: PageContext) throws(APIError) -> HTTPResponse {

@@ -36,7 +36,9 @@ struct AccountRoutes: Sendable {
     private static func name(_ caller: Caller) -> String { "\(caller.account.id)" }
 
     private var owner: Authenticator<Caller> {
-        Authenticator(naming: Self.name) { [check] request throws(APIError) in try check.caller(of: request).requireOwn() }
+        Authenticator(naming: Self.name) { [check] request throws(APIError) in
+            try check.caller(of: request).requireOwn()
+        }
     }
 
     func add(to router: inout Router) {

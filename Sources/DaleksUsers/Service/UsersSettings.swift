@@ -74,7 +74,7 @@ public struct UsersSettings: ServiceConfiguration {
             .choice(RegistrationMode.allCases.map(\.rawValue)),
             default: RegistrationMode.mail.rawValue,
             help:
-                "Who may make an account: mail (whoever shows by a mailed link that the address is theirs), open (anyone "
+                "Who may make an account: mail (whoever shows by a mailed link that it is their address), open (anyone "
                 + "at once; this tells who has an account), closed (administrators only)."
         ),
         Option(
