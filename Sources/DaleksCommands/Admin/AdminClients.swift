@@ -1,5 +1,6 @@
 import DaleksHTTP
 import DaleksJSON
+import DaleksSystem
 
 /// `daleks admin clients …`: programs that may ask people for access.
 enum AdminClients {
