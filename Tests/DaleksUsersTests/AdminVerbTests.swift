@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 import DaleksJSON
 import DaleksSystem
