@@ -77,6 +77,7 @@ struct TokenAttackTests {
         let service = try TestService(time: clock.source)
         let keys = service.service.keys
         let old = keys.signing.id
+        clock.advance(by: .seconds(1))
 
         try keys.rotate(by: nil, from: try .test)
         #expect(keys.signing.id == old && keys.records.count == 2)

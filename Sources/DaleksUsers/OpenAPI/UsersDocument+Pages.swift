@@ -54,7 +54,11 @@ extension UsersDocument {
         let html = "text/html; charset=utf-8"
         operation.answers =
             [.content(200, html, "a page"), .empty(303, "on to the next page, or back to the program")]
-            + [400, 403, 404, 409, 413, 422, 429, 500, 503].map { .content($0, html, "a page that says what is wrong") }
+            + [400, 401, 403, 404, 409, 410, 413, 422, 423, 429, 500, 503].map {
+                .content($0, html, "a page that says what is wrong")
+            }
+            // What cannot be read as a request at all does not get as far as a page.
+            + [400, 413, 503].map { .typed($0, APIError.problemMediaType, .named("Problem"), "refused") }
         return operation
     }
 
