@@ -27,7 +27,7 @@ struct InteropTests {
             settings.oauthRule.devicePause = .seconds(1)
         }
         let rotating = try Self.start(folder, "rotating", authority) { settings in
-            // Two seconds a key, so that twenty take forty; with DALEKS_ROTATION_SECONDS=40 the libraries need no haste.
+            // Twenty keys take forty seconds; with DALEKS_ROTATION_SECONDS=40 the libraries need no haste.
             let seconds = Environment.current["DALEKS_ROTATION_SECONDS"].flatMap { Int64($0) } ?? 2
             settings.keySchedule.period = .seconds(seconds)
             settings.keySchedule.announce = .seconds(seconds)

@@ -21,8 +21,10 @@ enum UsersDocument {
             ],
             Access.own: [
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description":
-                    "An access token of a session that the user began with the password itself (POST /v1/login), not with an app password and not for another program.",
+                "description": .string(
+                    "An access token of a session that the user began with the password itself (POST /v1/login), not with an "
+                    + "app password and not for another program."
+                ),
             ],
             Access.admin: [
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
@@ -34,8 +36,10 @@ enum UsersDocument {
             ],
             Access.client: [
                 "type": "http", "scheme": "basic",
-                "description":
-                    "A client's id and secret, each form-encoded (RFC 6749, 2.3.1). They may stand in the form instead; a public client sends its client_id there.",
+                "description": .string(
+                    "A client's id and secret, each form-encoded (RFC 6749, 2.3.1). They may stand in the form instead; a "
+                    + "public client sends its client_id there."
+                ),
             ],
         ],
         schemas: UsersSchemas.all,
