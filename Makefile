@@ -62,7 +62,7 @@ bench: deps-bench ## Measures against peers; `make bench NAME=http`
 
 crash: deps-test ## Kills the daemon and the services at random, many rounds
 	$(SWIFT) build $(FLAGS) --build-tests
-	DALEKS_CRASH_ROUNDS=$(or $(ROUNDS),100) $(SWIFT) test $(FLAGS) --skip-build --filter Crash
+	DALEKS_ROUNDS=$(or $(ROUNDS),100) $(SWIFT) test $(FLAGS) --skip-build --filter Crash
 
 # Installed programs need no Swift toolchain on the machine they run on.
 static: deps

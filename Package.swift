@@ -134,6 +134,13 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: house
         ),
+        program("lossy-disk", path: "Tests/LossyDisk", uses: ["DaleksFUSE", "DaleksTestSupport"] + ground),
+        .testTarget(
+            name: "CrashTests",
+            dependencies: ["DaleksTestSupport", "lossy-disk", "daleks", "daleksd", "daleks-users", "daleks-files"]
+                + ground,
+            swiftSettings: house
+        ),
         .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
         // Whole programs, from the outside.
         .testTarget(

@@ -49,13 +49,15 @@ final class Daemon: Sendable {
         let users = UsersClient(url: credentials.usersURL, http: http)
         tokens = AccessTokens(credentials, store: store, users: users, logger: logger)
         let files = FilesClient(url: credentials.region.filesURL, http: http, tokens: tokens)
-        let configuration = SyncEngine.Configuration(
+        var configuration = SyncEngine.Configuration(
             folder: settings.stateFolder,
             subject: credentials.subject,
             hostName: Self.hostName,
             uid: options.uid,
             gid: options.gid
         )
+        configuration.space = settings.space
+        configuration.boot = settings.boot
         let engine: SyncEngine
         do throws(SyncEngine.StartFailure) {
             engine = try SyncEngine(configuration, remote: RegionRemote(files: files, http: http), logger: logger)

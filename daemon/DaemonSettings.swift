@@ -1,5 +1,6 @@
 import DaleksClient
 import DaleksMount
+import DaleksSync
 import DaleksSystem
 import Glibc
 
@@ -10,6 +11,8 @@ struct DaemonSettings {
     var mountPoint: String
     var mountOptions: [String]
     var drainTimeout: Duration
+    var space: CacheSpace
+    var boot: String
     var logLevel: Logger.Level
 
     static let schema = SettingsSchema(
@@ -42,6 +45,25 @@ struct DaemonSettings {
                 help: "How long to wait at the end until the region knows everything; the rest is kept for next time."
             ),
             Option(
+                "cache-size",
+                .bytes,
+                default: "20GiB",
+                help: "How much of your files may lie here; what was not used for longest goes first, and nothing that "
+                    + "the region does not have."
+            ),
+            Option(
+                "cache-reserve",
+                .bytes,
+                default: "1GiB",
+                help: "How much of the disk stays free for others; writes fail before it is touched."
+            ),
+            Option(
+                "boot",
+                .text(placeholder: "ID"),
+                help: "What names this start of the machine; by default the kernel's own. Where a machine is restored "
+                    + "or moved and its kernel goes on, give each start another."
+            ),
+            Option(
                 "log-level",
                 .choice(Logger.Level.allCases.map { "\($0)" }),
                 default: "notice",
@@ -70,6 +92,11 @@ struct DaemonSettings {
             throw SettingsError("--options: \(error)")
         }
         drainTimeout = try settings.duration("drain-timeout")
+        space = CacheSpace(
+            bytesMax: try settings.bytes("cache-size"),
+            reserveBytes: try settings.bytes("cache-reserve")
+        )
+        boot = settings.optionalText("boot") ?? MachineBoot.current
         logLevel = Logger.Level(settings.text("log-level")) ?? .notice
     }
 }

@@ -146,13 +146,23 @@ public struct LoginRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var device: String
     /// Of the second factor, where the account has one: from the app, or one of the recovery codes.
     public var code: String?
+    /// The code of the region that answered this machine first: where somebody goes who has no home yet.
+    public var nearest: String?
 
-    public init(email: String, password: String, region: String?, device: String, code: String? = nil) {
+    public init(
+        email: String,
+        password: String,
+        region: String?,
+        device: String,
+        code: String? = nil,
+        nearest: String? = nil
+    ) {
         self.email = email
         self.password = password
         self.region = region
         self.device = device
         self.code = code
+        self.nearest = nearest
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -162,6 +172,7 @@ public struct LoginRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         if let region { json.member("region", region) }
         json.member("device", device)
         json.member("code", ifPresent: code)
+        json.member("nearest", ifPresent: nearest)
         json.endObject()
     }
 
@@ -172,6 +183,7 @@ public struct LoginRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         region = try reader.optionalString("region")
         device = try reader.string("device")
         code = try reader.optionalString("code")
+        nearest = try reader.optionalString("nearest")
     }
 }
 

@@ -4,16 +4,26 @@ import Glibc
 /// Where the bytes of cached files lie: one sparse file for each node, named by its inode.
 ///
 /// A backing file has the size that its node has. Which of its bytes mean something is in `ContentTable`.
+///
+/// ## Concurrency
+/// Nothing here changes but the files. Removing costs more than making, so it happens on a thread of its own.
 public final class BackingStore: Sendable {
-    private let folder: String
+    public let folder: String
+    private let handle: FileDescriptor
+    private let removals = WorkerPool(name: "unlink", threadCountMax: 1, waitingCountMax: 1 << 16)
+
+    /// Names the node and its last path, so that a file can be placed without the index.
+    public static let placeAttribute = "user.daleks.place"
 
     /// The folder is made, for this user only, where it is missing.
     public init(folder: String) throws(Errno) {
         self.folder = folder
         try Files.createPrivateDirectory(folder)
         for bucket in 0..<Self.bucketCount {
-            try Files.createPrivateDirectory("\(folder)/\(Self.name(ofBucket: bucket))")
+            try Files.createPrivateDirectory("\(folder)/\(Self.name(ofBucket: bucket))", durable: false)
         }
+        handle = try FileDescriptor.open(folder, O_RDONLY | O_DIRECTORY)
+        try handle.synchronize()
     }
 
     /// Few enough to make at start, many enough that a million files are four thousand to a folder.
@@ -24,7 +34,7 @@ public final class BackingStore: Sendable {
         return digits.utf8.count < 2 ? "0" + digits : digits
     }
 
-    private func path(of inode: Inode) -> String {
+    public func path(of inode: Inode) -> String {
         "\(folder)/\(Self.name(ofBucket: inode.rawValue % Self.bucketCount))/\(inode.rawValue)"
     }
 
@@ -45,10 +55,28 @@ public final class BackingStore: Sendable {
         return (Int64(result.st_size), result.st_mtim.tv_sec, result.st_mtim.tv_nsec)
     }
 
+    /// Takes the file away, soon. An inode is never used twice, so nobody can meet it again.
     public func remove(_ inode: Inode) throws(Errno) {
-        if unlink(path(of: inode)) == -1 {
+        let path = path(of: inode)
+        if removals.submit({ _ = unlink(path) }) { return }
+        if unlink(path) == -1 {
             let error = Errno.last
             if error != .noEntry { throw error }
         }
     }
+
+    /// Every file that is here now, bucket by bucket. What is not named like an inode is not ours and not told.
+    public func forEach(_ body: (Inode) throws -> Void) throws {
+        for bucket in 0..<Self.bucketCount {
+            for name in try Files.entries(of: "\(folder)/\(Self.name(ofBucket: bucket))") {
+                if let number = UInt64(name) { try body(Inode(rawValue: number)) }
+            }
+        }
+    }
+
+    /// Makes every byte of every file durable, and whatever else is on this file system.
+    public func synchronizeAll() throws(Errno) { try handle.synchronizeFileSystem() }
+
+    /// Waits for removals under way.
+    public func close() { removals.close() }
 }

@@ -1,6 +1,9 @@
+public import DaleksCore
 public import DaleksSQLite
 
 /// Which spans of which files are here.
+///
+/// A dirty span carries the generation in which it was marked: see `ContentGenerationTable`.
 public enum ContentTable {
     /// The raw values are on disk: never renumber. A span without a row is absent.
     public enum State: Int64, Sendable {
@@ -17,12 +20,14 @@ public enum ContentTable {
         try db.query(
             "SELECT span, state FROM spans WHERE node = ?1 ORDER BY span",
             [.integer(node.column)]
-        ) { row in
-            guard let state = State(rawValue: try row.int64(1)) else {
-                throw SQLiteError(.corrupt, "a span in an unknown state", sql: "spans")
-            }
-            return (Int(try row.int64(0)), state)
+        ) { row in (Int(try row.int64(0)), try state(try row.int64(1))) }
+    }
+
+    private static func state(_ raw: Int64) throws(SQLiteError) -> State {
+        guard let state = State(rawValue: raw) else {
+            throw SQLiteError(.corrupt, "a span in an unknown state", sql: "spans")
         }
+        return state
     }
 
     public static func set(
@@ -35,16 +40,59 @@ public enum ContentTable {
             try db.execute(
                 """
                 INSERT INTO spans (node, span, state) VALUES (?1, ?2, ?3)
-                ON CONFLICT (node, span) DO UPDATE SET state = excluded.state
+                ON CONFLICT (node, span) DO UPDATE SET state = excluded.state, digest = NULL
                 """,
                 [.integer(node.column), .integer(Int64(span)), .integer(state.rawValue)]
             )
         }
     }
 
+    /// Before the first byte of a write goes into them.
+    public static func mark(
+        spans: some Sequence<Int>,
+        of node: Inode,
+        generation: Int64,
+        in db: borrowing Connection
+    ) throws {
+        for span in spans {
+            try db.execute(
+                """
+                INSERT INTO spans (node, span, state, generation) VALUES (?1, ?2, 2, ?3)
+                ON CONFLICT (node, span) DO UPDATE SET state = 2, digest = NULL, generation = excluded.generation
+                """,
+                [.integer(node.column), .integer(Int64(span)), .integer(generation)]
+            )
+        }
+    }
+
+    /// A span that holds the region's bytes, and what they hash to, so that they can be checked without the region.
+    public static func fill(
+        _ span: Int,
+        digest: Digest?,
+        of node: Inode,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            """
+            INSERT INTO spans (node, span, state, digest) VALUES (?1, ?2, 1, ?3)
+            ON CONFLICT (node, span) DO UPDATE SET state = 1, digest = excluded.digest
+            """,
+            [.integer(node.column), .integer(Int64(span)), .optional(digest)]
+        )
+    }
+
+    /// What the clean bytes of a span must hash to; nil where nobody noted it.
+    public static func digest(of span: Int, of node: Inode, in db: borrowing Connection) throws -> Digest? {
+        let bytes = try db.first(
+            "SELECT digest FROM spans WHERE node = ?1 AND span = ?2 AND state = 1",
+            [.integer(node.column), .integer(Int64(span))]
+        ) { row in try row.optionalBlob(0) }
+        return (bytes ?? nil).flatMap { Digest(bytes: $0) }
+    }
+
     /// Everything that is here was written here now, as far as the region is concerned.
     public static func dirtyAll(of node: Inode, in db: borrowing Connection) throws {
-        try db.execute("UPDATE spans SET state = 2 WHERE node = ?1", [.integer(node.column)])
+        try db.execute("UPDATE spans SET state = 2, digest = NULL WHERE node = ?1", [.integer(node.column)])
     }
 
     /// Forgets spans from an index on: the file was cut there.
@@ -53,6 +101,15 @@ public enum ContentTable {
             "DELETE FROM spans WHERE node = ?1 AND span >= ?2",
             [.integer(node.column), .integer(Int64(span))]
         )
+    }
+
+    public static func drop(spans: some Sequence<Int>, of node: Inode, in db: borrowing Connection) throws {
+        for span in spans {
+            try db.execute(
+                "DELETE FROM spans WHERE node = ?1 AND span = ?2",
+                [.integer(node.column), .integer(Int64(span))]
+            )
+        }
     }
 
     /// Forgets what is clean: the region has newer bytes, or the space is wanted.
@@ -67,5 +124,26 @@ public enum ContentTable {
 
     public static func dirtyNodes(in db: borrowing Connection) throws -> [Inode] {
         try db.query("SELECT DISTINCT node FROM spans WHERE state = 2", []) { row in Inode(column: try row.int64(0)) }
+    }
+
+    /// How much space files take here: whole spans, so never less than it is but for the last ones.
+    public static func bytesHere(in db: borrowing Connection) throws -> Int64 {
+        try db.first(
+            """
+            SELECT total(min(?1, max(0, nodes.size - span * ?1))) FROM spans JOIN nodes ON nodes.inode = spans.node
+            """,
+            [.integer(Int64(Limits.spanBytes))]
+        ) { row in Int64(try row.double(0)) } ?? 0
+    }
+
+    /// Files with clean bytes, the longest unused first.
+    public static func evictable(limit: Int, in db: borrowing Connection) throws -> [Inode] {
+        try db.query(
+            """
+            SELECT node FROM (SELECT DISTINCT node FROM spans WHERE state = 1) AS here
+            LEFT JOIN uses USING (node) WHERE NOT coalesce(pinned, 0) ORDER BY coalesce(used, 0) LIMIT ?1
+            """,
+            [.integer(Int64(limit))]
+        ) { row in Inode(column: try row.int64(0)) }
     }
 }

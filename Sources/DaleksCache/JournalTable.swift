@@ -85,6 +85,18 @@ public enum JournalTable {
         )
     }
 
+    /// Pending rows whose node this is, in order.
+    public static func rows(about node: Inode, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            WHERE node = ?1 ORDER BY place
+            """,
+            [.integer(node.column)],
+            decode
+        )
+    }
+
     /// Takes numbers back: what had them did not run, and goes out again under new ones.
     public static func renumber(place: Int64, in db: borrowing Connection) throws {
         try db.execute("UPDATE journal SET sequence = NULL WHERE place = ?1", [.integer(place)])

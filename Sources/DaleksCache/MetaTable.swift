@@ -14,6 +14,10 @@ public enum MetaTable {
         case cursor
         /// "account@region": what this replica is of.
         case subject
+        /// Content of this generation and those before it is on the disk: see `ContentGenerationTable`.
+        case vouched
+        /// "stopped" while no daemon works here; else the boot of the machine in which one began to.
+        case running
     }
 
     public static func text(_ key: Key, in db: borrowing Connection) throws -> String? {

@@ -89,6 +89,16 @@ public enum NodeTable {
         ) { row in Inode(column: try row.int64(0)) }
     }
 
+    public static func exists(_ inode: Inode, in db: borrowing Connection) throws -> Bool {
+        try db.exists("SELECT 1 FROM nodes WHERE inode = ?1", [.integer(inode.column)])
+    }
+
+    /// The last inode that was given.
+    public static func newest(in db: borrowing Connection) throws -> Inode {
+        let last = try db.first("SELECT seq FROM sqlite_sequence WHERE name = 'nodes'", []) { row in try row.int64(0) }
+        return Inode(column: last ?? 1)
+    }
+
     static func decode(_ row: borrowing Row) throws -> LocalNode {
         try decode(row, from: 0)
     }

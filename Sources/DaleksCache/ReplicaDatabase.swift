@@ -80,6 +80,28 @@ public enum ReplicaDatabase {
             ) WITHOUT ROWID;
             CREATE INDEX spans_dirty ON spans (node) WHERE state = 2;
             """
-        )
+        ),
+        Migration(
+            2,
+            "content that lasts",
+            """
+            ALTER TABLE spans ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE spans ADD COLUMN digest BLOB;
+
+            CREATE TABLE contents (
+                node INTEGER PRIMARY KEY REFERENCES nodes (inode) ON DELETE CASCADE,
+                generation INTEGER NOT NULL,
+                kept_size INTEGER NOT NULL,
+                cut_content INTEGER NOT NULL DEFAULT 0,
+                cut_from INTEGER NOT NULL DEFAULT 0
+            );
+
+            CREATE TABLE uses (
+                node INTEGER PRIMARY KEY REFERENCES nodes (inode) ON DELETE CASCADE,
+                used INTEGER NOT NULL,
+                pinned INTEGER NOT NULL
+            );
+            """
+        ),
     ]
 }

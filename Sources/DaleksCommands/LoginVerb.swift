@@ -17,7 +17,7 @@ enum LoginVerb: Verb {
             "region",
             .text(placeholder: "CODE"),
             default: "auto",
-            help: "The region; auto lets the service choose."
+            help: "The region; auto is where your files are, or the one that answers first if you have none yet."
         ),
         Option("email", .text(placeholder: "E-MAIL"), help: "Who you are; asked for on a terminal."),
         Option(
@@ -99,12 +99,20 @@ struct Session {
         let http = Call.http(caFile: caFile)
         defer { http.shutdown() }
         let users = UsersClient(url: usersURL, http: http)
+        var request = LoginRequest(
+            email: email,
+            password: password,
+            region: region,
+            device: Self.deviceName,
+            code: code
+        )
         let answer: SessionAnswer
         do throws(ClientFailure) {
             if registers { try register(users) }
-            answer = try logIn(users, region: region, code: code)
+            request.nearest = region == nil ? NearestRegion(users: users, http: http).find() : nil
+            answer = try users.logIn(request)
         } catch {
-            answer = try logInAgain(users, region: region, after: error)
+            answer = try logInAgain(users, request, after: error)
         }
         guard let user = answer.user, let region = answer.region, let refreshToken = answer.refreshToken else {
             throw .failed("\(usersURL) answered a log-in without user, region or refresh token; is it a users service?")
@@ -126,29 +134,18 @@ struct Session {
         return credentials
     }
 
-    private func logIn(
-        _ users: UsersClient,
-        region: String?,
-        code: String?
-    ) throws(ClientFailure) -> SessionAnswer {
-        try users.logIn(
-            LoginRequest(email: email, password: password, region: region, device: Self.deviceName, code: code)
-        )
-    }
-
     /// With the code of the second factor, where that is what is missing and somebody can be asked.
     private func logInAgain(
         _ users: UsersClient,
-        region: String?,
+        _ request: LoginRequest,
         after failure: ClientFailure
     ) throws(CommandFailure) -> SessionAnswer {
         guard APIError.Code.mfaRequired.explains(failure), let console, console.isInteractive else {
             throw CommandFailure(failure)
         }
-        let code = try console.prompt("Code of the second factor:")
-        do throws(ClientFailure) { return try logIn(users, region: region, code: code) } catch {
-            throw CommandFailure(error)
-        }
+        var request = request
+        request.code = try console.prompt("Code of the second factor:")
+        do throws(ClientFailure) { return try users.logIn(request) } catch { throw CommandFailure(error) }
     }
 
     private func register(_ users: UsersClient) throws(ClientFailure) {

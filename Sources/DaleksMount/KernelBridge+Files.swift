@@ -185,35 +185,6 @@ extension KernelBridge {
         }
     }
 
-    func fallocate(
-        _ request: FUSERequest,
-        inode: UInt64,
-        handle: UInt64,
-        offset: Int64,
-        count: Int64,
-        mode: Int32,
-        reply: consuming EmptyReply
-    ) {
-        let keepSize: Int32 = 1
-        guard mode & ~keepSize == 0 else {
-            reply.error(.notSupported)
-            return
-        }
-        let (end, overflows) = offset.addingReportingOverflow(count)
-        guard !overflows, end <= Limits.fileBytesMax else {
-            reply.error(.fileTooLarge)
-            return
-        }
-        do throws(Obstacle) {
-            try files.allocate(handle, upTo: end, keepsSize: mode & keepSize != 0)
-            reply.success()
-        } catch {
-            overcome(error, reply) { [self] reply in
-                fallocate(request, inode: inode, handle: handle, offset: offset, count: count, mode: mode, reply: reply)
-            }
-        }
-    }
-
     // MARK: Extended attributes
 
     func getxattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming XattrReply) {

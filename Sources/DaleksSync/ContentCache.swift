@@ -17,18 +17,32 @@ final class ContentCache: Sendable {
     private struct State {
         var slots: [Inode: Slot] = [:]
         var loading: Set<Inode> = []
+        var isSuspect = false
+        var trustsUnhashed = false
+        /// Files that were used since the index last heard of it, and when.
+        var uses: [Inode: Timestamp] = [:]
     }
 
     private let database: Database
     private let store: BackingStore
     private let time: TimeSource
+    let barrier: ContentBarrier
     private let state = Condition(State())
 
-    init(database: Database, store: BackingStore, time: TimeSource) {
+    init(database: Database, store: BackingStore, barrier: ContentBarrier, time: TimeSource) {
         self.database = database
         self.store = store
+        self.barrier = barrier
         self.time = time
     }
+
+    /// Clean bytes that an earlier daemon left are not believed before they were hashed.
+    func distrust(_ ending: LocalTree.Ending) {
+        state.withLock { ($0.isSuspect, $0.trustsUnhashed) = (true, ending == .killed) }
+    }
+
+    /// Whether clean bytes count where nobody noted what they hash to.
+    var trustsUnhashed: Bool { state.withLock { $0.trustsUnhashed } }
 
     /// The content of a file, for use until `release`.
     func use(_ inode: Inode) throws(Errno) -> FileContent {
@@ -55,9 +69,16 @@ final class ContentCache: Sendable {
         }
     }
 
-    func release(_ inode: Inode) {
+    /// Ends a use.
+    func release(_ inode: Inode) { leave(inode, isUse: true) }
+
+    /// Ends a use that was none for those who count: looking after a file is not using it.
+    func leave(_ inode: Inode) { leave(inode, isUse: false) }
+
+    private func leave(_ inode: Inode, isUse: Bool) {
         state.withLock { state in
             guard let slot = state.slots[inode] else { return }
+            if isUse { state.uses[inode] = time.wall }
             if slot.useCount > 1 {
                 state.slots[inode]?.useCount -= 1
             } else {
@@ -81,23 +102,27 @@ final class ContentCache: Sendable {
 
     var allLoaded: [FileContent] { state.withLock { $0.slots.values.map(\.content) } }
 
-    private func load(_ inode: Inode) throws(Errno) -> FileContent {
-        let (node, spans) = try database.reading { db throws in
-            (try NodeTable.find(inode, in: db), try ContentTable.states(of: inode, in: db))
+    /// Which files were used since the last call, and when.
+    func takeUses() -> [Inode: Timestamp] {
+        state.withLock { state in
+            defer { state.uses = [:] }
+            return state.uses
         }
-        guard let node else { throw .noEntry }
-        guard node.attributes.kind == .file else { throw .invalid }
-        let database = database
-        return try FileContent(
-            node: node,
-            spans: spans,
-            backing: try store.open(inode),
-            time: time,
-            markDirty: { inode, spans throws(Errno) in
-                try database.writing { db throws in
-                    try ContentTable.set(.dirty, spans: spans, of: inode, in: db)
-                }
-            }
-        )
+    }
+
+    private func load(_ inode: Inode) throws(Errno) -> FileContent {
+        let isSuspect = state.withLock { $0.isSuspect }
+        let known = try database.reading { db throws -> KnownContent? in
+            guard let node = try NodeTable.find(inode, in: db) else { return nil }
+            return KnownContent(
+                node: node,
+                spans: try ContentTable.states(of: inode, in: db),
+                cutFrom: try ContentGenerationTable.cut(of: inode, content: node.content, in: db),
+                isSuspect: isSuspect
+            )
+        }
+        guard let known else { throw .noEntry }
+        guard known.node.attributes.kind == .file else { throw .invalid }
+        return try FileContent(known, backing: try store.open(inode), time: time, marks: barrier)
     }
 }

@@ -14,6 +14,7 @@ final class ContentSnapshot: Sendable {
         var waiting: Set<Int>
         var changed: Set<Int> = []
         var saved: Set<Int> = []
+        var cut: Int64
         var aside: FileDescriptor?
     }
 
@@ -31,7 +32,7 @@ final class ContentSnapshot: Sendable {
         self.spans = spans
         members = Set(spans)
         self.asideFolder = asideFolder
-        state = Lock(State(waiting: Set(spans)))
+        state = Lock(State(waiting: Set(spans), cut: size))
     }
 
     func covers(_ span: Int) -> Bool { members.contains(span) }
@@ -65,6 +66,12 @@ final class ContentSnapshot: Sendable {
 
     /// Spans that were written again since the instant: they are still dirty when the region has this.
     var changedSince: Set<Int> { state.withLock { $0.changed } }
+
+    /// The file was cut here since the instant.
+    func noteCut(_ size: Int64) { state.withLock { $0.cut = min($0.cut, size) } }
+
+    /// The least size that the file has had since the instant.
+    var cut: Int64 { state.withLock { $0.cut } }
 
     private func copy(of span: Int) throws(Errno) -> [UInt8]? {
         let count = FileContent.bytes(in: span, ofSize: size)

@@ -228,17 +228,43 @@ final class Fetcher: Sendable {
         let content: FileContent
         do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }
         defer { tree.contents.release(inode) }
+        try verify(spans, of: content)
         let revision = content.state.withLock { $0.revision }
-        guard revision > 0 else { return }
+        guard revision > 0, spans.contains(where: { content.lacks($0, of: revision) }) else { return }
         let manifest = try manifest(of: node.id, at: revision)
         for index in spans where content.lacks(index, of: revision) {
             let bytes = try bytes(of: index, node.id, revision, manifest)
             do throws(Errno) {
                 try content.fill(index, with: bytes, of: revision) { () throws(Errno) in
                     try tree.database.writing { db throws in
-                        try ContentTable.set(.clean, spans: [index], of: inode, in: db)
+                        try ContentTable.fill(index, digest: SHA256.digest(of: bytes), of: inode, in: db)
                     }
                 }
+            } catch {
+                throw .local(error)
+            }
+        }
+    }
+
+    /// What an earlier daemon left, and did not stop: hashed before it is believed.
+    private func verify(_ spans: Range<Int>, of content: FileContent) throws(FetchFailure) {
+        let inode = content.inode
+        for index in spans where content.isSuspect(index) {
+            do throws(Errno) {
+                try content.verify(
+                    index,
+                    trusted: tree.contents.trustsUnhashed,
+                    digest: { () throws(Errno) in
+                        try tree.database.reading { db throws in
+                            try ContentTable.digest(of: index, of: inode, in: db)
+                        }
+                    },
+                    drop: { () throws(Errno) in
+                        try tree.database.writing { db throws in
+                            try ContentTable.drop(spans: [index], of: inode, in: db)
+                        }
+                    }
+                )
             } catch {
                 throw .local(error)
             }

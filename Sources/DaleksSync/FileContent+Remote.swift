@@ -1,5 +1,7 @@
+import DaleksAPI
 import DaleksCache
 import DaleksCore
+import DaleksCrypto
 import DaleksSystem
 
 /// What synchronisation does with a file's bytes.
@@ -7,11 +9,10 @@ extension FileContent {
     /// Fixes the file as it is now, for an upload. One at a time.
     func takeSnapshot(asideFolder: String) -> ContentSnapshot {
         state.waitThrowing(until: { Self.isQuiet($0) && $0.snapshot == nil }) { state in
-            let dirty = state.spans.filter { $0.value == .dirty }.keys.sorted()
             let snapshot = ContentSnapshot(
                 size: state.size,
                 modified: state.modified,
-                spans: dirty,
+                spans: state.spans.spans { $0 == .dirty },
                 asideFolder: asideFolder
             )
             state.snapshot = snapshot
@@ -35,19 +36,13 @@ extension FileContent {
         markClean: () throws(Errno) -> Void
     ) throws(Errno) {
         let room = state.waitThrowing(until: { !$0.isFrozen && !$0.filling.contains(span) }) { state -> Int? in
-            guard state.revision == revision, state.spans[span, default: .absent] == .absent else { return nil }
+            guard state.revision == revision, state.spans[span] == .absent else { return nil }
             state.filling.insert(span)
             return Self.bytes(in: span, ofSize: state.size)
         }
         guard let room else { return }
         var outcome = SpanState.absent
-        defer {
-            state.withLock { state in
-                state.filling.remove(span)
-                if outcome == .clean { state.spans[span] = .clean }
-            }
-            state.broadcast()
-        }
+        defer { endFilling(span, outcome) }
         try backing.writeAll(
             bytes.count > room ? Array(bytes.prefix(room)) : bytes,
             at: Int64(span) * Int64(Limits.spanBytes)
@@ -55,18 +50,61 @@ extension FileContent {
         try keepModificationTime()
         try markClean()
         outcome = .clean
+        marks.wrote(bytes.count)
     }
+
+    /// Hashes a span that was clean when a daemon died. What is not what the index says is forgotten, and fetched anew.
+    /// Where nobody noted what it hashes to, `trusted` says whether it counts: while the machine runs on, no byte is lost.
+    func verify(
+        _ span: Int,
+        trusted: Bool,
+        digest: () throws(Errno) -> Digest?,
+        drop: () throws(Errno) -> Void
+    ) throws(Errno) {
+        let count = state.waitThrowing(until: { !$0.isFrozen && !$0.filling.contains(span) }) { state -> Int? in
+            guard state.spans[span] == .suspect else { return nil }
+            state.filling.insert(span)
+            return Self.bytes(in: span, ofSize: state.remoteSize)
+        }
+        guard let count else { return }
+        var outcome = SpanState.suspect
+        defer { endFilling(span, outcome) }
+        let expected = try digest()
+        if expected == nil, trusted {
+            outcome = .clean
+            return
+        }
+        if let expected {
+            let bytes = try backing.bytes(count: count, at: Int64(span) * Int64(Limits.spanBytes))
+            if SHA256.digest(of: bytes) == expected {
+                outcome = .clean
+                return
+            }
+        }
+        try drop()
+        outcome = .absent
+    }
+
+    private func endFilling(_ span: Int, _ outcome: SpanState) {
+        state.withLock { state in
+            state.filling.remove(span)
+            state.spans[span] = outcome
+        }
+        state.broadcast()
+    }
+
+    func isSuspect(_ span: Int) -> Bool { state.withLock { $0.spans[span] == .suspect } }
 
     /// Whether the span still lacks bytes of that content.
     func lacks(_ span: Int, of revision: Revision) -> Bool {
         state.withLock { state in
-            state.revision == revision && state.spans[span, default: .absent] == .absent
+            state.revision == revision && state.spans[span] == .absent
                 && Int64(span) * Int64(Limits.spanBytes) < state.remoteSize
         }
     }
 
     /// Recovery takes the time from the backing file, so what is not the user's writing must not move it.
-    private func keepModificationTime() throws(Errno) {
+    func keepModificationTime() throws(Errno) {
         try backing.setModificationTime(live.modified)
     }
 
@@ -75,11 +113,57 @@ extension FileContent {
         try backing.truncate(to: 0)
         try backing.truncate(to: node.attributes.size)
         thaw { state in
-            state.spans = [:]
+            state.spans.removeAll()
             state.size = node.attributes.size
             state.revision = node.content
             state.remoteSize = node.contentSize
+            state.cutFrom = 0
             state.modified = node.attributes.modified
         }
+    }
+
+    /// Gives the space of clean spans back, at most so many bytes of it, and says how much it was. The index says
+    /// absent before the bytes go; readers wait meanwhile. A file in the middle of something is left alone.
+    func evict(upTo limit: Int64, drop: ([Int]) throws(Errno) -> Void) throws(Errno) -> Int64 {
+        let chosen = state.wait(timeout: .milliseconds(50)) { state -> [Int]? in
+            guard Self.isQuiet(state) else { return nil }
+            var chosen: [Int] = []
+            var bytes: Int64 = 0
+            for span in state.spans.spans(where: { $0 == .clean || $0 == .suspect }) where bytes < limit {
+                if state.snapshot?.covers(span) == true { continue }
+                chosen.append(span)
+                bytes += Int64(Self.bytes(in: span, ofSize: state.size))
+            }
+            state.isFrozen = true
+            return chosen
+        }
+        guard let chosen else { return 0 }
+        defer { thaw { _ in } }
+        guard !chosen.isEmpty else { return 0 }
+        try drop(chosen)
+        state.withLock { state in
+            for span in chosen { state.spans[span] = .absent }
+        }
+        var freed: Int64 = 0
+        for span in chosen {
+            let start = Int64(span) * Int64(Limits.spanBytes)
+            let end = min(start + Int64(Limits.spanBytes), live.size)
+            try backing.punchHole(start..<max(start, end))
+            freed += max(0, end - start)
+        }
+        try keepModificationTime()
+        return freed
+    }
+}
+
+extension FileContent.State {
+    /// The region took a commit, which is its content under `revision` now; `cleaned` spans are the same here still.
+    /// `cut` is the least size that the file had here since the commit's instant, where that is known.
+    mutating func settle(_ commit: Mutation.Commit, _ revision: Revision, cut: Int64?, cleaned: [Int]) {
+        let least = cut ?? size
+        self.revision = revision
+        remoteSize = min(commit.size, least)
+        cutFrom = least < commit.size ? commit.size : 0
+        for span in cleaned where spans[span] == .dirty { spans[span] = .clean }
     }
 }

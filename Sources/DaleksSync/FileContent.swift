@@ -9,26 +9,40 @@ import Glibc
 /// `state` is guarded by its condition. A read or write counts itself in before its system call and out after, so that
 /// `freeze` and `adopt`, which wait until nobody is inside and let nobody in, see the file at one instant. A span that
 /// is being filled belongs to the filler; whoever wants it waits. The backing descriptor lives as long as this object.
-/// `markDirty` runs with no lock held and before the first byte goes into a span: the index never calls a span clean
+/// `marks.mark` runs with no lock held and before the first byte goes into a span: the index never calls a span clean
 /// that holds a user's byte.
 public final class FileContent: Sendable {
-    enum SpanState: UInt8 {
+    enum SpanState: UInt8, Sendable {
         case absent, clean, dirty
+        /// Clean before a stop that was none: to be hashed before anybody believes it.
+        case suspect
     }
 
     struct State {
-        var spans: [Int: SpanState] = [:]
+        var spans = SpanMap()
         var filling: Set<Int> = []
         var size: Int64
         /// The region's content that clean and absent spans belong to.
         var revision: Revision
         /// Where the region's bytes end; behind it an absent span is a hole and not a lack.
         var remoteSize: Int64
+        /// How far the region's content reached before the file was cut here: growing again makes holes up to there
+        /// that the region must be told of. 0 where it was not cut.
+        var cutFrom: Int64 = 0
         var modified: Timestamp
         /// Size or time changed since the database last heard of them.
         var isUnsaved = false
         /// Bytes changed since the journal last got a commit for this file.
         var isUncommitted = false
+        /// Bytes changed since the backing file was last made durable.
+        var isUnsynchronized = false
+        var isSynchronizing = false
+        /// Set for good once the disk failed to take bytes: what it dropped it does not report again.
+        var failure: Errno?
+        /// The last generation in which the index was told of this file.
+        var generation: Int64 = 0
+        /// Whether the backing file says whose it is.
+        var isPlaced = false
         var insideCount = 0
         var isFrozen = false
         var snapshot: ContentSnapshot?
@@ -37,29 +51,37 @@ public final class FileContent: Sendable {
     public let inode: Inode
     let backing: FileDescriptor
     let state: Condition<State>
-    private let markDirty: @Sendable (Inode, [Int]) throws(Errno) -> Void
-    private let time: TimeSource
+    let marks: any ContentMarks
+    let time: TimeSource
 
     init(
-        node: LocalNode,
-        spans: [(span: Int, state: ContentTable.State)],
+        _ known: KnownContent,
         backing: consuming FileDescriptor,
         time: TimeSource,
-        markDirty: @escaping @Sendable (Inode, [Int]) throws(Errno) -> Void
+        marks: any ContentMarks
     ) throws(Errno) {
+        let node = known.node
         inode = node.inode
-        self.markDirty = markDirty
+        self.marks = marks
         self.time = time
         var state = State(
             size: node.attributes.size,
             revision: node.content,
             remoteSize: node.content == 0 ? 0 : node.contentSize,
+            cutFrom: known.cutFrom,
             modified: node.attributes.modified
         )
-        for (span, kept) in spans { state.spans[span] = kept == .dirty ? .dirty : .clean }
-        // Without dirty spans nothing but the size must be kept, and leftovers of older content must not shine through.
-        if !state.spans.values.contains(.dirty) {
-            if state.spans.isEmpty { try backing.truncate(to: 0) }
+        for (span, kept) in known.spans {
+            state.spans[span] = kept == .dirty ? .dirty : known.isSuspect ? .suspect : .clean
+        }
+        // Without spans nothing but the size must be kept, and leftovers of older content must not shine through. The
+        // size is compared first: most files have it, and setting it costs.
+        let isStale = try backing.status().st_size != off_t(state.size)
+        if known.spans.isEmpty {
+            let hasBytes = try backing.nextData(from: 0) != nil
+            if hasBytes { try backing.truncate(to: 0) }
+            if isStale || hasBytes { try backing.truncate(to: state.size) }
+        } else if isStale, !state.spans.contains(.dirty) {
             try backing.truncate(to: state.size)
         }
         self.backing = backing
@@ -103,33 +125,72 @@ public final class FileContent: Sendable {
         limit: Int64 = Limits.fileBytesMax
     ) throws(Obstacle) -> Int {
         guard !bytes.isEmpty else { return 0 }
-        var fresh: [Int] = []
-        let range = try enter { state throws(Obstacle) -> Range<Int64> in
+        try change({ state throws(Obstacle) in
             let offset = requested ?? state.size
             guard offset >= 0, offset <= limit - Int64(bytes.count) else { throw .errno(.fileTooLarge) }
-            let range = offset..<offset + Int64(bytes.count)
-            fresh = try prepare(range, growingTo: range.upperBound, &state)
             // An append reserves its place now, so that two never get the same one.
-            if requested == nil { state.size = range.upperBound }
-            return range
-        }
-        defer { leave() }
-        do throws(Errno) {
-            if !fresh.isEmpty { try markDirty(inode, fresh) }
+            return Change(range: offset..<offset + Int64(bytes.count), growsNow: requested == nil)
+        }) { range throws(Errno) in
             try backing.write(bytes, at: range.lowerBound)
+        }
+        return bytes.count
+    }
+
+    /// The last part of a change of bytes: where, and whether the size follows before they are there.
+    struct Change {
+        var range: Range<Int64>
+        var growsNow = false
+        /// Where the size stays though bytes change (punched holes).
+        var keepsSize = false
+    }
+
+    /// Changes bytes: decides where under the lock, marks what becomes dirty, runs the system call, and takes note.
+    ///
+    /// A span that is absent and written whole gets its bytes before its mark: were it the other way, a death between
+    /// the two would leave a dirty span of zeros in place of the region's bytes.
+    func change(
+        _ decide: (State) throws(Obstacle) -> Change,
+        _ perform: (Range<Int64>) throws(Errno) -> Void
+    ) throws(Obstacle) {
+        var (fresh, covered): ([Int], [Int]) = ([], [])
+        let change = try enter { state throws(Obstacle) -> Change in
+            let change = try decide(state)
+            let end = change.keepsSize ? min(state.size, change.range.upperBound) : change.range.upperBound
+            fresh = try prepare(change.range, growingTo: end, &state)
+            if !fresh.isEmpty {
+                covered = fresh.filter { Self.isLacking($0, state) }
+                // Nobody fills them meanwhile.
+                for span in covered { state.filling.insert(span) }
+            }
+            if change.growsNow { state.size = max(state.size, end) }
+            return change
+        }
+        defer { leave(releasing: covered) }
+        let range = change.range
+        do throws(Errno) {
+            if fresh.isEmpty {
+                try perform(range)
+            } else if covered.isEmpty {
+                try marks.mark(self, fresh) { () throws(Errno) in try perform(range) }
+            } else {
+                let others = fresh.filter { !covered.contains($0) }
+                if !others.isEmpty { try marks.mark(self, others) {} }
+                try perform(range)
+                try marks.mark(self, covered) {}
+            }
         } catch {
             throw .errno(error)
         }
         let now = time.wall
         state.withLock { state in
-            for span in Self.spans(of: range) { state.spans[span] = .dirty }
-            for span in fresh { state.spans[span] = .dirty }
-            state.size = max(state.size, range.upperBound)
+            if !fresh.isEmpty { for span in fresh { state.spans[span] = .dirty } }
+            if !change.keepsSize { state.size = max(state.size, range.upperBound) }
             state.modified = now
             state.isUnsaved = true
             state.isUncommitted = true
+            state.isUnsynchronized = true
         }
-        return bytes.count
+        marks.wrote(range.count)
     }
 
     /// Cuts or extends. The caller writes the new size to the database before it answers.
@@ -139,99 +200,51 @@ public final class FileContent: Sendable {
         try freezing { state throws(Obstacle) in
             fresh = try prepareTruncation(to: size, &state)
         } then: { () throws(Errno) in
-            if !fresh.isEmpty { try markDirty(inode, fresh) }
-            try backing.truncate(to: size)
+            if fresh.isEmpty {
+                try backing.truncate(to: size)
+            } else {
+                try marks.mark(self, fresh) { () throws(Errno) in try backing.truncate(to: size) }
+            }
         }
         let now = time.wall
         state.withLock { state in
             for span in fresh { state.spans[span] = .dirty }
-            let end = Self.spanCount(of: size)
-            state.spans = state.spans.filter { $0.key < end }
+            state.spans.cut(at: Self.spanCount(of: size))
+            if size < state.remoteSize {
+                state.cutFrom = max(state.cutFrom, state.remoteSize)
+                state.remoteSize = size
+            }
+            state.snapshot?.noteCut(size)
             state.size = size
-            state.remoteSize = min(state.remoteSize, size)
             state.modified = now
             state.isUnsaved = true
             state.isUncommitted = true
+            state.isUnsynchronized = true
         }
     }
 
-    public func synchronize() throws(Errno) { try backing.synchronizeData() }
-
-    // MARK: Spans
-
-    static func spans(of range: Range<Int64>) -> Range<Int> {
-        guard !range.isEmpty else { return 0..<0 }
-        let span = Int64(Limits.spanBytes)
-        return Int(range.lowerBound / span)..<Int((range.upperBound - 1) / span) + 1
-    }
-
-    static func spanCount(of size: Int64) -> Int {
-        Int((size + Int64(Limits.spanBytes) - 1) / Int64(Limits.spanBytes))
-    }
-
-    /// How many bytes of a file of `size` lie in the span.
-    static func bytes(in span: Int, ofSize size: Int64) -> Int {
-        Int(max(0, min(Int64(Limits.spanBytes), size - Int64(span) * Int64(Limits.spanBytes))))
-    }
-
-    private static func isLacking(_ span: Int, _ state: State) -> Bool {
-        state.spans[span, default: .absent] == .absent && Int64(span) * Int64(Limits.spanBytes) < state.remoteSize
-    }
-
-    private static func requirePresent(_ range: Range<Int64>, _ inode: Inode, _ state: State) throws(Obstacle) {
-        let spans = Self.spans(of: range)
-        guard let first = spans.first(where: { isLacking($0, state) }),
-            let last = spans.last(where: { isLacking($0, state) })
-        else { return }
-        throw .needs(.spans(inode, first..<last + 1))
-    }
-
-    /// Which spans a write must mark dirty before it may touch them; asks for what it would only partly overwrite.
-    private func prepare(_ range: Range<Int64>, growingTo end: Int64, _ state: inout State) throws(Obstacle) -> [Int] {
-        let span = Int64(Limits.spanBytes)
-        var touched = Array(Self.spans(of: range))
-        // Growing past the old end changes the span that the old end cut: it gets longer.
-        if end > state.size, state.size % span != 0 {
-            let last = Int(state.size / span)
-            if !touched.contains(last) { touched.insert(last, at: 0) }
+    /// The bytes survive a power cut when this returns.
+    public func synchronize() throws(Errno) {
+        let isDue = try state.waitThrowing(until: { !$0.isSynchronizing }) { state throws(Errno) -> Bool in
+            if let failure = state.failure { throw failure }
+            guard state.isUnsynchronized else { return false }
+            (state.isUnsynchronized, state.isSynchronizing) = (false, true)
+            return true
         }
-        for index in touched where state.filling.contains(index) { throw .needs(.spans(inode, index..<index + 1)) }
-        for index in touched where Self.isLacking(index, state) {
-            let start = Int64(index) * span
-            let covered = range.lowerBound <= start && range.upperBound >= min(start + span, max(state.size, end))
-            if !covered { throw .needs(.spans(inode, index..<index + 1)) }
+        guard isDue else { return }
+        var failure: Errno?
+        do throws(Errno) { try backing.synchronizeData() } catch { failure = error }
+        state.withLock { state in
+            state.isSynchronizing = false
+            state.failure = state.failure ?? failure
         }
-        for index in touched { try saveAside(index, state) }
-        return touched.filter { state.spans[$0, default: .absent] != .dirty }
-    }
-
-    private func prepareTruncation(to size: Int64, _ state: inout State) throws(Obstacle) -> [Int] {
-        let span = Int64(Limits.spanBytes)
-        var touched: [Int] = []
-        if size < state.size, size % span != 0 { touched.append(Int(size / span)) }
-        if size > state.size, state.size % span != 0 { touched.append(Int(state.size / span)) }
-        for index in touched where Self.isLacking(index, state) { throw .needs(.spans(inode, index..<index + 1)) }
-        if let snapshot = state.snapshot {
-            for index in snapshot.spans where size < Int64(index + 1) * span { try saveAside(index, state) }
-
-        }
-        return touched.filter { state.spans[$0, default: .absent] != .dirty }
-    }
-
-    /// A span that a running upload still has to read is copied away before it changes. Input and output under the
-    /// lock: rare, at most one span, and the change must not overtake it.
-    private func saveAside(_ index: Int, _ state: State) throws(Obstacle) {
-        guard let snapshot = state.snapshot, snapshot.covers(index) else { return }
-        do throws(Errno) {
-            try snapshot.willChange(index, in: backing)
-        } catch {
-            throw .errno(error)
-        }
+        state.broadcast()
+        if let failure { throw failure }
     }
 
     // MARK: Doors
 
-    private func enter<Result>(_ body: (inout State) throws(Obstacle) -> Result) throws(Obstacle) -> Result {
+    func enter<Result>(_ body: (inout State) throws(Obstacle) -> Result) throws(Obstacle) -> Result {
         try state.waitThrowing(until: { !$0.isFrozen }) { state throws(Obstacle) in
             let result = try body(&state)
             state.insideCount += 1
@@ -239,8 +252,13 @@ public final class FileContent: Sendable {
         }
     }
 
-    private func leave() {
-        state.withLock { $0.insideCount -= 1 }
+    func leave() { leave(releasing: []) }
+
+    private func leave(releasing spans: [Int]) {
+        state.withLock { state in
+            state.insideCount -= 1
+            for span in spans { state.filling.remove(span) }
+        }
         state.broadcast()
     }
 
@@ -273,4 +291,13 @@ public final class FileContent: Sendable {
         }
         state.broadcast()
     }
+}
+
+/// What the index knows of a file when it is opened.
+struct KnownContent {
+    var node: LocalNode
+    var spans: [(span: Int, state: ContentTable.State)]
+    var cutFrom: Int64 = 0
+    /// The last stop was none: clean bytes must be hashed first.
+    var isSuspect = false
 }

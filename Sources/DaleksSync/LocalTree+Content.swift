@@ -30,13 +30,27 @@ extension LocalTree {
         }
         guard let pending else { return }
         do throws(Obstacle) {
-            try database.changing { db in
-                guard var node = try NodeTable.find(content.inode, in: db) else { return }
-                node.attributes.size = pending.size
-                node.attributes.changed = max(node.attributes.changed, pending.modified)
-                node.attributes.modified = pending.modified
-                try NodeTable.update(node, in: db)
-                if pending.isUncommitted, node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
+            try contents.barrier.telling(content) { generation throws(Obstacle) in
+                let vouched = contents.barrier.vouched
+                try database.changing { db in
+                    guard var node = try NodeTable.find(content.inode, in: db) else { return }
+                    let before = node.attributes.size
+                    node.attributes.size = pending.size
+                    node.attributes.changed = max(node.attributes.changed, pending.modified)
+                    node.attributes.modified = pending.modified
+                    try NodeTable.update(node, in: db)
+                    if before != pending.size {
+                        try ContentGenerationTable.noteSize(
+                            of: node.inode,
+                            from: before,
+                            to: pending.size,
+                            generation: generation,
+                            vouched: vouched,
+                            in: db
+                        )
+                    }
+                    if pending.isUncommitted, node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
+                }
             }
         } catch {
             content.state.withLock { state in
@@ -52,65 +66,75 @@ extension LocalTree {
     public func truncate(_ inode: Inode, to size: Int64) throws(Obstacle) -> LocalNode {
         try contents.with(inode) { content throws(Obstacle) in
             if content.live.size != size || size == 0 { try content.truncate(to: size) }
-            try database.changing { db in
-                try ContentTable.drop(from: FileContent.spanCount(of: size), of: inode, in: db)
-                guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
-                node.attributes.size = size
-                node.contentSize = min(node.contentSize, size)
-                try NodeTable.update(node, in: db)
+            try contents.barrier.telling(content) { generation throws(Obstacle) in
+                let vouched = contents.barrier.vouched
+                try database.changing { db in
+                    try ContentTable.drop(from: FileContent.spanCount(of: size), of: inode, in: db)
+                    guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
+                    try ContentGenerationTable.noteSize(
+                        of: inode,
+                        from: node.attributes.size,
+                        to: size,
+                        generation: generation,
+                        vouched: vouched,
+                        in: db
+                    )
+                    if size < node.contentSize {
+                        try ContentGenerationTable.noteCut(
+                            of: inode,
+                            content: node.content,
+                            from: node.contentSize,
+                            in: db
+                        )
+                    }
+                    node.attributes.size = size
+                    node.contentSize = min(node.contentSize, size)
+                    try NodeTable.update(node, in: db)
+                }
             }
             try saveContent(content)
         }
+        noteChange(of: inode)
         return try node(inode)
     }
 
-    /// Power-cut safe: the bytes, then the index and everything in the journal so far.
+    /// Power-cut safe: the bytes, and what of the index they need.
     public func synchronize(_ content: FileContent) throws(Obstacle) {
         try saveContent(content)
-        do throws(Errno) { try content.synchronize() } catch { throw .errno(error) }
-        try synchronizeJournal()
-    }
-
-    public func synchronizeJournal() throws(Obstacle) {
-        do {
-            try database.flush()
+        do throws(Errno) {
+            try content.synchronize()
+            let generation = content.state.withLock { $0.generation }
+            let isKnown = contents.barrier.vouched >= generation
+            if isKnown, database.isDurable(positions.needed(by: content.inode)) { return }
+            try flush()
         } catch {
-            throw .errno(.io)
+            throw .errno(error)
         }
     }
 
+    /// Everything that was done so far survives a power cut.
+    public func synchronizeJournal() throws(Obstacle) {
+        do throws(Errno) { try flush() } catch { throw .errno(error) }
+    }
+
+    private func flush() throws(Errno) {
+        let position = database.position
+        try contents.barrier.flush()
+        positions.forget(upTo: position)
+    }
+
+    /// A change of a node or of its names was committed just now.
+    func noteChange(of inode: Inode, isFolder: Bool = false) {
+        positions.note(inode, isFolder: isFolder, database.position)
+    }
+
     /// Sees to it that a commit will carry the file as it is now, or later.
-    private func journalCommit(of inode: Inode, _ db: borrowing Connection) throws {
+    func journalCommit(of inode: Inode, _ db: borrowing Connection) throws {
         if let place = try JournalTable.openCommit(of: inode, in: db),
             !takenCommits.withLock({ $0.contains(place) })
         {
             return
         }
         try JournalTable.append(.commit, JournalTable.Subjects(node: inode), body: nil, in: db)
-    }
-
-    /// After a start that nothing proper preceded: sizes and times of files that were being written are those of their
-    /// backing files, every dirty file has a commit in the journal, clean spans are taken from the region again, and
-    /// nodes that nobody can reach are gone.
-    func recover() throws(Errno) {
-        let dirty = try database.writing { db throws -> [Inode] in
-            try db.execute("DELETE FROM spans WHERE state = 1")
-            return try ContentTable.dirtyNodes(in: db)
-        }
-        for inode in dirty {
-            guard let status = try backingStatus(of: inode) else { continue }
-            try database.writing { db throws in
-                guard var node = try NodeTable.find(inode, in: db), node.attributes.links > 0 else { return }
-                node.attributes.size = max(status.size, 0)
-                node.attributes.modified = max(node.attributes.modified, status.modified)
-                try NodeTable.update(node, in: db)
-                try journalCommit(of: inode, db)
-            }
-        }
-        while true {
-            let gone = try database.reading { db throws in try NodeTable.unreachable(limit: 256, in: db) }
-            if gone.isEmpty { return }
-            for inode in gone { collect(inode) }
-        }
     }
 }

@@ -49,6 +49,12 @@ extension LocalTree {
                 db
             )
         }
+        if let renamed {
+            noteChange(of: renamed.node.inode, isFolder: renamed.node.attributes.kind == .folder)
+            if let replaced = renamed.replaced {
+                noteChange(of: replaced.inode, isFolder: replaced.attributes.kind == .folder)
+            }
+        }
         grew()
         return if let renamed { renamed } else { Renamed(node: try lookup(newName, in: newParent), replaced: nil) }
     }

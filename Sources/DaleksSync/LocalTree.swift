@@ -16,12 +16,14 @@ import DaleksSystem
 public final class LocalTree: Sendable {
     let database: Database
     let contents: ContentCache
-    private let store: BackingStore
+    let store: BackingStore
     private let time: TimeSource
     private let journalGrew: @Sendable () -> Void
     /// Commits in the journal whose instant is fixed already: what is written now needs another one.
     let takenCommits = Lock<Set<Int64>>([])
     private let kernelNodes = Lock<[Inode: UInt64]>([:])
+    /// What an fsync of each node has to wait for.
+    let positions = ChangePositions()
 
     init(
         database: Database,
@@ -127,6 +129,7 @@ public final class LocalTree: Sendable {
             try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
             return node
         }
+        noteChange(of: node.inode, isFolder: creation.kind == .folder)
         journalGrew()
         return node
     }
@@ -151,6 +154,7 @@ public final class LocalTree: Sendable {
             )
             return node
         }
+        noteChange(of: inode)
         journalGrew()
         return live(node)
     }
@@ -172,6 +176,7 @@ public final class LocalTree: Sendable {
             )
             return node
         }
+        noteChange(of: node.inode, isFolder: isFolder)
         journalGrew()
         return node
     }
@@ -211,6 +216,7 @@ public final class LocalTree: Sendable {
             try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
             return node
         }
+        noteChange(of: inode, isFolder: node.attributes.kind == .folder)
         journalGrew()
         return live(node)
     }

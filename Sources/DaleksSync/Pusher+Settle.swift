@@ -37,11 +37,16 @@ extension Pusher {
     }
 
     private func write(_ items: [Settlement.Item]) throws(Errno) -> Settlement {
-        let changedSince = active.withLock { $0.mapValues(\.snapshot.changedSince) }
+        let snapshots = active.withLock { $0.mapValues(\.snapshot) }
         let now = tree.wallNow
         let suffix = "conflict from \(hostName) \(now.rfc3339().prefix(10))"
         return try tree.database.writing { db throws -> Settlement in
-            var settlement = Settlement(changedSince: changedSince, conflictSuffix: suffix, now: now)
+            var settlement = Settlement(
+                changedSince: snapshots.mapValues(\.changedSince),
+                cutSince: snapshots.mapValues(\.cut),
+                conflictSuffix: suffix,
+                now: now
+            )
             try settlement.settle(items, db)
             return settlement
         }
@@ -52,20 +57,19 @@ extension Pusher {
         _ item: Settlement.Item,
         _ settlement: Settlement
     ) -> (@Sendable (inout FileContent.State) -> Void)? {
-        guard case .commit = item.operation.mutation else { return nil }
+        guard case .commit(let commit) = item.operation.mutation else { return nil }
         switch item.outcome {
         case .done(_, let content):
             guard let content else { return nil }
             let cleaned = settlement.cleaned[item.row.place] ?? []
-            return { state in
-                state.revision = content
-                for span in cleaned where state.spans[span] == .dirty { state.spans[span] = .clean }
-            }
+            let cut = settlement.cutSince[item.row.place]
+            return { state in state.settle(commit, content, cut: cut, cleaned: cleaned) }
         case .conflict:
             guard settlement.ownCopies.contains(item.row.place) else { return nil }
             return { state in
                 state.revision = 0
                 state.remoteSize = 0
+                state.cutFrom = 0
                 for span in state.spans.keys { state.spans[span] = .dirty }
             }
         case .known, .denied, .incomplete, .waiting: return nil

@@ -1,6 +1,7 @@
 import DaleksAPI
 import DaleksCache
 import DaleksCore
+import DaleksCrypto
 import DaleksJSON
 import DaleksSQLite
 import DaleksSystem
@@ -16,6 +17,8 @@ struct Settlement {
 
     /// Which spans of a commit were written again since its instant; nil where this daemon did not make the commit.
     let changedSince: [Int64: Set<Int>]
+    /// And the least size that the file has had since then.
+    let cutSince: [Int64: Int64]
     let conflictSuffix: String
     let now: Timestamp
 
@@ -37,8 +40,14 @@ struct Settlement {
         var detail: String
     }
 
-    init(changedSince: [Int64: Set<Int>], conflictSuffix: String, now: Timestamp) {
+    init(
+        changedSince: [Int64: Set<Int>],
+        cutSince: [Int64: Int64],
+        conflictSuffix: String,
+        now: Timestamp
+    ) {
         self.changedSince = changedSince
+        self.cutSince = cutSince
         self.conflictSuffix = conflictSuffix
         self.now = now
     }
@@ -85,8 +94,13 @@ struct Settlement {
         // before this and we have not heard of yet.
         if node.revision == 0 { node.revision = revision }
         if case .commit(let commit) = item.operation.mutation, let content {
+            let least = cutSince[item.row.place] ?? node.attributes.size
             node.content = content
-            node.contentSize = commit.size
+            node.contentSize = min(commit.size, least)
+            if least < commit.size {
+                // What was cut off meanwhile the region has still: growing again must not bring it back.
+                try ContentGenerationTable.noteCut(of: node.inode, content: content, from: commit.size, in: db)
+            }
             try clean(item, commit, db)
         }
         try NodeTable.update(node, in: db)
@@ -106,9 +120,20 @@ struct Settlement {
     ) throws {
         // A commit of an earlier run: what was written since is not known, so everything goes up once more.
         guard let changed = changedSince[item.row.place] else { return }
-        let spans = commit.spans.map(\.index).filter { !changed.contains($0) }
-        try ContentTable.set(.clean, spans: spans, of: item.row.subjects.node, in: db)
-        cleaned[item.row.place] = spans
+        let spans = commit.spans.filter { !changed.contains($0.index) }
+        for span in spans {
+            try ContentTable.fill(span.index, digest: Self.digest(of: span), of: item.row.subjects.node, in: db)
+        }
+        cleaned[item.row.place] = spans.map(\.index)
+    }
+
+    /// What the whole span hashes to, where that costs nothing or little to know.
+    private static func digest(of span: Span) -> Digest? {
+        switch span.source {
+        case .chunk(let digest): digest
+        case .inline(let bytes): SHA256.digest(of: bytes)
+        case .hole, .split: nil
+        }
     }
 
     /// It ran, and an answer that we have lost said how: ask for the state.

@@ -1,5 +1,5 @@
 public import DaleksAPI
-import DaleksCache
+public import DaleksCache
 import DaleksCore
 import DaleksSQLite
 public import DaleksSystem
@@ -19,6 +19,10 @@ public final class SyncEngine: Sendable {
         /// Whose the root is before the region said anything.
         public var uid: UInt32
         public var gid: UInt32
+        /// How much of the disk the cache may take.
+        public var space = CacheSpace()
+        /// Which start of the machine this is: what was written under another one is certain only if it was durable.
+        public var boot = MachineBoot.current
 
         public init(folder: String, subject: String, hostName: String, uid: UInt32, gid: UInt32) {
             self.folder = folder
@@ -42,6 +46,8 @@ public final class SyncEngine: Sendable {
     private let configuration: Configuration
     private let database: Database
     private let remote: any Remote
+    private let barrier: ContentBarrier
+    private let keeper: SpaceKeeper
     private let news: RemoteNews
     private let fetcher: Fetcher
     private let pusher: Pusher
@@ -64,10 +70,13 @@ public final class SyncEngine: Sendable {
         let opened = try Self.open(configuration, logger)
         database = opened.database
         let wake = Lock<(@Sendable () -> Void)?>(nil)
-        let contents = ContentCache(database: database, store: opened.store, time: time)
+        let barrier = ContentBarrier(database: database, store: opened.store, logger: logger)
+        self.barrier = barrier
+        let contents = ContentCache(database: database, store: opened.store, barrier: barrier, time: time)
         tree = LocalTree(database: database, contents: contents, store: opened.store, time: time) {
             wake.withLock { $0 }?()
         }
+        keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
         news = RemoteNews(tree: tree, logger: logger)
         fetcher = Fetcher(tree: tree, news: news, remote: remote, time: time, logger: logger)
         puller = Puller(
@@ -90,7 +99,10 @@ public final class SyncEngine: Sendable {
         )
         let pusher = pusher
         wake.withLock { $0 = { pusher.wake() } }
-        do throws(Errno) { try tree.recover() } catch { throw .unusable("the cache could not be recovered: \(error)") }
+        let setAside = SetAside(folder: configuration.folder + "/set-aside", logger: logger)
+        do throws(Errno) { _ = try tree.recover(boot: configuration.boot, setAside: setAside) } catch {
+            throw .unusable("the cache could not be recovered: \(error)")
+        }
         try establishRoot(time)
     }
 
@@ -165,8 +177,10 @@ public final class SyncEngine: Sendable {
 
     public func start(observer: any TreeObserver) {
         news.observe(observer)
-        let (pusher, puller) = (pusher, puller)
+        let (pusher, puller, barrier, keeper) = (pusher, puller, barrier, keeper)
         threads.withLock { threads in
+            threads.append(Thread(name: "flush") { barrier.run() })
+            threads.append(Thread(name: "space") { keeper.run() })
             threads.append(Thread(name: "push") { pusher.run() })
             threads.append(Thread(name: "pull") { puller.run() })
             threads.append(Thread(name: "refresh") { puller.runRefresh() })
@@ -193,16 +207,17 @@ public final class SyncEngine: Sendable {
         remote.cancelAll()
         pusher.stop()
         fetcher.stop()
+        keeper.stop()
+        barrier.stop()
         let running = threads.withLock { threads in
             defer { threads = [] }
             return threads
         }
         for thread in running { thread.join() }
-        do {
-            try database.flush()
-        } catch {
-            logger.error("the replica could not be made durable", ["reason": "\(error)"])
+        do throws(Errno) { try tree.noteStopped() } catch {
+            logger.error("the replica could not be made durable", ["reason": error])
         }
+        tree.store.close()
         database.close()
         folderLock.withLock { $0 = nil }
     }
@@ -221,6 +236,15 @@ public final class SyncEngine: Sendable {
     /// Gets what a request lacked, then calls back on another thread; nil is success.
     public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {
         fetcher.fetch(need, completion)
+    }
+
+    /// Lets go of what is too much in the cache now, instead of soon, and says how many bytes that was.
+    @discardableResult
+    public func trimCache() throws(Errno) -> Int64 { try keeper.makeRoom() }
+
+    /// A pinned file is never let go of.
+    public func pin(_ isPinned: Bool, _ inode: Inode) throws(Errno) {
+        try database.writing { db throws in try ContentUseTable.pin(isPinned, inode, in: db) }
     }
 
     public func pause(_ isPaused: Bool) { pusher.pause(isPaused) }

@@ -30,6 +30,20 @@ enum Shim {
         daleks_punch_hole(descriptor, offset, count)
     }
 
+    static func fallocate(_ descriptor: Int32, _ mode: Int32, _ offset: Int, _ count: Int) -> Int32 {
+        daleks_fallocate(descriptor, mode, offset, count)
+    }
+
+    static func copyFileRange(_ from: (Int32, Int), _ to: (Int32, Int), _ count: Int) -> Int {
+        daleks_copy_file_range(from.0, from.1, to.0, to.1, UInt(count))
+    }
+
+    static func syncfs(_ descriptor: Int32) -> Int32 { daleks_syncfs(descriptor) }
+
+    static func setAttribute(_ descriptor: Int32, _ name: String, _ value: UnsafeRawBufferPointer) -> Int32 {
+        daleks_fsetxattr(descriptor, name, value.baseAddress, UInt(value.count))
+    }
+
     static func nameThread(_ name: String) { daleks_name_thread(name) }
 
     static func dieWithParent(signal: Int32) -> Int32 { daleks_die_with_parent(signal) }

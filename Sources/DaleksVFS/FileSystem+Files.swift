@@ -67,11 +67,4 @@ extension FileSystem {
         guard let file = openFiles.remove(handle) else { throw .errno(.badDescriptor) }
         try engine.tree.closeContent(file.content)
     }
-
-    /// posix_fallocate: the file reaches at least to `end`. Space is not set aside: it is the region's to give.
-    public func allocate(_ handle: UInt64, upTo end: Int64, keepsSize: Bool) throws(Obstacle) {
-        let content = try openFiles.find(handle).content
-        guard !keepsSize, end > content.live.size else { return }
-        _ = try engine.tree.truncate(content.inode, to: end)
-    }
 }

@@ -13,28 +13,28 @@ final class Machine {
     private let listener = Listener()
     private let hostName: String
 
-    init(_ storage: RegionStorage, owner: UserID, name: String = "here", folder: ScratchFolder = ScratchFolder()) throws
-    {
+    init(
+        _ storage: RegionStorage,
+        owner: UserID,
+        name: String = "here",
+        folder: ScratchFolder = ScratchFolder(),
+        isConnected: Bool = true,
+        _ adjust: (inout SyncEngine.Configuration) -> Void = { _ in }
+    ) throws {
         self.folder = folder
         hostName = name
         region = InProcessRegion(storage, owner: owner)
-        engine = try Self.engine(folder, region, name)
-        engine.start(observer: listener)
-    }
-
-    private static func engine(_ folder: ScratchFolder, _ region: InProcessRegion, _ name: String) throws -> SyncEngine
-    {
-        try SyncEngine(
-            SyncEngine.Configuration(
-                folder: folder.path("state"),
-                subject: "test@local",
-                hostName: name,
-                uid: 1_000,
-                gid: 1_000
-            ),
-            remote: region,
-            logger: .silent
+        region.setUp(isConnected)
+        var configuration = SyncEngine.Configuration(
+            folder: folder.path("state"),
+            subject: "test@local",
+            hostName: name,
+            uid: 1_000,
+            gid: 1_000
         )
+        adjust(&configuration)
+        engine = try SyncEngine(configuration, remote: region, logger: .silent)
+        engine.start(observer: listener)
     }
 
     func stop() { engine.stop() }

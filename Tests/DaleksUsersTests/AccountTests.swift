@@ -119,6 +119,28 @@ struct AccountTests {
         #expect(actions.contains("home") && actions.contains("register"))
     }
 
+    @Test func `who has no home yet begins at the nearest region, and stays there`() throws {
+        let service = try TestService()
+        defer { service.stop() }
+        try service.register()
+        func logIn(nearest: String) throws -> String? {
+            try service.users.logIn(
+                LoginRequest(
+                    email: "ann@example.com",
+                    password: TestService.password,
+                    region: nil,
+                    device: "x",
+                    nearest: nearest
+                )
+            ).region?.code
+        }
+
+        #expect(try logIn(nearest: "there") == "there")
+        #expect(try logIn(nearest: "here") == "there")
+        try service.register("bob@example.com")
+        #expect(try service.logIn("bob@example.com").region?.code == "here")
+    }
+
     @Test(arguments: Backend.allCases)
     func `a changed password ends every other session, and the old one is none`(backend: Backend) throws {
         let service = try TestService(on: backend)

@@ -20,8 +20,12 @@ public final class RunningProgram: Sendable {
         return bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
     }()
 
-    private static func command(_ program: String, _ arguments: [String]) -> Command {
-        Command("\(folder)/\(program)", arguments, environment: [:], deathSignal: SIGKILL)
+    private static func command(
+        _ program: String,
+        _ arguments: [String],
+        _ environment: [String: String] = [:]
+    ) -> Command {
+        Command("\(folder)/\(program)", arguments, environment: environment, deathSignal: SIGKILL)
     }
 
     /// Runs a program to its end.
@@ -30,9 +34,9 @@ public final class RunningProgram: Sendable {
     }
 
     /// Returns when the program said `ready`.
-    public init(_ program: String, _ arguments: [String]) throws {
+    public init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         let lines = Condition<[String]>([])
-        var command = Self.command(program, arguments)
+        var command = Self.command(program, arguments, environment)
         command.errors = .lines { line in
             lines.withLock { $0.append(line) }
             lines.broadcast()
@@ -43,7 +47,8 @@ public final class RunningProgram: Sendable {
             throw Failure(description: "\(program) did not start: \(lines.withLock { $0 })")
         }
         facts = json
-        port = UInt16(try JSONReader(json).string("port")) ?? 0
+        // A daemon has none.
+        port = (try? JSONReader(json).string("port")).flatMap { UInt16($0) } ?? 0
     }
 
     deinit { process.send(SIGKILL) }

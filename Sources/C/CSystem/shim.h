@@ -104,3 +104,20 @@ static inline int daleks_start(const struct daleks_child *child) {
 static inline int daleks_punch_hole(int descriptor, long offset, long count) {
     return (int)syscall(SYS_fallocate, descriptor, 1 | 2, offset, count);
 }
+
+// The same with a mode: FALLOC_FL_KEEP_SIZE 1, PUNCH_HOLE 2, ZERO_RANGE 16.
+static inline int daleks_fallocate(int descriptor, int mode, long offset, long count) {
+    return (int)syscall(SYS_fallocate, descriptor, mode, offset, count);
+}
+
+// Declared under _GNU_SOURCE only.
+static inline long daleks_copy_file_range(int from, long from_offset, int to, long to_offset, unsigned long count) {
+    return syscall(SYS_copy_file_range, from, &from_offset, to, &to_offset, count, 0u);
+}
+
+// Declared under _GNU_SOURCE only.
+static inline int daleks_syncfs(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }
+
+static inline int daleks_fsetxattr(int descriptor, const char *name, const void *value, unsigned long size) {
+    return fsetxattr(descriptor, name, value, size, 0);
+}

@@ -31,7 +31,9 @@ public struct AttemptRule: Sendable {
         var failures = 0
         if let state, isFresh(state, now) {
             // The end of a wait of nothing is another's present, which may be after ours where both came at once.
-            if state.failures >= freeCount, now < state.blockedUntil { return .refused(retryAfter: state.blockedUntil - now) }
+            if state.failures >= freeCount, now < state.blockedUntil {
+                return .refused(retryAfter: state.blockedUntil - now)
+            }
             failures = state.failures
         }
         failures += 1

@@ -17,6 +17,8 @@ struct LogIn: Sendable {
         let device: String
         /// Nil: the user's home, or the first there is.
         let region: String?
+        /// Where to begin for who has no home yet; what serves nobody is passed over.
+        let nearest: String?
         let origin: Origin
     }
 
@@ -82,7 +84,7 @@ struct LogIn: Sendable {
             let codes = regions.map(\.code).joined(separator: ", ")
             throw .invalid("there is no such region; there are: \(codes)")
         }
-        return Wish(device: request.device, region: region, origin: origin)
+        return Wish(device: request.device, region: region, nearest: request.nearest, origin: origin)
     }
 
     private func finish(_ wish: Wish, _ proven: PasswordProof.Proven) throws(APIError) -> SessionAnswer {
@@ -91,7 +93,7 @@ struct LogIn: Sendable {
         let (session, token) = sessions.make(for: proven.account.id, scope: scope, device: wish.device, at: now)
         let (user, region) = try store.write { db -> (UserRecord, RegionRecord?) in
             let account = try proven.settle(at: now, db)
-            let region = try Self.region(wish.region, home: account.home, db)
+            let region = try Self.region(wish.region, home: account.home, nearest: wish.nearest, db)
             guard let region else { return (account.record, nil) }
             try AccountTable.setFirstHome(region.code, of: account.id, db)
             try SessionTable.insert(session.state(in: region.code), db)
@@ -120,6 +122,7 @@ struct LogIn: Sendable {
     private static func region(
         _ code: String?,
         home: String?,
+        nearest: String?,
         _ db: borrowing Connection
     ) throws -> RegionRecord? {
         if let code {
@@ -127,6 +130,7 @@ struct LogIn: Sendable {
             return region?.status == RegionTable.open || code == home ? region : nil
         }
         if let home, let region = try RegionTable.open(code: home, db) { return region }
-        return try RegionTable.allOpen(db).first
+        let open = try RegionTable.allOpen(db)
+        return open.first { $0.code == nearest } ?? open.first
     }
 }

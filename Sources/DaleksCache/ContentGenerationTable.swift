@@ -1,0 +1,89 @@
+public import DaleksCore
+public import DaleksSQLite
+
+/// What recovery may vouch for after a power cut.
+///
+/// The index may reach the disk before the bytes that it speaks of: nothing keeps the kernel from writing the log back
+/// early. So whatever the index says of content carries a generation, and the log says "vouched up to g" only after
+/// every byte of those generations was made durable. What is younger than that, recovery does not believe.
+public enum ContentGenerationTable {
+    /// A file's size changed in this generation. What it was when it was last vouched for is kept until it is again; a
+    /// cut below that lowers it.
+    public static func noteSize(
+        of node: Inode,
+        from old: Int64,
+        to new: Int64,
+        generation: Int64,
+        vouched: Int64,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            """
+            INSERT INTO contents (node, generation, kept_size) VALUES (?1, ?2, min(?3, ?4))
+            ON CONFLICT (node) DO UPDATE SET generation = ?2,
+                kept_size = CASE WHEN generation <= ?5 THEN min(?3, ?4) ELSE min(kept_size, ?4) END
+            """,
+            [.integer(node.column), .integer(generation), .integer(old), .integer(new), .integer(vouched)]
+        )
+    }
+
+    /// The size that is vouched for, where the one in the tree is not.
+    public static func keptSize(of node: Inode, vouched: Int64, in db: borrowing Connection) throws -> Int64? {
+        try db.first(
+            "SELECT kept_size FROM contents WHERE node = ?1 AND generation > ?2",
+            [.integer(node.column), .integer(vouched)]
+        ) { row in try row.int64(0) }
+    }
+
+    /// Dirty spans of a node that are not vouched for.
+    public static func doubtful(of node: Inode, vouched: Int64, in db: borrowing Connection) throws -> [Int] {
+        try db.query(
+            "SELECT span FROM spans WHERE node = ?1 AND state = 2 AND generation > ?2 ORDER BY span",
+            [.integer(node.column), .integer(vouched)]
+        ) { row in Int(try row.int64(0)) }
+    }
+
+    /// Nodes of which something is not vouched for.
+    public static func doubtfulNodes(vouched: Int64, in db: borrowing Connection) throws -> [Inode] {
+        try db.query(
+            """
+            SELECT node FROM spans WHERE state = 2 AND generation > ?1
+            UNION SELECT node FROM contents WHERE generation > ?1
+            """,
+            [.integer(vouched)]
+        ) { row in Inode(column: try row.int64(0)) }
+    }
+
+    /// The youngest generation that the index speaks of.
+    public static func last(in db: borrowing Connection) throws -> Int64 {
+        let spans = try db.first("SELECT coalesce(max(generation), 0) FROM spans", []) { try $0.int64(0) } ?? 0
+        let sizes = try db.first("SELECT coalesce(max(generation), 0) FROM contents", []) { try $0.int64(0) } ?? 0
+        return max(spans, sizes)
+    }
+
+    /// The file was cut below what the region's `content` of it has, which reached to `size`: if it grows again, what
+    /// lies between is zeros, and the region must be told so.
+    public static func noteCut(
+        of node: Inode,
+        content: Revision,
+        from size: Int64,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            """
+            INSERT INTO contents (node, generation, kept_size, cut_content, cut_from) VALUES (?1, 0, 0, ?2, ?3)
+            ON CONFLICT (node) DO UPDATE SET cut_content = ?2,
+                cut_from = CASE WHEN cut_content = ?2 THEN max(cut_from, ?3) ELSE ?3 END
+            """,
+            [.integer(node.column), .integer(content), .integer(size)]
+        )
+    }
+
+    /// How far the region's content reached when the file was cut; 0 where it was not.
+    public static func cut(of node: Inode, content: Revision, in db: borrowing Connection) throws -> Int64 {
+        try db.first(
+            "SELECT cut_from FROM contents WHERE node = ?1 AND cut_content = ?2",
+            [.integer(node.column), .integer(content)]
+        ) { row in try row.int64(0) } ?? 0
+    }
+}

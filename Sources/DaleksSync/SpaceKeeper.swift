@@ -1,0 +1,103 @@
+import DaleksCache
+import DaleksCore
+import DaleksSQLite
+import DaleksSystem
+
+/// Keeps the cache within its limit and the disk above its reserve: the longest unused clean bytes go first, and
+/// nothing that the region does not have.
+///
+/// ## Concurrency
+/// `run` is a thread of its own; `state` is how others speak to it.
+final class SpaceKeeper: Sendable {
+    private struct State {
+        var isStopping = false
+        var isAwake = true
+    }
+
+    private static let interval: Duration = .seconds(10)
+
+    /// Files that are looked at in one round.
+    private static let batchCount = 256
+
+    private let tree: LocalTree
+    private let space: CacheSpace
+    private let time: TimeSource
+    private let logger: Logger
+    private let state = Condition(State())
+
+    init(tree: LocalTree, space: CacheSpace, time: TimeSource, logger: Logger) {
+        self.tree = tree
+        self.space = space
+        self.time = time
+        self.logger = logger
+    }
+
+    func run() {
+        do { try tree.sweep() } catch { logger.warning("leftovers could not be removed", ["reason": "\(error)"]) }
+        while true {
+            let isStopping =
+                state.wait(timeout: Self.interval) { state -> Bool? in
+                    if state.isStopping { return true }
+                    guard state.isAwake else { return nil }
+                    state.isAwake = false
+                    return false
+                } ?? false
+            do { try noteUses() } catch { logger.warning("uses could not be noted", ["reason": "\(error)"]) }
+            if isStopping { return }
+            do { _ = try makeRoom() } catch { logger.warning("the cache could not be trimmed", ["reason": "\(error)"]) }
+        }
+    }
+
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        state.broadcast()
+    }
+
+    /// Something grew: look now.
+    func wake() {
+        state.withLock { $0.isAwake = true }
+        state.broadcast()
+    }
+
+    private func noteUses() throws(Errno) {
+        let uses = tree.contents.takeUses()
+        guard !uses.isEmpty else { return }
+        try tree.database.writing { db throws in
+            for (inode, used) in uses { try ContentUseTable.note(used, of: inode, in: db) }
+        }
+    }
+
+    /// Lets go of as much as is too much, and says how much that was.
+    func makeRoom() throws(Errno) -> Int64 {
+        let here = try tree.database.reading { db throws in try ContentTable.bytesHere(in: db) }
+        let free = try Files.space(at: tree.store.folder).freeBytes
+        // A little more than must be, so that it is not one file at a time.
+        let slack = min(space.bytesMax / 16, 256 << 20)
+        let excess = max(
+            here > space.bytesMax ? here - space.bytesMax + slack : 0,
+            free < space.reserveBytes + slack ? space.reserveBytes + 2 * slack - free : 0
+        )
+        guard excess > 0 else { return 0 }
+        try noteUses()
+        return try evict(excess)
+    }
+
+    /// Lets go of at least so many clean bytes, where there are so many.
+    func evict(_ bytes: Int64) throws(Errno) -> Int64 {
+        var freed: Int64 = 0
+        let candidates = try tree.database.reading { db throws in
+            try ContentTable.evictable(limit: Self.batchCount, in: db)
+        }
+        for inode in candidates where freed < bytes { freed += try evict(inode, upTo: bytes - freed) }
+        if freed > 0 { logger.info("cache trimmed", ["bytes": freed]) }
+        return freed
+    }
+
+    private func evict(_ inode: Inode, upTo bytes: Int64) throws(Errno) -> Int64 {
+        let content = try tree.contents.use(inode)
+        defer { tree.contents.leave(inode) }
+        return try content.evict(upTo: bytes) { spans throws(Errno) in
+            try tree.database.writing { db throws in try ContentTable.drop(spans: spans, of: inode, in: db) }
+        }
+    }
+}

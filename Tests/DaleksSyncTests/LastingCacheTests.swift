@@ -1,0 +1,152 @@
+import DaleksCache
+import DaleksCore
+import DaleksSync
+import DaleksSystem
+import DaleksTestSupport
+import Glibc
+import Testing
+
+/// What of the cache is there after a restart, and what is believed of it.
+@Suite struct LastingCacheTests {
+    let storage: RegionStorage
+    let owner = UserID.random(at: .zero)
+
+    init() throws { storage = try RegionStorage() }
+
+    private static let large: [UInt8] = {
+        var random = SeededGenerator(seed: 7)
+        return random.bytes(count: 3 << 20) + [1, 2, 3]
+    }()
+
+    private func machine(
+        folder: ScratchFolder = ScratchFolder(),
+        isConnected: Bool = true,
+        _ adjust: (inout SyncEngine.Configuration) -> Void = { _ in }
+    ) throws -> Machine {
+        try Machine(storage, owner: owner, folder: folder, isConnected: isConnected, adjust)
+    }
+
+    @Test func `what was cached is read after a restart without asking the region`() throws {
+        let before = try machine()
+        try before.write(Self.large, to: "file")
+        try before.drain()
+        before.stop()
+
+        let after = try machine(folder: before.folder, isConnected: false)
+        defer { after.stop() }
+        #expect(try after.read("file") == Self.large)
+    }
+
+    @Test func `after a daemon died, what is cached is hashed and then believed`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        try before.write(Self.large, to: "file")
+        try before.drain()
+        let left = try StateCopy(of: before)
+
+        let after = try machine(folder: left.folder, isConnected: false)
+        defer { after.stop() }
+        #expect(try after.read("file") == Self.large)
+    }
+
+    @Test func `after a daemon died, a damaged span is fetched anew`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        try before.write(Self.large, to: "file")
+        try before.drain()
+        let left = try StateCopy(of: before)
+        try left.flipByte(of: before.lookup("file").inode.rawValue, at: 2 << 20)
+
+        let after = try machine(folder: left.folder)
+        defer { after.stop() }
+        #expect(try after.read("file") == Self.large)
+    }
+
+    @Test func `what a daemon had written when it died is there and goes to the region`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        try before.write([1, 2, 3], to: "file")
+        try before.drain()
+        before.region.setUp(false)
+        let node = try before.lookup("file")
+        let content = try before.engine.tree.openContent(node.inode)
+        _ = try [UInt8](repeating: 9, count: 2 << 20).withUnsafeBytes { try content.write($0, at: 1) }
+        let left = try StateCopy(of: before)
+        try before.engine.tree.closeContent(content)
+
+        let after = try machine(folder: left.folder)
+        defer { after.stop() }
+        let expected = [1] + [UInt8](repeating: 9, count: 2 << 20)
+        #expect(try after.read("file") == expected)
+        try after.drain()
+        let elsewhere = try machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == expected)
+    }
+
+    @Test func `the longest unused goes when the cache is full, and comes back when it is read`() throws {
+        let machine = try machine { configuration in
+            configuration.space = CacheSpace(bytesMax: 4 << 20, reserveBytes: 0)
+        }
+        defer { machine.stop() }
+        for index in 0..<4 { try machine.write(Self.large, to: "file \(index)") }
+        try machine.drain()
+        let first = try machine.lookup("file 0").inode
+
+        #expect(try machine.engine.trimCache() > 8 << 20)
+
+        #expect(try machine.engine.tree.status(of: first) == .remote)
+        let backing = machine.folder.path("state/content/0\(first.rawValue)/\(first.rawValue)")
+        let blocks = try FileDescriptor.open(backing, O_RDONLY).status().st_blocks
+        #expect(blocks < 64)
+        for index in 0..<4 { #expect(try machine.read("file \(index)") == Self.large) }
+    }
+
+    @Test func `what the region does not have yet is never let go`() throws {
+        let machine = try machine { configuration in
+            configuration.space = CacheSpace(bytesMax: 1 << 20, reserveBytes: 0)
+        }
+        defer { machine.stop() }
+        try machine.write([1], to: "known")
+        try machine.drain()
+        machine.region.setUp(false)
+        try machine.write(Self.large, to: "file")
+
+        _ = try machine.engine.trimCache()
+
+        #expect(try machine.read("file") == Self.large)
+    }
+
+    @Test func `what is pinned stays`() throws {
+        let machine = try machine { configuration in
+            configuration.space = CacheSpace(bytesMax: 1 << 20, reserveBytes: 0)
+        }
+        defer { machine.stop() }
+        try machine.write(Self.large, to: "file")
+        try machine.drain()
+        let inode = try machine.lookup("file").inode
+        try machine.engine.pin(true, inode)
+
+        #expect(try machine.engine.trimCache() == 0)
+        try machine.engine.pin(false, inode)
+        #expect(try machine.engine.trimCache() > 0)
+    }
+
+    @Test func `a file that is cut and grows again has zeros there, at the region too`() throws {
+        let machine = try machine()
+        defer { machine.stop() }
+        try machine.write(Self.large, to: "file")
+        try machine.drain()
+        let inode = try machine.lookup("file").inode
+
+        _ = try machine.doing { tree throws(Obstacle) in try tree.truncate(inode, to: 10) }
+        _ = try machine.doing { tree throws(Obstacle) in try tree.truncate(inode, to: Int64(Self.large.count)) }
+        try machine.drain()
+
+        let expected = Self.large[..<10] + [UInt8](repeating: 0, count: Self.large.count - 10)
+        #expect(try machine.read("file") == Array(expected))
+        let elsewhere = try self.machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == Array(expected))
+    }
+}

@@ -1,0 +1,137 @@
+import DaleksCache
+import DaleksCore
+import DaleksSync
+import DaleksSystem
+import DaleksTestSupport
+import Glibc
+import Testing
+
+/// After a power cut: what was promised is there, and what is uncertain is not taken for anybody's bytes.
+@Suite struct PowerCutTests {
+    let storage: RegionStorage
+    let owner = UserID.random(at: .zero)
+
+    init() throws { storage = try RegionStorage() }
+
+    private func machine() throws -> Machine { try Machine(storage, owner: owner) }
+
+    /// The same folder after the machine started again.
+    private func restarted(_ left: StateCopy, isConnected: Bool = true) throws -> Machine {
+        try Machine(storage, owner: owner, folder: left.folder, isConnected: isConnected) { configuration in
+            configuration.boot = "another"
+        }
+    }
+
+    private static func bytes(_ count: Int, seed: UInt64 = 3) -> [UInt8] {
+        var random = SeededGenerator(seed: seed)
+        return random.bytes(count: count)
+    }
+
+    @Test func `what was made durable is there`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        _ = try before.list()
+        before.region.setUp(false)
+        let bytes = Self.bytes(1_500_000)
+        try before.write(bytes, to: "file")
+        let content = try before.engine.tree.openContent(before.lookup("file").inode)
+        try before.engine.tree.synchronize(content)
+        let left = try StateCopy(of: before)
+        try before.engine.tree.closeContent(content)
+
+        let after = try restarted(left)
+        defer { after.stop() }
+        #expect(try after.read("file") == bytes)
+        try after.drain()
+        let elsewhere = try machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == bytes)
+    }
+
+    @Test func `zeros in place of bytes that never reached the disk are not taken for the file`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        _ = try before.list()
+        before.region.setUp(false)
+        try before.write(Self.bytes(200_000), to: "file")
+        let left = try StateCopy(of: before)
+        // The log was written back by itself, the bytes were not.
+        try left.forgetBytes(of: before.lookup("file").inode.rawValue, keepsSize: true)
+
+        let after = try restarted(left)
+        defer { after.stop() }
+        #expect(try after.read("file") == [])
+        try after.drain()
+        let elsewhere = try machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == [])
+    }
+
+    @Test func `an edit that is uncertain gives way to what the region has, and is put aside`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        let old = Self.bytes(2_500_000)
+        try before.write(old, to: "file")
+        try before.drain()
+        before.region.setUp(false)
+        try before.engine.tree.synchronizeJournal()
+        try before.write([7, 7, 7], to: "file", at: 1_200_000)
+        let left = try StateCopy(of: before)
+
+        let after = try restarted(left)
+        defer { after.stop() }
+        #expect(try after.read("file") == old)
+        let kept = try Files.entries(of: left.folder.path("state/set-aside"))
+        #expect(kept.count == 1)
+        var edited = old
+        edited.replaceSubrange(1_200_000..<1_200_003, with: [7, 7, 7])
+        #expect(try Files.readAll(left.folder.path("state/set-aside/\(kept[0])"), max: 3_000_000) == edited)
+    }
+
+    @Test func `a file replaced by rename is the old one when the new one lost its bytes`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        let old = Self.bytes(100_000)
+        try before.write(old, to: "file")
+        try before.drain()
+        try before.engine.tree.synchronizeJournal()
+        before.region.setUp(false)
+        try before.write(Self.bytes(100_000, seed: 5), to: "file.new")
+        let fresh = try before.lookup("file.new").inode
+        try before.rename("file.new", to: "file")
+        let left = try StateCopy(of: before)
+        try left.forgetBytes(of: fresh.rawValue, keepsSize: false)
+
+        let after = try restarted(left)
+        defer { after.stop() }
+        #expect(try after.read("file") == old)
+        try after.drain()
+        let elsewhere = try machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == old)
+    }
+
+    @Test func `an append that was made durable without the index is there`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        _ = try before.list()
+        before.region.setUp(false)
+        let bytes = Self.bytes(400_000)
+        try before.write(Array(bytes[..<1_000]), to: "log")
+        let inode = try before.lookup("log").inode
+        let content = try before.engine.tree.openContent(inode)
+        try before.engine.tree.synchronize(content)
+        for position in stride(from: 1_000, to: bytes.count, by: 1_000) {
+            _ = try bytes[position..<min(position + 1_000, bytes.count)].withUnsafeBytes { part in
+                try content.write(part, at: nil)
+            }
+            try before.engine.tree.synchronize(content)
+        }
+        let left = try StateCopy(of: before)
+        try before.engine.tree.closeContent(content)
+
+        let after = try restarted(left, isConnected: false)
+        defer { after.stop() }
+        #expect(try after.read("log") == bytes)
+    }
+}

@@ -1,0 +1,3 @@
+import Glibc
+
+exit(LossyProgram.run(Array(CommandLine.arguments.dropFirst())))
