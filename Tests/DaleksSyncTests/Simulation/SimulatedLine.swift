@@ -73,7 +73,7 @@ final class SimulatedLine: Remote, @unchecked Sendable {
 
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest {
         try asking("manifest") { () throws(APIError) in
-            try region.storage.store.manifest(of: id, at: revision, for: region.owner)
+            try region.storage.content.manifest(of: id, at: revision, inPieces: false, for: region.owner)
         }
     }
 

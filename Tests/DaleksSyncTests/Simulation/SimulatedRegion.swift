@@ -98,7 +98,7 @@ final class SimulatedRegion: @unchecked Sendable {
 
     /// The whole content of one revision.
     func bytes(of node: NodeID, at content: Revision) throws(APIError) -> [UInt8] {
-        let manifest = try storage.store.manifest(of: node, at: content, for: owner)
+        let manifest = try storage.content.manifest(of: node, at: content, inPieces: false, for: owner)
         var bytes = [UInt8](repeating: 0, count: Int(manifest.size))
         for span in manifest.spans {
             let read = try storage.content.read(span.index, of: node, at: content, for: owner)
