@@ -40,13 +40,18 @@ build: deps ## Builds for development
 release: deps ## Builds for use
 	$(SWIFT) build $(FLAGS) -c release
 
+# Who cloned into ~/daleks has this repository where the mount would be.
+ifeq ($(CURDIR),$(HOME)/daleks)
+DEMO ?= --mount $(HOME)/daleks-demo
+endif
+
 run: release ## Runs the whole system on this machine and mounts ~/daleks, until Ctrl-C
 	@exec $(BUILD)/release/daleks demo $(DEMO)
 
-# One test at a time: many start servers and measure time, and on two cores they would only wait for each other.
+# With TEST, such as TEST="--filter DaleksSyncTests", one at a time and as much of it as that says.
 test: deps-test ## Builds and runs every test
 	$(SWIFT) build $(FLAGS) --build-tests
-	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" $(SWIFT) test $(FLAGS) --skip-build --no-parallel $(TEST)
+	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" $(if $(TEST),$(SWIFT) test $(FLAGS) --skip-build --no-parallel $(TEST),Tests/run)
 
 check: deps ## Checks format and manifest
 	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format $(SOURCES)

@@ -163,5 +163,17 @@ public enum Mutation: Hashable, Sendable {
         }
     }
 
+    /// The node that it is about.
+    public var subject: NodeID {
+        switch self {
+        case .create(let creation): creation.node
+        case .link(_, _, let node, _), .remove(_, _, let node, _): node
+        case .rename(let rename): rename.node
+        case .attributes(let change): change.node
+        case .extended(let change): change.node
+        case .commit(let commit): commit.node
+        }
+    }
+
     public static let words = ["create", "link", "rename", "remove", "attributes", "xattr", "commit"]
 }

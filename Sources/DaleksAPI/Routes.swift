@@ -56,6 +56,35 @@ public enum Routes {
         public static let trashItemPattern = "/v1/trash/:id"
         public static let trashRestorePattern = "/v1/trash/:id/restore"
 
+        public static let contentPattern = "/v1/nodes/:id/content"
+        public static let versionContentPattern = "/v1/nodes/:id/versions/:revision/content"
+        public static let copyPattern = "/v1/nodes/:id/copy"
+        public static let zipPattern = "/v1/nodes/:id/zip"
+        public static let nodePathPattern = "/v1/nodes/:id/path"
+        public static let nodeLinksPattern = "/v1/nodes/:id/links"
+        public static let signedURLsPattern = "/v1/nodes/:id/signed-urls"
+        public static let pathPattern = "/v1/paths/*path"
+        public static let itemPattern = "/v1/items/*path"
+        public static let search = "/v1/search"
+        public static let audit = "/v1/audit"
+        public static let links = "/v1/links"
+        public static let uploads = "/v1/uploads"
+        public static let uploadPattern = "/v1/uploads/:id"
+        public static let linkPattern = "/v1/links/:id"
+        public static let publicPattern = "/p/:id"
+        public static let publicPathPattern = "/p/:id/*path"
+        public static let signedPattern = "/s/:id/:content/:expires/:issuer/:mac"
+        public static let visitPattern = "/l/:token"
+        public static let visitOpenPattern = "/l/:token/open"
+        public static let visitZipPattern = "/l/:token/zip"
+        public static let visitContentPattern = "/l/:token/content"
+        public static let visitPathPattern = "/l/:token/content/*path"
+
+        public static func upload<Kind>(_ id: Identifier<Kind>) -> String { "/v1/uploads/\(id)" }
+        public static func content(of id: NodeID) -> String { "/v1/nodes/\(id)/content" }
+        public static func nodeLinks(of id: NodeID) -> String { "/v1/nodes/\(id)/links" }
+        public static func link(_ id: LinkID) -> String { "/v1/links/\(id)" }
+
         public static func access(to id: NodeID) -> String { "/v1/nodes/\(id)/access" }
         public static func grants(on id: NodeID) -> String { "/v1/nodes/\(id)/grants" }
         public static func grant(to user: UserID, on id: NodeID) -> String { "/v1/nodes/\(id)/grants/\(user)" }
@@ -118,6 +147,12 @@ extension Limits {
         public static let followedTreeCountMax = 256
         /// Shares, versions, trash: what a page of a list holds.
         public static let listPageCountMax = 1_000
+        /// Grants that come with a new node.
+        public static let newGrantCountMax = 100
+        /// A link's password.
+        public static let linkPasswordBytesMax = 256
+        /// A signed URL ends after seven days at the latest.
+        public static let signedSecondsMax: Int64 = 7 * 86_400
         /// What a version is called.
         public static let labelBytesMax = 255
         /// A page of the feed.

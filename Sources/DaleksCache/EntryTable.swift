@@ -90,6 +90,15 @@ public enum EntryTable {
         try !db.exists("SELECT 1 FROM entries WHERE parent = ?1 LIMIT 1", [.integer(parent.column)])
     }
 
+    /// Empties a folder and tells what was in it.
+    public static func removeAll(in parent: Inode, _ db: borrowing Connection) throws -> [Inode] {
+        let members = try db.query("SELECT node FROM entries WHERE parent = ?1", [.integer(parent.column)]) { row in
+            Inode(column: try row.int64(0))
+        }
+        try db.execute("DELETE FROM entries WHERE parent = ?1", [.integer(parent.column)])
+        return members
+    }
+
     /// Whether any name stands for the node.
     public static func isNamed(_ node: Inode, _ db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM entries WHERE node = ?1 LIMIT 1", [.integer(node.column)])

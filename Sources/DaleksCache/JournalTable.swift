@@ -33,6 +33,25 @@ public enum JournalTable {
         public var subjects: Subjects
         /// The operation as it goes to the region; nil for a commit whose content is not there yet.
         public var body: [UInt8]?
+        /// Somebody was told that this content is safe, when the file was in this folder: what is done there after it
+        /// must not be seen first.
+        public var barrier: Inode?
+
+        public init(
+            place: Int64,
+            sequence: Int64? = nil,
+            kind: Kind,
+            subjects: Subjects,
+            body: [UInt8]?,
+            barrier: Inode? = nil
+        ) {
+            self.place = place
+            self.sequence = sequence
+            self.kind = kind
+            self.subjects = subjects
+            self.body = body
+            self.barrier = barrier
+        }
     }
 
     @discardableResult
@@ -49,11 +68,30 @@ public enum JournalTable {
         return db.lastInsertRowID
     }
 
+    /// Puts a row in front of another, as near as there is room: what lies between is about other things.
+    public static func insert(
+        _ kind: Kind,
+        _ subjects: Subjects,
+        body: [UInt8]?,
+        before place: Int64,
+        in db: borrowing Connection
+    ) throws {
+        var free = place - 1
+        while try find(place: free, in: db) != nil { free -= 1 }
+        try db.execute(
+            """
+            INSERT INTO journal (place, kind, node, parent, other_parent, replaced, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """,
+            [.integer(free), .integer(kind.rawValue)] + values(of: subjects) + [body.map { .blob($0) } ?? .null]
+        )
+    }
+
     /// Rows after a place, in order.
     public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE place > ?1 ORDER BY place LIMIT ?2
             """,
             [.integer(place), .integer(Int64(limit))],
@@ -65,7 +103,7 @@ public enum JournalTable {
     public static func numbered(limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE sequence IS NOT NULL ORDER BY sequence LIMIT ?1
             """,
             [.integer(Int64(limit))],
@@ -77,10 +115,34 @@ public enum JournalTable {
     public static func rows(in folder: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE parent = ?1 OR other_parent = ?1 ORDER BY place
             """,
             [.integer(folder.column)],
+            decode
+        )
+    }
+
+    /// Rows about a node itself, after a place.
+    public static func rows(of node: Inode, after place: Int64, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            WHERE node = ?1 AND place > ?2 ORDER BY place
+            """,
+            [.integer(node.column), .integer(place)],
+            decode
+        )
+    }
+
+    /// Rows in which a node has any part.
+    public static func rows(concerning node: Inode, in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            WHERE node = ?1 OR parent = ?1 OR other_parent = ?1 OR replaced = ?1 ORDER BY place
+            """,
+            [.integer(node.column)],
             decode
         )
     }
@@ -89,12 +151,53 @@ public enum JournalTable {
     public static func rows(about node: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE node = ?1 ORDER BY place
             """,
             [.integer(node.column)],
             decode
         )
+    }
+
+    /// Whether bytes of the file are on their way, or will be.
+    public static func hasCommit(of node: Inode, in db: borrowing Connection) throws -> Bool {
+        try db.exists("SELECT 1 FROM journal WHERE node = ?1 AND kind = 2 LIMIT 1", [.integer(node.column)])
+    }
+
+    /// Changes what a row says, and leaves its number as it is.
+    public static func rewrite(
+        place: Int64,
+        _ subjects: Subjects,
+        body: [UInt8],
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            "UPDATE journal SET node = ?2, parent = ?3, other_parent = ?4, replaced = ?5, body = ?6 WHERE place = ?1",
+            [.integer(place)] + values(of: subjects) + [.blob(body)]
+        )
+    }
+
+    /// What a file's commits that are still here will carry was promised to be safe. Writes only where that is news.
+    public static func needsBarrier(_ node: Inode, in db: borrowing Connection) throws -> Bool {
+        try db.exists(
+            "SELECT 1 FROM journal WHERE node = ?1 AND kind = 2 AND sequence IS NULL AND barrier = 0 LIMIT 1",
+            [.integer(node.column)]
+        )
+    }
+
+    public static func setBarrier(_ node: Inode, in db: borrowing Connection) throws {
+        try db.execute(
+            """
+            UPDATE journal SET barrier = coalesce((SELECT parent FROM entries WHERE entries.node = ?1 LIMIT 1), 0)
+            WHERE node = ?1 AND kind = 2 AND sequence IS NULL
+            """,
+            [.integer(node.column)]
+        )
+    }
+
+    /// A commit turned out to have no content: it tells something else.
+    public static func becomeMetadata(place: Int64, body: [UInt8], in db: borrowing Connection) throws {
+        try db.execute("UPDATE journal SET kind = 1, body = ?2 WHERE place = ?1", [.integer(place), .blob(body)])
     }
 
     /// Takes numbers back: what had them did not run, and goes out again under new ones.
@@ -131,7 +234,7 @@ public enum JournalTable {
     public static func openCommit(of node: Inode, in db: borrowing Connection) throws -> Int64? {
         let last = try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
             WHERE node = ?1 ORDER BY place DESC LIMIT 1
             """,
             [.integer(node.column)],
@@ -141,8 +244,10 @@ public enum JournalTable {
         return last.place
     }
 
-    public static func setBody(_ body: [UInt8], at place: Int64, in db: borrowing Connection) throws {
-        try db.execute("UPDATE journal SET body = ?2 WHERE place = ?1", [.integer(place), .blob(body)])
+    /// False where the row is gone.
+    @discardableResult
+    public static func setBody(_ body: [UInt8], at place: Int64, in db: borrowing Connection) throws -> Bool {
+        try db.execute("UPDATE journal SET body = ?2 WHERE place = ?1", [.integer(place), .blob(body)]) > 0
     }
 
     /// Numbers a row and fixes what will be sent under that number.
@@ -185,14 +290,6 @@ public enum JournalTable {
         return try db.exists("SELECT 1 FROM journal WHERE replaced = ?1 LIMIT 1", [.integer(node.column)])
     }
 
-    /// Content that was never sent and that nobody will ever ask for.
-    public static func deleteUnsentCommits(of node: Inode, in db: borrowing Connection) throws {
-        try db.execute(
-            "DELETE FROM journal WHERE node = ?1 AND kind = 2 AND sequence IS NULL",
-            [.integer(node.column)]
-        )
-    }
-
     private static func values(of subjects: Subjects) -> [Value] {
         [
             .integer(subjects.node.column),
@@ -216,7 +313,8 @@ public enum JournalTable {
                 otherParent: try row.optionalInt64(5).map(Inode.init(column:)),
                 replaced: try row.optionalInt64(6).map(Inode.init(column:))
             ),
-            body: try row.optionalBlob(7)
+            body: try row.optionalBlob(7),
+            barrier: try row.int64(8) == 0 ? nil : Inode(column: try row.int64(8))
         )
     }
 }

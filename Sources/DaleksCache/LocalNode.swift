@@ -5,8 +5,11 @@ public struct LocalNode: Hashable, Sendable {
     public var inode: Inode
     public var id: NodeID
     public var attributes: Attributes
-    /// What the region last said; 0 while the node exists only here.
+    /// What is here counts in all that happened to the node at the region up to this; 0 while it exists only here.
     public var revision: Revision
+    /// The last step of ours on the node, or among a folder's entries, that the region answered. What it says of the
+    /// node as it was before that lacks the step.
+    public var answered: Revision
     /// The region's content that our clean bytes belong to; 0 where the region has none.
     public var content: Revision
     /// The size of that content: what lies behind it was never at the region, so it is not missing here.
@@ -25,6 +28,7 @@ public struct LocalNode: Hashable, Sendable {
         id: NodeID,
         attributes: Attributes,
         revision: Revision = 0,
+        answered: Revision = 0,
         content: Revision = 0,
         contentSize: Int64 = 0,
         target: [UInt8]? = nil,
@@ -37,6 +41,7 @@ public struct LocalNode: Hashable, Sendable {
         self.id = id
         self.attributes = attributes
         self.revision = revision
+        self.answered = answered
         self.content = content
         self.contentSize = contentSize
         self.target = target

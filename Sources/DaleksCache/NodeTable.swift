@@ -6,7 +6,7 @@ public enum NodeTable {
     static let columns = """
         nodes.inode, nodes.id, nodes.kind, nodes.mode, nodes.uid, nodes.gid, nodes.atime, nodes.mtime, nodes.ctime, \
         nodes.size, nodes.links, nodes.revision, nodes.content, nodes.content_size, nodes.target, nodes.complete, \
-        nodes.listed, nodes.stale, nodes.device, nodes.xattrs
+        nodes.listed, nodes.stale, nodes.answered, nodes.device, nodes.xattrs
         """
 
     private static let inodeQuery = SQL("SELECT \(columns) FROM nodes WHERE inode = ?1")
@@ -31,8 +31,10 @@ public enum NodeTable {
         try db.withStatement(
             """
             INSERT INTO nodes (inode, id, kind, mode, uid, gid, atime, mtime, ctime, size, links, revision, content,
-                               content_size, target, complete, listed, stale, device, xattrs)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+                               content_size, target, complete, listed, stale, answered,
+                               device, xattrs)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                    ?21)
             """
         ) { statement in
             if node.inode == .root { try statement.bind(Int64(1), at: 1) } else { try statement.bindNull(at: 1) }
@@ -49,7 +51,7 @@ public enum NodeTable {
             """
             UPDATE nodes SET kind = ?3, mode = ?4, uid = ?5, gid = ?6, atime = ?7, mtime = ?8, ctime = ?9, size = ?10,
                    links = ?11, revision = ?12, content = ?13, content_size = ?14, target = ?15, complete = ?16,
-                   listed = ?17, stale = ?18, device = ?19, xattrs = ?20
+                   listed = ?17, stale = ?18, answered = ?19, device = ?20, xattrs = ?21
             WHERE inode = ?1 AND id = ?2
             """
         ) { statement in
@@ -70,19 +72,32 @@ public enum NodeTable {
         try db.execute("DELETE FROM nodes WHERE inode = ?1", [.integer(inode.column)])
     }
 
-    /// Nodes for which a remote change was held back and of which no operation is pending any more.
-    public static func staleAndSettled(limit: Int, in db: borrowing Connection) throws -> [LocalNode] {
+    /// Notes that a step of ours on the node was answered.
+    public static func raiseAnswered(_ inode: Inode, to revision: Int64, in db: borrowing Connection) throws {
+        try db.execute(
+            "UPDATE nodes SET answered = ?2 WHERE inode = ?1 AND answered < ?2",
+            [.integer(inode.column), .integer(revision)]
+        )
+    }
+
+    /// Nodes after an inode for which a remote change was held back, and of which nothing is pending any more.
+    public static func staleAndSettled(
+        after inode: Inode?,
+        limit: Int,
+        in db: borrowing Connection
+    ) throws -> [LocalNode] {
         try db.query(
             SQL(
                 """
-                SELECT \(columns) FROM nodes WHERE stale
+                SELECT \(columns) FROM nodes WHERE stale AND inode > ?2
                    AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.node = nodes.inode)
                    AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.parent = nodes.inode)
                    AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.other_parent = nodes.inode)
-                LIMIT ?1
+                   AND NOT EXISTS (SELECT 1 FROM spans WHERE spans.node = nodes.inode AND spans.state = 2)
+                ORDER BY inode LIMIT ?1
                 """
             ),
-            [.integer(Int64(limit))]
+            [.integer(Int64(limit)), .integer(inode?.column ?? 0)]
         ) { row in try decode(row) }
     }
 
@@ -137,16 +152,17 @@ public enum NodeTable {
                 changed: Timestamp(nanoseconds: try row.int64(first + 8)),
                 size: try row.int64(first + 9),
                 links: UInt32(truncatingIfNeeded: try row.int64(first + 10)),
-                device: UInt32(truncatingIfNeeded: try row.int64(first + 18))
+                device: UInt32(truncatingIfNeeded: try row.int64(first + 19))
             ),
             revision: try row.int64(first + 11),
+            answered: try row.int64(first + 18),
             content: try row.int64(first + 12),
             contentSize: try row.int64(first + 13),
             target: try row.optionalBlob(first + 14),
             isComplete: try row.int64(first + 15) != 0,
             listed: try row.int64(first + 16),
             isStale: try row.int64(first + 17) != 0,
-            extended: try extended(try row.optionalBlob(first + 19))
+            extended: try extended(try row.optionalBlob(first + 20))
         )
     }
 
@@ -184,11 +200,12 @@ public enum NodeTable {
         try statement.bind(node.isComplete, at: 16)
         try statement.bind(node.listed, at: 17)
         try statement.bind(node.isStale, at: 18)
-        try statement.bind(Int64(attributes.device), at: 19)
+        try statement.bind(node.answered, at: 19)
+        try statement.bind(Int64(attributes.device), at: 20)
         if node.extended.isEmpty {
-            try statement.bindNull(at: 20)
+            try statement.bindNull(at: 21)
         } else {
-            try statement.bind(node.extended.encoded, at: 20)
+            try statement.bind(node.extended.encoded, at: 21)
         }
     }
 }

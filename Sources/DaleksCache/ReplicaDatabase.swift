@@ -106,6 +106,35 @@ public enum ReplicaDatabase {
         ),
         Migration(
             3,
+            "answered steps",
+            """
+            ALTER TABLE nodes ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;
+            UPDATE nodes SET answered = revision WHERE kind = 2;
+            """
+        ),
+        Migration(
+            4,
+            "refusals and barriers",
+            """
+            CREATE TABLE refusals (
+                place INTEGER PRIMARY KEY,
+                code TEXT NOT NULL,
+                detail TEXT NOT NULL,
+                attempts INTEGER NOT NULL,
+                retry_at INTEGER NOT NULL
+            );
+            CREATE TRIGGER journal_refusals AFTER DELETE ON journal BEGIN
+                DELETE FROM refusals WHERE place = old.place;
+            END;
+            ALTER TABLE journal ADD COLUMN barrier INTEGER NOT NULL DEFAULT 0;
+            -- Leaves room in front, for what turns out to be needed before a row that is there.
+            DELETE FROM sqlite_sequence WHERE name = 'journal';
+            INSERT INTO sqlite_sequence (name, seq)
+                SELECT 'journal', coalesce(max(place), 0) + 1000000000 FROM journal;
+            """
+        ),
+        Migration(
+            5,
             "device nodes and extended attributes",
             """
             -- xattrs: NULL where there are none.

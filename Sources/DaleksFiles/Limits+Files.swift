@@ -26,6 +26,19 @@ extension Limits {
         /// Chunks and manifests that one transaction of the collector takes: a few milliseconds of the writer's turn.
         static let collectedRowCountMax = 256
 
+        /// Small chunks moved out of the database in one write: enough that the barrier or the request they share
+        /// does not matter, few enough that the transaction behind it holds nobody up.
+        static let packBytes = 8 << 20
+        static let packCountMax = 1_024
+
+        /// How old a small chunk is before it is moved, and how often one looks: at thousands of small files a second
+        /// some hundred megabytes wait in the database.
+        static let packAge = Duration.seconds(30)
+        static let packInterval = Duration.seconds(5)
+
+        /// Chunks that one transaction moves out of a segment that is mostly garbage: 64 MiB at most.
+        static let compactedChunkCountMax = 64
+
         /// A segment of the local chunk store: large enough that there are few, small enough to be moved and checked.
         public static let segmentBytesMax: Int64 = 256 << 20
 
@@ -50,6 +63,9 @@ extension Limits {
         /// Parked readers of the feed in one process; one takes about 1 KiB here besides its connection.
         static let feedWaiterCountMax = 100_000
 
+        /// How often the readers of a region with several processes look without having been told to.
+        static let feedLookInterval = Duration.seconds(20)
+
         /// Jobs that read pages for woken readers. A whole tree's readers are one job.
         static let feedThreadCountMax = 2
 
@@ -61,6 +77,58 @@ extension Limits {
 
         /// Names that are tried for what comes back and finds its own taken.
         static let restoredNameTriesMax = 1_000
+
+        /// Spans that a whole upload stores with one barrier; with them an upload takes 5 MiB of memory.
+        static let writtenSpansTogether = 4
+
+        /// Files and folders that one copy makes: one transaction, a second or two.
+        static let copiedNodeCountMax = 10_000
+
+        /// Files and folders in one archive, whose names are kept in memory until its end.
+        static let zippedNodeCountMax = 200_000
+
+        /// A piece of an archive.
+        static let zipPieceBytes = 256 << 10
+
+        /// Names that one request of a search looks at: about a quarter of a second.
+        static let searchedNameCountMax = 50_000
+
+        /// Names that a walk reads at a time: it begins anew at each folder, so not many.
+        static let walkPageCount = 64
+
+        /// Links to one node.
+        static let linksOfNodeMax = 100
+
+        /// Tries at a link's password in so long a while.
+        static let linkAttemptsMax = 10
+        static let linkAttemptsInterval = Duration.seconds(900)
+
+        /// How long whoever gave a link's password need not give it again.
+        static let linkTicketKept = Duration.seconds(3_600)
+
+        /// Uses of a link that are remembered one by one.
+        static let linkUsesKept = 100
+
+        /// Uploads of one user that are open at a time.
+        static let openUploadsMax: Int64 = 200
+
+        /// How long an upload waits for its rest.
+        static let uploadKept = Duration.seconds(7 * 86_400)
+
+        /// Whole spans after which what came of an upload is entered, so that little is sent again after a crash.
+        static let uploadedSpansTogether = 16
+
+        /// Parts that are joined into one file.
+        static let joinedUploadsMax = 1_000
+
+        /// Revocations are asked for so often: a session that ended is refused within half a minute.
+        static let revocationInterval = Duration.seconds(10)
+
+        /// Longer than any token lives.
+        static let revocationKept = Duration.seconds(2 * 86_400)
+
+        /// A page of a thousand revocations of some 200 bytes.
+        static let revocationPageBytesMax = 1 << 20
 
         /// Folders above each other: a path of 4,095 bytes has no more.
         static let pathDepthMax = 2_048
@@ -100,6 +168,15 @@ extension Limits {
 
         /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
         static let postgresConnectionCountMax = 24
+
+        /// Contents that a scrub reads at a time.
+        static let scrubThreadCount = 8
+
+        /// Findings that a check tells one by one; the rest is counted.
+        static let findingCountMax = 1_000
+
+        /// Rows that one statement brings to PostgreSQL: its memory holds them, and one round trip is shared enough.
+        static let setRowCountMax = 1_000
 
         /// Operations that one decision may ask for more facts before it counts as ours to repair: a deep folder asks
         /// once an ancestor, a large file once a page.

@@ -25,6 +25,8 @@ struct RouteTree: Sendable {
 
     private var nodes = [Node()]
 
+    var routes: [Route] { nodes.flatMap { $0.routes + $0.restRoutes } }
+
     mutating func insert(_ route: Route) {
         var index = 0
         for segment in route.pattern.segments {

@@ -73,6 +73,11 @@ public struct Router: Sendable {
         }
     }
 
+    /// Every route, for those who describe them.
+    public var routes: [(method: HTTPMethod, pattern: String)] {
+        tree.routes.map { ($0.method, $0.pattern.text) }
+    }
+
     // MARK: Answering
 
     /// The whole answer to a request, with no socket in sight: ranges cut, conditions checked, errors as problems.

@@ -10,7 +10,8 @@ import DaleksSystem
 final class ChangePositions: Sendable {
     private struct State {
         var files: [Inode: LogPosition] = [:]
-        /// Folders carry the paths of all that is below them; they change rarely, so the last such change stands for all.
+        /// Folders carry the paths of all that is below them; they change rarely, so the last such change stands for
+        /// all.
         var folders = LogPosition.start
     }
 

@@ -10,11 +10,28 @@ enum ConflictName {
         let hasExtension = dot > 0 && name.bytes.count - dot <= 16
         let fileExtension = hasExtension ? name.bytes[dot...] : []
         var stem = hasExtension ? name.bytes[..<dot] : name.bytes[...]
+        // What has stood aside before does so under the name that it had at first.
+        if let first = start(ofMark: " (conflict from ", in: stem), stem.last == UInt8(ascii: ")"), first > 0 {
+            stem = stem[..<first]
+        }
         let room = max(1, Limits.nameBytesMax - mark.count - fileExtension.count)
         while stem.count > room || (stem.count < name.bytes.count - fileExtension.count && isCut(stem, name)) {
             stem.removeLast()
         }
         return (try? Name(Array(stem) + mark + fileExtension)) ?? name
+    }
+
+    /// Which attempt a name is, under a suffix; the first that it is not comes after it.
+    static func nextAttempt(after name: Name, suffix: String) -> Int {
+        guard let first = start(ofMark: " (\(suffix)", in: name.bytes[...]) else { return 0 }
+        let rest = name.bytes[(first + suffix.utf8.count + 2)...].drop { $0 == UInt8(ascii: " ") }
+        let number = Int(String(decoding: rest.prefix { $0 != UInt8(ascii: ")") }, as: UTF8.self))
+        return number ?? 1
+    }
+
+    private static func start(ofMark mark: String, in bytes: ArraySlice<UInt8>) -> Int? {
+        let mark = Array(mark.utf8)
+        return bytes.indices.first { bytes[$0...].starts(with: mark) }
     }
 
     /// Whether the byte behind the stem continues a character.

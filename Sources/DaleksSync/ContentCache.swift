@@ -16,6 +16,7 @@ final class ContentCache: Sendable {
 
     private struct State {
         var slots: [Inode: Slot] = [:]
+        /// Being loaded, or being changed from outside: whoever wants one of these waits.
         var loading: Set<Inode> = []
         var isSuspect = false
         var trustsUnhashed = false
@@ -92,6 +93,32 @@ final class ContentCache: Sendable {
                 state.pieces[inode] = known.1.isEmpty ? nil : known
             }
         }
+    }
+
+    /// Runs `body` with those of the files that somebody works with, and lets nobody begin to work with the others
+    /// meanwhile: what is loaded from tables that are being changed would go on showing the old.
+    func holding<Result>(
+        _ inodes: Set<Inode>,
+        _ body: ([Inode: FileContent]) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        let held = state.waitThrowing(until: { $0.loading.isDisjoint(with: inodes) }) { state in
+            var held: [Inode: FileContent] = [:]
+            for inode in inodes {
+                if let slot = state.slots[inode] {
+                    state.slots[inode]?.useCount += 1
+                    held[inode] = slot.content
+                } else {
+                    state.loading.insert(inode)
+                }
+            }
+            return held
+        }
+        defer {
+            state.withLock { $0.loading.subtract(inodes.subtracting(held.keys)) }
+            state.broadcast()
+            for inode in held.keys { release(inode) }
+        }
+        return try body(held)
     }
 
     /// The content if somebody uses it now. The caller does not count as a user: it must not keep it.

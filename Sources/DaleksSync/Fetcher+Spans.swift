@@ -24,7 +24,7 @@ extension Fetcher {
                 return true
             }
             guard isAllowed else { return }
-            let accepted = aheadPool.submit { [self] in
+            let accepted = labour.ahead.submit { [self] in
                 try? fetchSpans(span..<span + 1, of: inode)
                 state.withLock { $0.aheadCount -= 1 }
             }
@@ -36,7 +36,11 @@ extension Fetcher {
         let node = try row(inode)
         let content: FileContent
         do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }
-        defer { tree.contents.release(inode) }
+        defer {
+            tree.contents.release(inode)
+            // It may have lost its name meanwhile.
+            tree.collect(inode)
+        }
         try verify(spans, of: content)
         let revision = content.state.withLock { $0.revision }
         guard revision > 0 else { return }
@@ -56,7 +60,7 @@ extension Fetcher {
                 outcome.withLock { $0 = ($0.left - 1, $0.failure ?? failure) }
                 outcome.broadcast()
             }
-            if !spanPool.submit(job) { job() }
+            if !labour.spans.submit(job) { job() }
         }
         let failure = outcome.waitThrowing(until: { $0.left == 0 }) { $0.failure }
         if let failure { throw failure }

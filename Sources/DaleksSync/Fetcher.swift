@@ -9,7 +9,7 @@ import DaleksSystem
 /// Gets from the region what this machine lacks: folders and bytes, each once however many ask for it.
 ///
 /// ## Concurrency
-/// `state` holds who waits for what. Work runs on `pool`; completions run there too, with no lock held.
+/// `state` holds who waits for what. Work runs on the queues of `labour`; completions run there too, with no lock held.
 final class Fetcher: Sendable {
     typealias Completion = @Sendable (Errno?) -> Void
 
@@ -37,10 +37,7 @@ final class Fetcher: Sendable {
     let remote: any Remote
     let time: TimeSource
     private let logger: Logger
-    private let pool = WorkerPool(name: "fetch", threadCountMax: 8, waitingCountMax: 65_536)
-    /// Spans of one need side by side: enough to fill a fast line, few enough for a small region.
-    let spanPool = WorkerPool(name: "span", threadCountMax: 8, waitingCountMax: 4_096)
-    let aheadPool = WorkerPool(name: "ahead", threadCountMax: 6, waitingCountMax: aheadCountMax)
+    let labour: Labour
     private let gate: SpaceGate
     let state = Condition(State())
 
@@ -49,9 +46,11 @@ final class Fetcher: Sendable {
         news: RemoteNews,
         gate: SpaceGate,
         remote: any Remote,
+        labour: Labour,
         time: TimeSource,
         logger: Logger
     ) {
+        self.labour = labour
         self.tree = tree
         self.gate = gate
         self.news = news
@@ -63,9 +62,9 @@ final class Fetcher: Sendable {
     func stop() {
         state.withLock { $0.isStopping = true }
         state.broadcast()
-        pool.close()
-        aheadPool.close()
-        spanPool.close()
+        labour.fetches.close()
+        labour.ahead.close()
+        labour.spans.close()
     }
 
     /// Calls back when it is here, or with the reason why not. Never on the caller's thread.
@@ -76,7 +75,7 @@ final class Fetcher: Sendable {
             return isFirst
         }
         guard isFirst else { return }
-        let accepted = pool.submit { [self] in finish(need, perform(need)) }
+        let accepted = labour.fetches.submit { [self] in finish(need, perform(need)) }
         if !accepted { _ = Thread(name: "fetch-refused") { [self] in finish(need, .tryAgain) } }
     }
 
@@ -102,6 +101,10 @@ final class Fetcher: Sendable {
             } catch {
                 guard case .remote(.unreachable) = error, time.now < deadline else { return error.errno }
                 let pause = min(retry.next(), .seconds(1))
+                if let rest = labour.rest {
+                    rest(pause)
+                    continue
+                }
                 if state.wait(timeout: pause, until: { $0.isStopping ? true : nil }) == true { return .canceled }
             }
         }
@@ -141,6 +144,8 @@ final class Fetcher: Sendable {
         for _ in 0..<Self.listingAttemptsMax {
             let node = try row(inode)
             guard !node.isComplete || node.isStale else { return }
+            // Its own state first: once it is listed it no longer counts as stale.
+            if node.isStale { try refreshAttributes(of: node) }
             if try list(node) { return }
         }
         throw .remote(.unreachable("the folder changes faster than it can be listed"))
@@ -171,7 +176,7 @@ final class Fetcher: Sendable {
         let listing = entries
         do throws(Errno) {
             let isTaken = Lock(false)
-            try news.apply(concerning: node.isStale ? listing.map(\.node.id) : []) { merger, db throws in
+            try news.apply(concerning: listing.map(\.node.id)) { merger, db throws in
                 let pending = try Self.pendingNames(in: inode, db)
                 let isCurrent = try merger.merge(
                     listing: listing,
@@ -192,7 +197,7 @@ final class Fetcher: Sendable {
     private static func pendingNames(in folder: Inode, _ db: borrowing Connection) throws -> Set<Name> {
         var names: Set<Name> = []
         for row in try JournalTable.rows(in: folder, in: db) where row.kind == .metadata {
-            switch try Pusher.operation(of: row).mutation {
+            switch try Journaling.operation(of: row).mutation {
             case .create(let creation): names.insert(creation.name)
             case .link(_, let name, _, _), .remove(_, let name, _, _): names.insert(name)
             case .rename(let rename):
@@ -207,8 +212,11 @@ final class Fetcher: Sendable {
     /// Asks for a node's present state. False when the region cannot be asked now.
     func refresh(_ node: LocalNode) -> Bool {
         do throws(FetchFailure) {
-            if node.attributes.kind == .folder { try fetchFolder(node.inode) }
-            try refreshAttributes(of: node)
+            if node.attributes.kind == .folder {
+                try fetchFolder(node.inode)
+            } else {
+                try refreshAttributes(of: node)
+            }
             return true
         } catch {
             guard case .remote(.unreachable) = error else {
@@ -230,7 +238,7 @@ final class Fetcher: Sendable {
             return
         }
         do throws(Errno) {
-            try news.apply(concerning: [node.id]) { merger, db throws in _ = try merger.merge(record, db) }
+            try news.apply(concerning: [node.id]) { merger, db throws in _ = try merger.merge(record, .answer, db) }
         } catch {
             throw .local(error)
         }

@@ -92,8 +92,8 @@ extension FileContent {
     // MARK: Copying
 
     /// Copies bytes of this file into another, or to another place of this one, inside the kernel, and says how many:
-    /// fewer where the source ends. Whole spans that the region has already are not sent again: the upload names them by
-    /// what they hash to.
+    /// fewer where the source ends. Whole spans that the region has already are not sent again: the upload names them
+    /// by what they hash to.
     public func copy(
         _ range: Range<Int64>,
         to target: FileContent,

@@ -62,7 +62,8 @@ extension FileContent {
     }
 
     /// Hashes a span that was clean when a daemon died. What is not what the index says is forgotten, and fetched anew.
-    /// Where nobody noted what it hashes to, `trusted` says whether it counts: while the machine runs on, no byte is lost.
+    /// Where nobody noted what it hashes to, `trusted` says whether it counts: while the machine runs on, no byte is
+    /// lost.
     func verify(
         _ span: Int,
         trusted: Bool,

@@ -98,9 +98,16 @@ extension LocalTree {
         return try node(inode)
     }
 
+    /// What is done in the file's folder after this is not seen at the region before what the file is now.
+    private func raiseBarrier(_ inode: Inode) throws(Obstacle) {
+        let isNews = try database.looking { db in try JournalTable.needsBarrier(inode, in: db) }
+        if isNews { try database.changing { db in try JournalTable.setBarrier(inode, in: db) } }
+    }
+
     /// Power-cut safe: the bytes, and what of the index they need.
     public func synchronize(_ content: FileContent) throws(Obstacle) {
         try saveContent(content)
+        try raiseBarrier(content.inode)
         do throws(Errno) {
             try content.synchronize()
             let generation = content.state.withLock { $0.generation }

@@ -66,7 +66,7 @@ extension LocalTree {
     private static func uploads(of inode: Inode, _ db: borrowing Connection) throws -> [Mutation.Commit] {
         try JournalTable.rows(about: inode, in: db).compactMap { row in
             guard row.kind == .commit, row.body != nil else { return nil }
-            guard case .commit(let commit) = try Pusher.operation(of: row).mutation else { return nil }
+            guard case .commit(let commit) = try Journaling.operation(of: row).mutation else { return nil }
             return commit
         }
     }
@@ -79,7 +79,8 @@ extension LocalTree {
                     guard row.sequence == nil, row.kind == .metadata, let replaced = row.subjects.replaced else {
                         continue
                     }
-                    guard case .rename(let rename) = try Pusher.operation(of: row).mutation, !rename.isExchange else {
+                    guard case .rename(let rename) = try Journaling.operation(of: row).mutation, !rename.isExchange
+                    else {
                         continue
                     }
                     try self.undo(rename, row, replaced, db)

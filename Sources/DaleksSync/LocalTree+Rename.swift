@@ -127,13 +127,16 @@ extension LocalTree {
         node.attributes.changed = step.now
         try NodeTable.update(node, in: db)
         var replaced = step.standing
+        // What stands there as far as the region knows, or will know.
+        var known = replaced.map { (inode: $0.inode, id: $0.id) }
         if var standing = replaced {
             if isExchange {
                 standing.attributes.changed = step.now
                 try NodeTable.update(standing, in: db)
                 try EntryTable.insert(step.from.name, in: step.from.parent, node: standing.inode, db)
             } else {
-                try unlinkNode(&standing, step.now, db)
+                let touched: Set = [step.from.parent, step.to.parent]
+                try unlinkNode(&standing, step.now, standing: &known, besides: touched, db)
             }
             replaced = standing
         }
@@ -144,7 +147,7 @@ extension LocalTree {
             node: node.id,
             toParent: ids.to,
             toName: step.to.name,
-            replaces: replaced?.id,
+            replaces: known?.id,
             isExchange: isExchange,
             time: step.now
         )
@@ -152,7 +155,7 @@ extension LocalTree {
             node: node.inode,
             parent: step.from.parent,
             otherParent: step.to.parent,
-            replaced: replaced?.inode
+            replaced: known?.inode
         )
         try journal(.rename(mutation), subjects, db)
         return Renamed(node: node, replaced: replaced)

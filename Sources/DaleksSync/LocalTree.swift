@@ -208,12 +208,15 @@ public final class LocalTree: Sendable {
             try Self.requireRemovable(node, isFolder: isFolder, db)
             try EntryTable.delete(name, in: parent, db)
             try Self.touch(&folder, now, linkChange: isFolder ? -1 : 0, db)
-            try Self.unlinkNode(&node, now, db)
-            try Self.journal(
-                .remove(parent: folder.id, name: name, node: node.id, time: now),
-                JournalTable.Subjects(node: node.inode, parent: parent),
-                db
-            )
+            var gone: (inode: Inode, id: NodeID)? = (node.inode, node.id)
+            try Self.unlinkNode(&node, now, standing: &gone, db)
+            if let gone {
+                try Self.journal(
+                    .remove(parent: folder.id, name: name, node: gone.id, time: now),
+                    JournalTable.Subjects(node: gone.inode, parent: parent),
+                    db
+                )
+            }
             return node
         }
         noteChange(of: node.inode, isFolder: isFolder)
@@ -244,23 +247,21 @@ public final class LocalTree: Sendable {
     /// Lets go of a node that has no name left, once nobody can reach it.
     func collect(_ inode: Inode) {
         guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
-        // Hardly any: the kernel forgets files that are there far more often than those that are gone. So nobody else
-        // waits while this looks.
-        if let node = try? stored(inode), node.attributes.links > 0 { return }
-        guard (try? database.reading { db throws in try Self.isUnreachable(inode, db) }) == true else { return }
-        let isGone = try? database.writing { db throws -> Bool in
-            guard try Self.isUnreachable(inode, db) else { return false }
+        // Nearly always it has a name: then nothing needs to be written.
+        if (try? database.reading({ db throws in try EntryTable.isNamed(inode, db) })) == true { return }
+        let left = try? database.writing { db throws -> [Inode]? in
+            guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return nil }
+            guard try EntryTable.places(of: inode, db).isEmpty else { return nil }
+            guard try !JournalTable.isConcerned(inode, in: db) else { return nil }
+            // A folder goes with what is known to be in it, which the region has elsewhere or nowhere.
+            let members = node.attributes.kind == .folder ? try EntryTable.removeAll(in: inode, db) : []
             try NodeTable.delete(inode, in: db)
-            return true
+            return members
         }
         // What stays behind when this fails is found at the next start.
-        if isGone == true { try? store.remove(inode) }
-    }
-
-    /// No name leads to it, and nothing that the region must still hear is about it.
-    private static func isUnreachable(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
-        guard inode != .root, try NodeTable.find(inode, in: db) != nil else { return false }
-        return try !EntryTable.isNamed(inode, db) && !JournalTable.isConcerned(inode, in: db)
+        guard let members = left ?? nil else { return }
+        try? store.remove(inode)
+        for member in members { collect(member) }
     }
 
     var wallNow: Timestamp { time.wall }
@@ -312,13 +313,22 @@ extension LocalTree {
         }
     }
 
-    /// Takes one link off a node. What was written to it and not sent yet is nobody's when the last one goes.
-    static func unlinkNode(_ node: inout LocalNode, _ now: Timestamp, _ db: borrowing Connection) throws {
+    /// Takes one link off a node. Where the region has not heard of it and needs not, `standing` becomes what it had
+    /// taken the place of, if anything; that is what goes there. The times of `touched` are told by the caller.
+    static func unlinkNode(
+        _ node: inout LocalNode,
+        _ now: Timestamp,
+        standing: inout (inode: Inode, id: NodeID)?,
+        besides touched: Set<Inode> = [],
+        _ db: borrowing Connection
+    ) throws {
         node.attributes.links =
             node.attributes.kind == .folder ? 0 : node.attributes.links - min(1, node.attributes.links)
         node.attributes.changed = now
         try NodeTable.update(node, in: db)
-        if node.attributes.links == 0 { try JournalTable.deleteUnsentCommits(of: node.inode, in: db) }
+        guard node.attributes.links == 0 else { return }
+        var replaced: (inode: Inode, id: NodeID)?
+        if try Journaling.withdraw(node.inode, replaced: &replaced, besides: touched, db) { standing = replaced }
     }
 
     static func touch(
@@ -333,13 +343,11 @@ extension LocalTree {
         try NodeTable.update(folder, in: db)
     }
 
-    /// The number in a body is given when it is sent; until then it says 1.
     static func journal(
         _ mutation: Mutation,
         _ subjects: JournalTable.Subjects,
         _ db: borrowing Connection
     ) throws {
-        let body = Operation(sequence: 1, mutation: mutation).jsonBytes
-        try JournalTable.append(.metadata, subjects, body: body, in: db)
+        try Journaling.append(mutation, subjects, db)
     }
 }

@@ -6,8 +6,8 @@ import DaleksSystem
 import Glibc
 
 /// Brings back, from backing files whose index is lost, what the region does not have: edits go into their files, new
-/// files to where they were, and what cannot be placed to `Recovered` at the root. Everything goes through the tree as a
-/// user's work would, so it is journaled, uploaded and kept apart from what others did.
+/// files to where they were, and what cannot be placed to `Recovered` at the root. Everything goes through the tree as
+/// a user's work would, so it is journaled, uploaded and kept apart from what others did.
 ///
 /// ## Concurrency
 /// One thread of its own; it waits for the region as long as that takes.

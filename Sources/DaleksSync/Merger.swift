@@ -6,7 +6,9 @@ import DaleksSQLite
 /// Takes what the region says into the replica, inside the caller's transaction, and tells what that changed.
 ///
 /// What is shown is the region's state with our unacknowledged changes on top, so news about a node or folder of which
-/// something is pending is not applied: the node is marked stale and asked for again when it has settled.
+/// something is pending is not applied: the node is marked stale and asked for again when it has settled. A node's
+/// `revision` says how far the region's changes are counted in, or marked; `answered`, which steps of ours are. News
+/// from before an answered step lacks that step and is never shown.
 struct Merger {
     enum Effect: Hashable {
         case attributes(Inode)
@@ -17,39 +19,103 @@ struct Merger {
         case removed(parent: Inode, name: Name, node: Inode)
     }
 
-    private(set) var effects: [Effect] = []
+    /// Where a record comes from.
+    enum Origin {
+        /// The feed, telling of a step of ours: its effects are here already.
+        case own
+        /// The feed, telling of somebody else's step.
+        case other
+        /// An answer to a question: of some moment since it was asked.
+        case answer
+    }
 
-    /// The row for a record, made if it is new here. `isOwn` says that the record tells of a step of ours, of which the
-    /// effects are here already; it may bring what others did before.
-    mutating func merge(_ record: NodeRecord, isOwn: Bool = false, _ db: borrowing Connection) throws -> LocalNode {
-        guard var node = try NodeTable.find(record.id, in: db) else {
-            var node = LocalNode(
-                inode: Inode(rawValue: 0),
-                id: record.id,
-                attributes: record.attributes,
-                revision: record.revision,
-                content: record.content,
-                contentSize: record.attributes.size,
-                target: record.target,
-                extended: record.extended
-            )
-            node.inode = try NodeTable.insert(node, in: db)
-            return node
-        }
-        // An answer that began before something that is known already says nothing.
-        let isNews = record.revision > node.revision || isOwn || node.isStale
-        guard isNews, record.revision >= node.revision, record.content >= node.content else { return node }
-        if try Self.isUnsettled(node.inode, db) {
-            if isOwn { node.revision = record.revision } else { node.isStale = true }
+    /// Files that were written to and of which the tables do not know it yet.
+    let unsaved: Set<Inode>
+    private(set) var effects: [Effect] = []
+    /// Rows made here, of which some may get no name.
+    private var inserted: [Inode] = []
+    /// What the feed said of nodes that had no row here then.
+    private(set) var unheeded: Unheeded
+
+    init(unsaved: Set<Inode> = [], unheeded: Unheeded = Unheeded()) {
+        self.unsaved = unsaved
+        self.unheeded = unheeded
+    }
+
+    // MARK: Nodes
+
+    /// The row for a record, made if it is new here.
+    mutating func merge(
+        _ record: NodeRecord,
+        _ origin: Origin = .answer,
+        _ db: borrowing Connection
+    ) throws -> LocalNode {
+        guard var node = try NodeTable.find(record.id, in: db) else { return try insert(record, db) }
+        guard record.revision > node.revision || (record.revision == node.revision && node.isStale) else { return node }
+        if try isUnsettled(node.inode, db) {
+            switch origin {
+            // All that others did before it has been counted in or marked.
+            case .own: node.revision = record.revision
+            case .other where node.attributes.links > 0: node.isStale = true
+            // Without a name it is nobody's here any more.
+            case .other, .answer: return node
+            }
             try NodeTable.update(node, in: db)
             return node
         }
-        let before = node
+        guard record.revision >= node.answered else {
+            // Our own step, which is to come, brings everything, unless it finds us at work again.
+            if origin == .other {
+                node.isStale = true
+                try NodeTable.update(node, in: db)
+            }
+            return node
+        }
+        return try apply(record, to: node, db)
+    }
+
+    private mutating func insert(_ record: NodeRecord, _ db: borrowing Connection) throws -> LocalNode {
+        var node = LocalNode(
+            inode: Inode(rawValue: 0),
+            id: record.id,
+            attributes: record.attributes,
+            revision: record.revision,
+            content: record.content,
+            contentSize: record.attributes.size,
+            target: record.target,
+            // A listing that began before the feed told of it is older than what the feed told.
+            isStale: unheeded.isOutdated(record),
+            extended: record.extended
+        )
+        node.inode = try NodeTable.insert(node, in: db)
+        inserted.append(node.inode)
+        return node
+    }
+
+    /// Call this last: lets go of what was heard of and got no name, because that has to wait.
+    mutating func finish(_ db: borrowing Connection) throws {
+        for inode in inserted where try !EntryTable.isNamed(inode, db) { try NodeTable.delete(inode, in: db) }
+        inserted = []
+    }
+
+    private mutating func apply(
+        _ record: NodeRecord,
+        to known: LocalNode,
+        _ db: borrowing Connection
+    ) throws -> LocalNode {
+        var node = known
         let isOtherContent = record.content != node.content
-        let keepsLinks = node.attributes.kind == .folder && record.revision == node.revision
-        let links = node.attributes.links
         node.attributes = record.attributes
-        if keepsLinks { node.attributes.links = links }
+        if node.attributes.kind == .folder, try JournalTable.isPending(in: node.inode, in: db) {
+            // What we did in it is newer than what the region counts.
+            node.attributes.links = known.attributes.links
+            node.attributes.modified = max(known.attributes.modified, node.attributes.modified)
+            node.attributes.changed = max(known.attributes.changed, node.attributes.changed)
+        }
+        if node.attributes.links == 0, try EntryTable.isNamed(node.inode, db) {
+            // It is gone at the region. While it still has a name here it can be worked on, and that must be told.
+            node.attributes.links = node.attributes.kind == .folder ? 2 : 1
+        }
         node.revision = record.revision
         node.content = record.content
         node.contentSize = record.attributes.size
@@ -57,11 +123,12 @@ struct Merger {
         node.extended = record.extended
         // A folder stays stale until it has been listed again; for everything else this was the answer.
         if node.attributes.kind != .folder { node.isStale = false }
+        guard node != known else { return node }
         try NodeTable.update(node, in: db)
         if isOtherContent, node.attributes.kind == .file {
             try ContentTable.dropClean(of: node.inode, in: db)
             effects.append(.content(node))
-        } else if node.attributes != before.attributes || node.extended != before.extended {
+        } else if node.attributes != known.attributes || node.target != known.target || node.extended != known.extended {
             // Our own change that comes back is none: the kernel would forget what it believes for nothing.
             effects.append(.attributes(node.inode))
         }
@@ -69,50 +136,154 @@ struct Merger {
     }
 
     /// Something was done to it here that the region does not know: it must not be changed or lose its name meanwhile.
-    private static func isUnsettled(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
+    func isUnsettled(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
+        if unsaved.contains(inode) { return true }
         if try JournalTable.isPending(inode, in: db) { return true }
         return try ContentTable.isDirty(inode, in: db)
     }
 
+    /// The same of anything in it.
+    private func holdsUnsettled(_ node: LocalNode, depth: Int = 0, _ db: borrowing Connection) throws -> Bool {
+        if try isUnsettled(node.inode, db) { return true }
+        guard node.attributes.kind == .folder else { return false }
+        if try JournalTable.isPending(in: node.inode, in: db) { return true }
+        guard depth < Self.depthMax else { return false }
+        var position: Int64 = 0
+        while true {
+            let page = try EntryTable.page(of: node.inode, after: position, limit: 256, db)
+            guard let last = page.last else { return false }
+            position = last.position
+            for entry in page where try holdsUnsettled(entry.node, depth: depth + 1, db) { return true }
+        }
+    }
+
+    /// No path is longer than this many folders.
+    private static let depthMax = Limits.pathBytesMax / 2
+
+    private func markStale(_ inode: Inode, _ db: borrowing Connection) throws {
+        guard var node = try NodeTable.find(inode, in: db), !node.isStale else { return }
+        node.isStale = true
+        try NodeTable.update(node, in: db)
+    }
+
+    // MARK: Names
+
     /// A name that now stands for a node, or for nothing.
     mutating func merge(_ entry: Change.Entry, at sequence: Revision, _ db: borrowing Connection) throws {
-        guard var folder = try NodeTable.find(entry.parent, in: db), folder.attributes.kind == .folder else { return }
-        guard sequence > folder.listed else { return }
+        guard let folder = try NodeTable.find(entry.parent, in: db), folder.attributes.kind == .folder,
+            sequence > folder.listed
+        else { return }
         // What we did in the folder since then is here already, and may be newer than this: the region knows.
-        if try sequence < folder.revision || JournalTable.isPending(in: folder.inode, in: db) {
-            folder.isStale = true
-            try NodeTable.update(folder, in: db)
-            return
+        if try sequence < folder.answered || JournalTable.isPending(in: folder.inode, in: db) {
+            return try markStale(folder.inode, db)
         }
         let standing = try EntryTable.find(entry.name, in: folder.inode, db)
-        if let standing, standing.id != entry.node, try Self.isUnsettled(standing.inode, db) {
-            // What it names has edits that the region does not know: they must not lose their last name.
-            folder.isStale = true
-            try NodeTable.update(folder, in: db)
-            return
-        }
         guard let id = entry.node else {
             guard let standing else { return }
-            try EntryTable.delete(entry.name, in: folder.inode, db)
-            effects.append(.removed(parent: folder.inode, name: entry.name, node: standing.inode))
-            return
+            return try remove(entry.name, standing, from: folder.inode, db)
         }
+        // A folder that was never listed will be, as a whole, when somebody looks into it.
+        guard folder.isComplete else { return }
         guard let node = try NodeTable.find(id, in: db), standing?.inode != node.inode else { return }
-        if standing != nil { try EntryTable.delete(entry.name, in: folder.inode, db) }
-        try EntryTable.insert(entry.name, in: folder.inode, node: node.inode, db)
-        effects.append(.entry(parent: folder.inode, name: entry.name))
+        switch try place(node, as: entry.name, in: folder.inode, over: standing, at: sequence, db) {
+        case .placed: effects.append(.entry(parent: folder.inode, name: entry.name))
+        case .isElsewhere: break
+        case .mustWait: try markStale(folder.inode, db)
+        }
     }
+
+    private mutating func remove(
+        _ name: Name,
+        _ standing: LocalNode,
+        from folder: Inode,
+        _ db: borrowing Connection
+    ) throws {
+        // What it names has something that the region does not know: it must not lose its last name.
+        if try EntryTable.places(of: standing.inode, db).count < 2, try holdsUnsettled(standing, db) {
+            return try markStale(folder, db)
+        }
+        try EntryTable.delete(name, in: folder, db)
+        effects.append(.removed(parent: folder, name: name, node: standing.inode))
+    }
+
+    private enum Placing {
+        case placed
+        /// What is known of where it lies is newer.
+        case isElsewhere
+        /// Something that is pending here stands in the way.
+        case mustWait
+    }
+
+    /// Gives the node that name, as it was at the region at that sequence.
+    private mutating func place(
+        _ node: LocalNode,
+        as name: Name,
+        in folder: Inode,
+        over standing: LocalNode?,
+        at sequence: Revision,
+        _ db: borrowing Connection
+    ) throws -> Placing {
+        if let standing, try holdsUnsettled(standing, db) { return .mustWait }
+        if node.attributes.kind == .folder {
+            // A move of ours that the region has not judged yet may have put the one into the other.
+            if try isInside(folder, node.inode, db) { return .mustWait }
+            // A folder has one name, and that is now this one.
+            for place in try EntryTable.places(of: node.inode, db) {
+                guard try !JournalTable.isPending(in: place.parent, in: db) else { return .mustWait }
+                if let home = try NodeTable.find(place.parent, in: db), home.listed >= sequence { return .isElsewhere }
+                try EntryTable.delete(place.name, in: place.parent, db)
+                effects.append(.entry(parent: place.parent, name: place.name))
+            }
+        }
+        if standing != nil { try EntryTable.delete(name, in: folder, db) }
+        try EntryTable.insert(name, in: folder, node: node.inode, db)
+        if let standing { effects.append(.removed(parent: folder, name: name, node: standing.inode)) }
+        if node.attributes.links == 0 {
+            // It was removed here, and the region still has it.
+            var node = node
+            node.attributes.links = node.attributes.kind == .folder ? 2 : 1
+            node.isStale = true
+            try NodeTable.update(node, in: db)
+        }
+        try Journaling.requireCommit(of: node.inode, db)
+        return .placed
+    }
+
+    /// Whether a folder is another or lies in it.
+    private func isInside(_ inode: Inode, _ folder: Inode, _ db: borrowing Connection) throws -> Bool {
+        var current = inode
+        for _ in 0..<Self.depthMax {
+            if current == folder { return true }
+            guard current != .root, let place = try EntryTable.places(of: current, db).first else { return false }
+            current = place.parent
+        }
+        return true
+    }
+
+    // MARK: The feed
 
     /// One step of the feed. Our own steps only bring revisions: their effects are here already.
     mutating func merge(_ change: Change, ownDevice: DeviceID, _ db: borrowing Connection) throws {
         if change.device == ownDevice {
-            for record in change.nodes where try NodeTable.find(record.id, in: db) != nil {
-                _ = try merge(record, isOwn: true, db)
+            for record in change.nodes {
+                if try NodeTable.find(record.id, in: db) != nil {
+                    _ = try merge(record, .own, db)
+                } else {
+                    unheeded.note(record)
+                }
             }
             return
         }
-        for record in change.nodes where try isOfInterest(record, change, db) { _ = try merge(record, db) }
-        for entry in change.entries { try merge(entry, at: change.sequence, db) }
+        for record in change.nodes {
+            if try isOfInterest(record, change, db) {
+                _ = try merge(record, .other, db)
+            } else {
+                unheeded.note(record)
+            }
+        }
+        // New names first: what moved must not be without any in between.
+        for entry in change.entries where entry.node != nil { try merge(entry, at: change.sequence, db) }
+        for entry in change.entries where entry.node == nil { try merge(entry, at: change.sequence, db) }
     }
 
     /// What we have a row for, or what gets a name in a folder that we know.
@@ -128,6 +299,8 @@ struct Merger {
         return false
     }
 
+    // MARK: Listings
+
     /// A whole folder as the region listed it; false where that is older than what is here. Names of
     /// which something is pending here stay as they are.
     mutating func merge(
@@ -139,32 +312,43 @@ struct Merger {
     ) throws -> Bool {
         guard let before = try NodeTable.find(inode, in: db) else { return true }
         // Something happened in the folder after the listing began, and is here already: the listing may lack it.
-        guard before.revision <= sequence else { return false }
+        guard max(before.revision, before.answered) <= sequence else { return false }
         var isWhole = pendingNames.isEmpty
         var listed: Set<Name> = []
         for record in listing where !pendingNames.contains(record.name) {
             listed.insert(record.name)
-            let node = try merge(record.node, db)
+            let node = try merge(record.node, .answer, db)
             let standing = try EntryTable.find(record.name, in: inode, db)
             guard standing?.inode != node.inode else { continue }
-            if let standing {
-                guard try !Self.isUnsettled(standing.inode, db) else {
-                    isWhole = false
-                    continue
-                }
-                try EntryTable.delete(record.name, in: inode, db)
+            guard try place(node, as: record.name, in: inode, over: standing, at: sequence, db) == .placed else {
+                isWhole = false
+                continue
             }
-            try EntryTable.insert(record.name, in: inode, node: node.inode, db)
             // Nobody can have heard of a name in a folder that was not known.
             if standing != nil || before.isComplete { effects.append(.entry(parent: inode, name: record.name)) }
         }
+        if try !removeUnlisted(in: inode, but: listed.union(pendingNames), db) { isWhole = false }
+        guard var folder = try NodeTable.find(inode, in: db) else { return true }
+        folder.isComplete = true
+        folder.listed = max(folder.listed, sequence)
+        folder.isStale = !isWhole
+        try NodeTable.update(folder, in: db)
+        return true
+    }
+
+    private mutating func removeUnlisted(
+        in inode: Inode,
+        but listed: Set<Name>,
+        _ db: borrowing Connection
+    ) throws -> Bool {
+        var isWhole = true
         var position: Int64 = 0
         while true {
             let page = try EntryTable.page(of: inode, after: position, limit: 1_024, db)
-            guard let last = page.last else { break }
+            guard let last = page.last else { return isWhole }
             position = last.position
-            for entry in page where !listed.contains(entry.name) && !pendingNames.contains(entry.name) {
-                guard try !Self.isUnsettled(entry.node.inode, db) else {
+            for entry in page where !listed.contains(entry.name) {
+                if try EntryTable.places(of: entry.node.inode, db).count < 2, try holdsUnsettled(entry.node, db) {
                     isWhole = false
                     continue
                 }
@@ -172,11 +356,5 @@ struct Merger {
                 effects.append(.removed(parent: inode, name: entry.name, node: entry.node.inode))
             }
         }
-        guard var folder = try NodeTable.find(inode, in: db) else { return true }
-        folder.isComplete = true
-        folder.listed = max(folder.listed, sequence)
-        folder.isStale = !isWhole
-        try NodeTable.update(folder, in: db)
-        return true
     }
 }

@@ -92,16 +92,16 @@ final class Puller: Sendable {
         state.withLock { $0.usage = usage }
     }
 
-    private enum PullFailure: Error {
+    enum PullFailure: Error {
         case local(Errno)
         case remote(RemoteError)
     }
 
-    private func pull() throws(PullFailure) {
+    func pull(waitSeconds: Int = Limits.Wire.changesWaitSecondsMax - 10) throws(PullFailure) {
         let (cursor, device) = try localState()
         let page: ChangesPage
         do throws(RemoteError) {
-            page = try remote.changes(after: cursor, waitSeconds: Limits.Wire.changesWaitSecondsMax - 10)
+            page = try remote.changes(after: cursor, waitSeconds: waitSeconds)
         } catch {
             if error == .cursorExpired { return try startOver() }
             throw .remote(error)
@@ -150,36 +150,47 @@ final class Puller: Sendable {
     }
 
     func runRefresh() {
+        var retry = Retry(upTo: .seconds(5))
         while true {
             let isStopping = state.waitThrowing(until: { $0.isStopping || $0.isRefreshDue }) { state in
                 state.isRefreshDue = false
                 return state.isStopping
             }
             if isStopping { return }
-            if !refreshStale() {
-                // The region is away; the feed or the pusher says when it is back.
-                _ = state.wait(timeout: .seconds(5)) { $0.isStopping || $0.isRefreshDue ? true : nil }
+            if refreshStale() {
+                retry.reset()
+            } else {
+                // The region is away, or its answer was older than what is known. The feed or the pusher may say sooner
+                // that it is worth asking again.
+                _ = state.wait(timeout: retry.next()) { $0.isStopping || $0.isRefreshDue ? true : nil }
                 state.withLock { $0.isRefreshDue = true }
             }
         }
     }
 
-    /// Asks again for what was held back while operations of ours were pending, now that they are not.
-    private func refreshStale() -> Bool {
-        var before: [LocalNode] = []
+    /// Asks again for what was held back while operations of ours were pending, now that they are not. False where
+    /// something is left to ask for.
+    func refreshStale() -> Bool {
+        var isDone = true
+        var last: Inode?
         while !state.withLock({ $0.isStopping }) {
-            let stale =
-                (try? tree.database.reading { db throws in
-                    try NodeTable.staleAndSettled(limit: 64, in: db)
-                }) ?? []
-            guard !stale.isEmpty else { return true }
-            // Nothing came of asking: what holds it back is not over yet.
-            guard stale != before else { return false }
-            before = stale
+            let after = last
+            let found = try? tree.database.reading { db throws in
+                try NodeTable.staleAndSettled(after: after, limit: 64, in: db)
+            }
+            guard let stale = found else { return false }
+            guard let end = stale.last else { return isDone }
+            last = end.inode
             for node in stale {
                 guard fetcher.refresh(node) else { return false }
+                if isStillStale(node.inode) { isDone = false }
             }
         }
         return true
+    }
+
+    private func isStillStale(_ inode: Inode) -> Bool {
+        let node = try? tree.database.reading { db throws in try NodeTable.find(inode, in: db) }
+        return (node ?? nil)?.isStale ?? false
     }
 }

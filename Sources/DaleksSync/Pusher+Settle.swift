@@ -8,46 +8,76 @@ extension Pusher {
     /// Takes the answers in, with the files whose commits are among them frozen: between the index saying "clean" and
     /// the open file knowing it nobody may write, or that write would leave no mark.
     func settle(_ items: [Settlement.Item]) throws(Errno) {
+        let files = Set(items.filter { $0.row.kind == .commit }.map(\.row.subjects.node))
+        let resumed = Set(
+            items.filter { item in item.row.kind == .commit && active.withLock { $0[item.row.place] == nil } }
+                .map(\.row.subjects.node)
+        ).filter { (try? tree.contents.use($0)) != nil }
+        defer {
+            for inode in resumed {
+                tree.contents.release(inode)
+                tree.collect(inode)
+            }
+        }
         let settlement = try news.inTurn { () throws(Errno) -> Settlement in
-            let commits = active.withLock { active in items.compactMap { active[$0.row.place] } }
-            for commit in commits { commit.content.freeze() }
-            var changes: [Inode: @Sendable (inout FileContent.State) -> Void] = [:]
-            defer {
-                for commit in commits {
-                    let change = changes[commit.content.inode]
-                    commit.content.thaw { state in change?(&state) }
-                }
-            }
-            let settlement = try write(items)
-            for item in items {
-                guard let change = Self.change(item, settlement) else { continue }
-                changes[item.row.subjects.node] = change
-            }
-            return settlement
+            try tree.contents.holding(files) { held throws(Errno) in try settle(items, held) }
         }
         for place in settlement.settledPlaces { finish(place) }
         for item in items where settlement.settledPlaces.contains(item.row.place) {
             if let replaced = item.row.subjects.replaced { tree.collect(replaced) }
             tree.collect(item.row.subjects.node)
         }
+        for inode in settlement.nameless { tree.collect(inode) }
+        tell(settlement)
+    }
+
+    private func settle(_ items: [Settlement.Item], _ held: [Inode: FileContent]) throws(Errno) -> Settlement {
+        for content in held.values { content.freeze() }
+        var changes: [Inode: @Sendable (inout FileContent.State) -> Void] = [:]
+        defer {
+            for (inode, content) in held {
+                let change = changes[inode]
+                content.thaw { state in change?(&state) }
+            }
+        }
+        var resumed: [Int64: Set<Int>] = [:]
+        for item in items where item.row.kind == .commit && active.withLock({ $0[item.row.place] == nil }) {
+            guard case .commit(let commit) = item.operation.mutation, let content = held[item.row.subjects.node] else {
+                continue
+            }
+            resumed[item.row.place] = ResumedCommit.changedSpans(of: content, since: commit)
+        }
+        let settlement = try write(resumed) { settlement, db in try settlement.settle(items, db) }
+        for item in items {
+            guard let change = Self.change(item, settlement) else { continue }
+            changes[item.row.subjects.node] = change
+        }
+        return settlement
+    }
+
+    func tell(_ settlement: Settlement) {
         for report in settlement.reports {
             logger.warning(report.message, ["inode": report.node, "detail": report.detail])
         }
-        for (parent, name) in settlement.renamed { news.tellEntry(name, in: parent) }
+        for spot in settlement.renamed { news.tellEntry(spot.name, in: spot.parent) }
     }
 
-    private func write(_ items: [Settlement.Item]) throws(Errno) -> Settlement {
+    func write(
+        _ resumed: [Int64: Set<Int>] = [:],
+        _ body: (inout Settlement, borrowing Connection) throws -> Void
+    ) throws(Errno) -> Settlement {
         let snapshots = active.withLock { $0.mapValues(\.snapshot) }
+        let changedSince = snapshots.mapValues(\.changedSince).merging(resumed) { mine, _ in mine }
         let now = tree.wallNow
         let suffix = "conflict from \(hostName) \(now.rfc3339().prefix(10))"
         return try tree.database.writing { db throws -> Settlement in
             var settlement = Settlement(
-                changedSince: snapshots.mapValues(\.changedSince),
+                changedSince: changedSince,
                 cutSince: snapshots.mapValues(\.cut),
                 conflictSuffix: suffix,
                 now: now
             )
-            try settlement.settle(items, db)
+            try body(&settlement, db)
             return settlement
         }
     }
@@ -65,14 +95,8 @@ extension Pusher {
             let cut = settlement.cutSince[item.row.place]
             return { state in state.settle(commit, content, cut: cut, cleaned: cleaned) }
         case .conflict:
-            guard settlement.ownCopies.contains(item.row.place) else { return nil }
-            return { state in
-                state.revision = 0
-                state.remoteSize = 0
-                state.cutFrom = 0
-                state.pieces = [:]
-                for span in state.spans.keys { state.spans[span] = .dirty }
-            }
+            guard settlement.ownCopies.contains(item.row.subjects.node) else { return nil }
+            return { becomeOwn(&$0) }
         case .known, .denied, .incomplete, .waiting: return nil
         }
     }

@@ -15,6 +15,8 @@ final class RemoteNews: Sendable {
     private let turn = Condition(false)
     private let observer = Lock<(any TreeObserver)?>(nil)
     private let epochs = Lock<UInt64>(0)
+    /// Belongs to whoever has the turn.
+    private let unheeded = Lock(Unheeded())
 
     init(tree: LocalTree, logger: Logger) {
         self.tree = tree
@@ -26,7 +28,8 @@ final class RemoteNews: Sendable {
 
     func observe(_ observer: any TreeObserver) { self.observer.withLock { $0 = observer } }
 
-    /// Runs `merge` in a transaction, with the open files among `concerned` frozen.
+    /// Runs `merge` in a transaction, with the files among `concerned` frozen. Every file that it may change must
+    /// be among them.
     func apply(
         concerning concerned: [NodeID],
         _ merge: (inout Merger, borrowing Connection) throws -> Void
@@ -60,16 +63,23 @@ final class RemoteNews: Sendable {
             }
             return inodes
         }
-        var frozen: [Inode: FileContent] = [:]
-        for inode in Set(inodes).sorted() {
-            guard let content = tree.contents.loaded(inode) else { continue }
-            content.freeze()
-            frozen[inode] = content
-        }
+        return try tree.contents.holding(Set(inodes)) { held throws(Errno) in try apply(merge, to: held) }
+    }
+
+    private func apply(
+        _ merge: (inout Merger, borrowing Connection) throws -> Void,
+        to held: [Inode: FileContent]
+    ) throws(Errno) -> [Merger.Effect] {
+        for content in held.values { content.freeze() }
+        var frozen = held
         defer { for content in frozen.values { content.thaw { _ in } } }
+        let unsaved = held.filter { $0.value.state.withLock { $0.isUnsaved || $0.isUncommitted } }
         let effects = try tree.database.writing { db throws -> [Merger.Effect] in
-            var merger = Merger()
+            var merger = Merger(unsaved: Set(unsaved.keys), unheeded: unheeded.withLock { $0 })
             try merge(&merger, db)
+            try merger.finish(db)
+            let kept = merger.unheeded
+            unheeded.withLock { $0 = kept }
             return merger.effects
         }
         for case .content(let node) in effects {

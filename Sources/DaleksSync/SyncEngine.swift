@@ -44,24 +44,34 @@ public final class SyncEngine: Sendable {
 
     public let tree: LocalTree
     private let configuration: Configuration
-    private let database: Database
+    let database: Database
     private let remote: any Remote
     private let barrier: ContentBarrier
     private let keeper: SpaceKeeper
     private let lostContent: LostContent
-    private let news: RemoteNews
-    private let fetcher: Fetcher
-    private let pusher: Pusher
-    private let puller: Puller
+    let news: RemoteNews
+    let fetcher: Fetcher
+    let pusher: Pusher
+    let puller: Puller
     private let logger: Logger
     private let folderLock: Lock<LockFile?>
     private let threads = Lock<[Thread]>([])
 
     /// Opens what is there, recovers it, and makes the root known. Waits for the region only the very first time.
-    public init(
+    public convenience init(
         _ configuration: Configuration,
         remote: any Remote,
         time: TimeSource = .system,
+        logger: Logger
+    ) throws(StartFailure) {
+        try self.init(configuration, remote: remote, labour: .threads(), time: time, logger: logger)
+    }
+
+    init(
+        _ configuration: Configuration,
+        remote: any Remote,
+        labour: Labour,
+        time: TimeSource,
         logger: Logger
     ) throws(StartFailure) {
         self.configuration = configuration
@@ -80,7 +90,15 @@ public final class SyncEngine: Sendable {
         }
         keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
         news = RemoteNews(tree: tree, logger: logger)
-        fetcher = Fetcher(tree: tree, news: news, gate: gate, remote: remote, time: time, logger: logger)
+        fetcher = Fetcher(
+            tree: tree,
+            news: news,
+            gate: gate,
+            remote: remote,
+            labour: labour,
+            time: time,
+            logger: logger
+        )
         puller = Puller(
             tree: tree,
             news: news,
@@ -103,6 +121,8 @@ public final class SyncEngine: Sendable {
             remote: remote,
             asideFolder: configuration.folder,
             hostName: configuration.hostName,
+            fetcher: fetcher,
+            labour: labour,
             logger: logger,
             wasAnswered: { puller.poke() }
         )
@@ -257,6 +277,10 @@ public final class SyncEngine: Sendable {
 
     /// How full the account was when the region was last asked; nil before the first answer.
     public var usage: UsageRecord? { puller.usage }
+
+    /// Whether the region has refused bytes because the account is full, and not taken any since: then new ones are not
+    /// to be promised to anybody (EDQUOT). Taking away always goes.
+    public var isFull: Bool { pusher.full.withLock { $0 } }
 
     /// Gets what a request lacked, then calls back on another thread; nil is success.
     public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {

@@ -24,7 +24,7 @@ struct Uploader: Sendable {
     private static let batchBytes = 4 << 20
 
     let remote: any Remote
-    let pool: WorkerPool
+    let pool: any WorkQueue
 
     /// What a commit says of one span, before anything is read.
     private struct Part {

@@ -85,6 +85,9 @@ extension Limits {
         /// key that was withdrawn soon.
         static let keySetAgeMax = Duration.seconds(300)
 
+        /// Regions, and libraries such as PyJWT, ask again for a key that they do not know at most so often.
+        static let keyAnnouncementMin = Duration.seconds(30)
+
         /// Keys that wait, sign or retire at a time: what `JWKSet` holds, with room for those of a clock that jumped.
         static let keyCountMax = 32
 

@@ -5,6 +5,12 @@ import Testing
 
 @testable import DaleksFiles
 
+extension ChunkStore {
+    func store(_ contents: [ChunkContent]) throws(ChunkStoreError) -> [ChunkLocation] {
+        try store(contents.map { PackedChunk($0) })
+    }
+}
+
 /// What every chunk store must do.
 enum ChunkStoreConformance {
     static let counts = [1, 63, 64, 65, 4_095, 4_096, 65_536, Limits.spanBytes]
@@ -27,7 +33,7 @@ enum ChunkStoreConformance {
         }
         #expect(Set(kept.map(\.1)).count == kept.count, "no location is used twice")
         for (content, location) in kept { #expect(try store.read(content.digest, at: location) == content.bytes) }
-        #expect(try store.store([]).isEmpty)
+        #expect(try store.store([ChunkContent]()).isEmpty)
     }
 
     private static func keepsManyAtOnce(_ store: some ChunkStore) throws {
@@ -61,7 +67,8 @@ enum ChunkStoreConformance {
             #expect(throws: ChunkStoreError.damaged(first.digest)) { try store.read(first.digest, at: location) }
         }
         store.discard([locations[0]])
-        #expect(throws: ChunkStoreError.damaged(first.digest)) { try store.read(first.digest, at: locations[0]) }
+        // Some give the room back at once, some later; none reads anything else from it.
+        if let bytes = try? store.read(first.digest, at: locations[0]) { #expect(bytes == first.bytes) }
         #expect(try store.read(second.digest, at: locations[1]) == second.bytes)
     }
 }

@@ -123,7 +123,7 @@ import Testing
 
         #expect(try usage() == Int64(count - 1))
         #expect(try rows("manifest_pages") == 2)
-        #expect(try region.store.manifest(of: file, at: second, for: device.owner).spans.count == count - 1)
+        #expect(try device.manifest(file, at: second).spans.count == count - 1)
         #expect(try device.run(.remove(parent: device.root, name: name("big"), node: file, time: moment)).isDone)
         region.clock.advance(by: .seconds(1))
         try region.store.emptyTrash(of: device.owner)

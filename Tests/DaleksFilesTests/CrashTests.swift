@@ -70,8 +70,10 @@ struct CrashTests {
 
         private static func draw(_ state: inout State, _ root: NodeID) {
             let file = NodeID.random(at: .zero)
-            let bytes = state.random.bytes(count: Int.random(in: 1...2_000, using: &state.random))
-            let isInline = state.random.oneIn(2)
+            let bytes = state.random.bytes(
+                count: state.random.oneIn(8) ? 100_000 : Int.random(in: 1...2_000, using: &state.random)
+            )
+            let isInline = bytes.count < 10_000 && state.random.oneIn(2)
             var commit = Mutation.committing(bytes, to: file, base: .operation(state.sequence))
             if !isInline, case .commit(var content) = commit {
                 content.spans[0].source = .chunk(ChunkContent(bytes).digest)
@@ -97,16 +99,38 @@ struct CrashTests {
         }
     }
 
+    /// `DALEKS_ROUNDS=500` is the long form.
+    private static let rounds = Environment.current["DALEKS_ROUNDS"].flatMap { Int($0) } ?? 5
+
     @Test func `killed under load again and again, it loses nothing that it acknowledged`() throws {
+        try kill([], rounds: Self.rounds)
+    }
+
+    @Test(
+        .needs(.postgres),
+        .enabled(if: S3StandIn.unavailability == nil, Comment(rawValue: S3StandIn.unavailability ?? ""))
+    )
+    func `killed on PostgreSQL and a bucket, it loses nothing that it acknowledged`() throws {
+        let bucket = try S3StandIn(folder: folder.path, buckets: ["daleks"])
+        let storage = [
+            "--database", try PostgresServer.shared().makeSchema(),
+            "--storage", "s3://daleks/region?endpoint=\(bucket.endpoint)",
+            "--storage-access-key", bucket.accessKey, "--storage-secret-key", bucket.secretKey,
+        ]
+        try kill(storage, rounds: Self.rounds > 5 ? Self.rounds * 2 / 5 : 1)
+    }
+
+    private func kill(_ storage: [String], rounds: Int) throws {
         var random = SeededGenerator(for: "kill -9")
         let writers = (0..<4).map { _ in Writer(seed: random.next()) }
         let publicURL = "http://files.test"
         let token = try users.token(for: user, audience: publicURL)
-        let arguments = [
-            "--state", folder.path("state"), "--users-url", users.url, "--port", "0", "--public-url", publicURL,
-        ]
+        let arguments =
+            [
+                "--state", folder.path("state"), "--users-url", users.url, "--port", "0", "--public-url", publicURL,
+            ] + storage
 
-        for round in 0..<5 {
+        for round in 0..<rounds {
             let program = try RunningProgram(arguments)
             let address = "http://127.0.0.1:\(program.port)"
             let clients = writers.map { TestClient(address, token: token, device: $0.device) }
@@ -122,6 +146,12 @@ struct CrashTests {
         }
 
         #expect(writers.allSatisfy { $0.state.withLock { !$0.promises.isEmpty } })
+        let state = ["--state", folder.path("state")] + storage
+        for verb in ["fsck", "gc", "scrub"] {
+            let command = Command("\(RunningProgram.folder)/daleks-files", [verb] + state, environment: [:])
+            let outcome = try Subprocess.capture(command, timeout: .seconds(240))
+            #expect(outcome.ending == .exited(0), "\(verb): \(outcome.outputText)")
+        }
     }
 
     /// After a restart: every promise holds, and what was under way can be sent again.
@@ -131,7 +161,7 @@ struct CrashTests {
             let client = TestClient("http://127.0.0.1:\(program.port)", token: token, device: writer.device)
             let root = try client.tree().root
             try writer.step(client, root)
-            for promise in writer.state.withLock({ $0.promises.suffix(40) }) {
+            for promise in writer.state.withLock({ $0.promises.suffix(25) }) {
                 let response = try client.send(.get, Routes.Files.span(0, of: promise.file, at: promise.content))
                 try #require(response.status == .ok && response.body == promise.bytes, "round \(round)")
             }

@@ -72,7 +72,7 @@ import Testing
 
     private func compareContents(with model: ModelTree) throws {
         for (id, node) in model.nodes where node.attributes.kind == .file {
-            let manifest = try region.store.manifest(of: id, at: node.content, for: device.owner)
+            let manifest = try region.content.manifest(of: id, at: node.content, inPieces: false, for: device.owner)
             #expect(manifest.size == node.attributes.size)
             #expect(Set(manifest.spans.map(\.index)) == Set(node.spans.keys))
             for (index, bytes) in node.spans { #expect(try device.bytes(id, at: node.content, span: index) == bytes) }

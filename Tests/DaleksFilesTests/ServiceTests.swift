@@ -197,7 +197,7 @@ struct ServiceTests {
         #expect(metrics.contains("daleks_files_operations_total{outcome=\"done\"} 1"))
         #expect(metrics.contains("daleks_http_requests_total{route=\"/v1/mutations\",status=\"200\"} 1"))
         let capabilities = try device.get(Routes.Files.capabilities, as: Capabilities.self)
-        #expect(capabilities == Capabilities(region: "test", features: []))
+        #expect(capabilities == Capabilities(region: "test", features: Capabilities.Feature.allCases))
     }
 
     // MARK: Tokens

@@ -22,8 +22,8 @@ final class TestRegion: Sendable {
         store = try TestDatabase.current.makeStore(folder, bytesQuota: bytesQuota, time: clock.source)
         chunks = try LocalChunkStore(folder: folder.path("chunks"))
         feed = ChangeFeed(store: store)
-        mutations = Mutations(store: store, chunks: chunks, feed: feed, measures: measures)
         content = ChunkAccess(store: store, chunks: chunks, measures: measures)
+        mutations = Mutations(store: store, content: content, feed: feed, measures: measures)
     }
 
     deinit {
@@ -34,6 +34,8 @@ final class TestRegion: Sendable {
     func collector(grace: Duration = .seconds(3_600)) -> Collector {
         Collector(store: store, chunks: chunks, grace: grace, measures: measures)
     }
+
+    var packer: Packer { Packer(store: store, chunks: chunks, measures: measures) }
 }
 
 /// One device of one user: it numbers its operations and waits for their answers.
@@ -132,6 +134,10 @@ final class TestDevice {
                 time: Timestamp(nanoseconds: 6_000)
             )
         )
+    }
+
+    func manifest(_ node: NodeID, at content: Revision) throws -> Manifest {
+        try region.content.manifest(of: node, at: content, inPieces: false, for: owner)
     }
 
     func bytes(_ node: NodeID, at content: Revision, span: Int = 0) throws -> [UInt8] {

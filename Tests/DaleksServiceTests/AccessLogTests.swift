@@ -73,14 +73,12 @@ struct AccessLogTests {
         let log = log(.all, delayedBy: gate)
         let count = Limits.Service.accessLogBytesMax / 150
 
-        let start = TimeSource.system.now
+        // Waited one of them for the reader, this would never come to its end.
         for _ in 0..<count { log.record(request()) }
-        let elapsed = TimeSource.system.now - start
         gate.open()
         log.stop()
 
         let dropped = metrics.counter("daleks_access_log_dropped_total", help: "").value
         #expect(dropped > 0 && lines.count == count - dropped)
-        #expect(elapsed < .seconds(5))
     }
 }

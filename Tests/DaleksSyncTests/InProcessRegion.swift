@@ -77,7 +77,9 @@ final class InProcessRegion: Remote {
     }
 
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest {
-        try asking { () throws(APIError) in try storage.store.manifest(of: id, at: revision, for: owner) }
+        try asking { () throws(APIError) in
+            try storage.content.manifest(of: id, at: revision, inPieces: false, for: owner)
+        }
     }
 
     func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8] {
@@ -128,13 +130,13 @@ final class RegionStorage: Sendable {
     let mutations: Mutations
     private let feed: ChangeFeed
 
-    init() throws {
-        store = try TreeStore(path: folder.path("files.db"), bytesQuota: 1 << 40, logger: .silent)
+    init(time: TimeSource = .system) throws {
+        store = try TreeStore(path: folder.path("files.db"), bytesQuota: 1 << 40, time: time, logger: .silent)
         let chunks = try LocalChunkStore(folder: folder.path("chunks"))
         feed = ChangeFeed(store: store)
         let measures = FilesMeasures(Metrics())
-        mutations = Mutations(store: store, chunks: chunks, feed: feed, measures: measures)
         content = ChunkAccess(store: store, chunks: chunks, measures: measures)
+        mutations = Mutations(store: store, content: content, feed: feed, measures: measures)
     }
 
     deinit {

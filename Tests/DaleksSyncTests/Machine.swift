@@ -1,9 +1,11 @@
+import DaleksAPI
 import DaleksCache
 import DaleksCore
-import DaleksSync
 import DaleksSystem
 import DaleksTestSupport
 import Testing
+
+@testable import DaleksSync
 
 /// One machine of a user: an engine with its folder, used as the mount uses it.
 final class Machine {
@@ -125,6 +127,25 @@ final class Machine {
     }
 
     func drain() throws { try #require(engine.drain(timeout: .seconds(20)), "the journal did not drain") }
+
+    /// All that is known here about one path, and what the region says of the same node: for reports of failures.
+    func account(of path: String) -> String {
+        guard let node = try? lookup(path) else { return "no such path here" }
+        let tree = engine.tree
+        let spans = (try? tree.database.reading { db throws in try ContentTable.states(of: node.inode, in: db) }) ?? []
+        let rows =
+            (try? tree.database.reading { db throws in try JournalTable.page(after: 0, limit: 100, in: db) }) ?? []
+        let content = tree.contents.loaded(node.inode)
+            .map { $0.state.withLock { "\($0.spans) size \($0.size) revision \($0.revision) of \($0.remoteSize)" } }
+        let record = try? region.node(node.id)
+        let there = record.map { "revision \($0.revision) content \($0.content) size \($0.attributes.size)" }
+        return """
+            inode \(node.inode.rawValue) id \(node.id) revision \(node.revision) content \(node.content) of \
+            \(node.contentSize) stale \(node.isStale) listed \(node.listed) size \(node.attributes.size)
+              spans \(spans), loaded \(content ?? "-"), journal \(rows.map { ($0.place, $0.sequence, $0.subjects) })
+              region: \(there ?? "-")
+            """
+    }
 
     /// Every path with what it is, for comparing machines.
     func picture(_ path: String = "") throws -> [String: String] {

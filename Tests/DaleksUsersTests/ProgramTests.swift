@@ -91,6 +91,8 @@ struct ProgramTests {
                     }
                 }
             }
+            // Two at least must have heard yes, which takes a busy machine longer.
+            _ = eventually(within: .seconds(10)) { known.withLock { $0.count } >= 2 }
             usleep(600_000)
             program.process.send(SIGKILL)
             for person in people { person.join() }

@@ -66,7 +66,7 @@ struct ErrorLineTests {
     @Test func `a state folder that an ordinary user may not write to is said as well`() throws {
         let folder = scratch.path("closed")
         try Files.createPrivateDirectory(folder, durable: false)
-        #expect(chmod(folder, geteuid() == 0 ? 0o755 : 0o555) == 0)
+        #expect(chmod(folder, geteuid() == 0 ? 0o755 : 0o500) == 0)
         let probe = try Program.copied("daleks-users", into: scratch)
         guard try probe.run(["--version"]).captured.ending == .exited(0) else {
             print("skipped: an ordinary user cannot run what was built here")

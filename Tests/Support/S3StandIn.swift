@@ -1,11 +1,16 @@
 import DaleksSystem
 import Glibc
 
-/// An S3 service for tests: `rclone serve s3` over a folder, on a free port of 127.0.0.1, gone with this process.
+/// An S3 service for tests on a free port of 127.0.0.1, gone with this process: `rclone serve s3` over a folder, which
+/// checks signatures, or moto, which holds everything in memory and answers as AWS does.
 ///
-/// The program comes from a virtual environment under the build folder that `Tests/venv` makes once; where that cannot
+/// The programs come from a virtual environment under the build folder that `Tests/venv` makes once; where that cannot
 /// be made (no network, no venv module), `unavailability` says why, for a test to skip with.
 public final class S3StandIn: Sendable {
+    public enum Program: String, Sendable, CaseIterable {
+        case rclone, moto
+    }
+
     public let endpoint: String
     public let port: UInt16
     /// rclone refuses very short ones.
@@ -20,17 +25,28 @@ public final class S3StandIn: Sendable {
         if case .failure(let failure) = program { failure.description } else { nil }
     }()
 
-    private static let program: Result<String, ChildProcess.Failure> = PythonTools.programs.map { "\($0)/rclone" }
+    private static let program: Result<String, ChildProcess.Failure> = PythonTools.programs
 
     /// Serves `folder`, which must exist, with the buckets named.
-    public init(folder: String, buckets: [String] = []) throws {
-        let rclone = try Self.program.get()
-        for bucket in buckets { try checking { mkdir("\(folder)/\(bucket)", 0o700) } }
+    public init(_ program: Program = .rclone, folder: String, buckets: [String] = []) throws {
+        let programs = try Self.program.get()
         port = try LoopbackSocket.freePort()
         endpoint = "http://127.0.0.1:\(port)"
         self.folder = folder
+        guard program == .rclone else {
+            process = try ChildProcess("\(programs)/moto_server", ["-H", "127.0.0.1", "-p", "\(port)"])
+            try process.listening(on: port, within: .seconds(60))
+            for bucket in buckets {
+                let making = try ChildProcess("/usr/bin/curl", ["-fsS", "-X", "PUT", "\(endpoint)/\(bucket)"])
+                guard making.wait(within: .seconds(30)) == 0 else {
+                    throw ChildProcess.Failure(description: "moto made no bucket: \(making.lines)")
+                }
+            }
+            return
+        }
+        for bucket in buckets { try checking { mkdir("\(folder)/\(bucket)", 0o700) } }
         process = try ChildProcess(
-            rclone,
+            "\(programs)/rclone",
             [
                 "serve", "s3", "--auth-key", "\(accessKey),\(secretKey)", "--addr", "127.0.0.1:\(port)",
                 // Its own cache would answer for what is not in the folder yet.

@@ -58,9 +58,7 @@ enum Rules {
 
     /// A function written near a main inherits its actor and traps when C calls it from its own thread.
     static let callbacks = Rule("callbacks") { file, index in
-        guard file.isSwift, file.name == "main.swift" || file.code.contains(where: { $0.has("@main") }) else {
-            return nil
-        }
+        guard file.isSwift, file.isMain else { return nil }
         let needles = ["@_cdecl", "@c ", "@convention(c)", "Unmanaged", "sigaction(", "signal(SIG", "pthread_create"]
         return needles.first { file.code[index].has($0) }.map {
             "\($0) near a main: C callbacks live in a plain enum in a file of their own"

@@ -1,15 +1,20 @@
 import DaleksSystem
+import Glibc
 
 /// A file of the repository, by its path from the top.
 struct SourceFile {
     let path: String
     let lines: [String]
     private let masked: MaskedSource?
+    /// Code of the main actor: `main.swift`, or a file with a `@main` type.
+    let isMain: Bool
 
     init(_ path: String, _ text: String) {
         self.path = path
         lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         masked = path.hasSuffix(".swift") ? MaskedSource(text) : nil
+        // Asked once a file: every line of it asks.
+        isMain = path.hasSuffix("/main.swift") || (masked?.code ?? []).contains { strstr($0, "@main") != nil }
     }
 
     /// What is code in a line of Swift, without comments and the contents of literals.
@@ -20,7 +25,6 @@ struct SourceFile {
 
     var isSwift: Bool { masked != nil }
     var isTest: Bool { path.hasPrefix("Tests/") }
-    var name: Substring { path.split(separator: "/").last ?? "" }
 
     /// Whether a sentence stands on this line or ends right above it. Attributes may stand between.
     func isExplained(_ index: Int) -> Bool {

@@ -31,7 +31,8 @@ final class BenchRegion: Sendable {
         var command = Command(
             program,
             ["--state", "\(folder)/state", "--users-url", issuerURL, "--port", "0"],
-            environment: [:],
+            // Another database or storage to measure is named as for the service itself.
+            environment: Environment.current.filter { $0.key.hasPrefix("DALEKS_") },
             deathSignal: SIGKILL
         )
         command.errors = .lines { line in

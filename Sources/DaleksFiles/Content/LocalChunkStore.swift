@@ -1,6 +1,4 @@
-import DaleksCompression
 import DaleksCore
-import DaleksCrypto
 import DaleksSystem
 import Glibc
 
@@ -57,7 +55,10 @@ final class LocalChunkStore: ChunkStore {
     /// How often the disk was asked since the active segment was opened.
     var barrierCount: UInt64 { state.withLock { $0.active }?.barrierCount ?? 0 }
 
-    func store(_ chunks: [ChunkContent]) throws(ChunkStoreError) -> [ChunkLocation] {
+    /// With a barrier that takes milliseconds, more than this is written faster once than twice.
+    var rowBytesMax: Int { 16 << 10 }
+
+    func store(_ chunks: [PackedChunk]) throws(ChunkStoreError) -> [ChunkLocation] {
         guard !chunks.isEmpty else { return [] }
         var (bytes, locations) = Self.records(of: chunks)
         do throws(Errno) {
@@ -74,24 +75,16 @@ final class LocalChunkStore: ChunkStore {
     }
 
     /// The records one after the other, each at a multiple of the alignment; positions count from the first.
-    private static func records(of chunks: [ChunkContent]) -> (bytes: [UInt8], locations: [ChunkLocation]) {
+    static func records(of chunks: [PackedChunk]) -> (bytes: [UInt8], locations: [ChunkLocation]) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(
-            chunks.reduce(0) { $0 + $1.bytes.count + ChunkHeader.byteCount + Int(ChunkHeader.alignment) }
+            chunks.reduce(0) { $0 + $1.stored.count + ChunkHeader.byteCount + Int(ChunkHeader.alignment) }
         )
         var locations: [ChunkLocation] = []
         for chunk in chunks {
-            let compressed = Zstd.compress(chunk.bytes, level: 1)
-            let stored = compressed ?? chunk.bytes
-            let location = ChunkLocation(
-                segment: 0,
-                position: Int64(bytes.count),
-                storedBytes: stored.count,
-                rawBytes: chunk.bytes.count,
-                compression: compressed == nil ? .none : .zstd
-            )
+            let location = chunk.location(segment: 0, position: Int64(bytes.count))
             bytes += ChunkHeader(chunk.digest, location).bytes
-            bytes += stored
+            bytes += chunk.stored
             bytes += [UInt8](repeating: 0, count: Int(aligned(Int64(bytes.count))) - bytes.count)
             locations.append(location)
         }
@@ -148,14 +141,19 @@ final class LocalChunkStore: ChunkStore {
         } catch {
             throw error == .noEntry ? .damaged(digest) : .failed(error)
         }
-        guard bytes.count == ChunkHeader.byteCount + location.storedBytes,
-            ChunkHeader(bytes: bytes[..<ChunkHeader.byteCount]) == ChunkHeader(digest, location)
+        return try Self.unpack(record: bytes, digest, location)
+    }
+
+    /// What stands at a location, proved.
+    static func unpack(
+        record: [UInt8],
+        _ digest: Digest,
+        _ location: ChunkLocation
+    ) throws(ChunkStoreError) -> [UInt8] {
+        guard record.count == ChunkHeader.byteCount + location.storedBytes,
+            ChunkHeader(bytes: record[..<ChunkHeader.byteCount]) == ChunkHeader(digest, location)
         else { throw .damaged(digest) }
-        let stored = Array(bytes[ChunkHeader.byteCount...])
-        var raw: [UInt8]? = stored
-        if location.compression == .zstd { raw = try? Zstd.decompress(stored, exactCount: location.rawBytes) }
-        guard let raw, raw.count == location.rawBytes, SHA256.digest(of: raw) == digest else { throw .damaged(digest) }
-        return raw
+        return try PackedChunk(digest, location, stored: Array(record[ChunkHeader.byteCount...])).unpack()
     }
 
     func discard(_ locations: [ChunkLocation]) {
@@ -163,6 +161,29 @@ final class LocalChunkStore: ChunkStore {
             guard let segment = try? segment(location.segment) else { continue }
             let count = Self.aligned(Int64(ChunkHeader.byteCount + location.storedBytes))
             segment.punch(location.position..<location.position + count)
+        }
+    }
+
+    /// Descriptors close with whoever reads from them last.
+    func close() { state.withLock { $0.open = [:] } }
+
+    func segments() throws(ChunkStoreError) -> [SegmentRecord] {
+        do throws(Errno) {
+            var records: [SegmentRecord] = []
+            for number in try Self.numbers(in: folder) {
+                let segment = try segment(number)
+                records.append(
+                    SegmentRecord(
+                        number: number,
+                        bytes: try segment.size(),
+                        written: Timestamp(nanoseconds: try segment.modified() * 1_000_000_000),
+                        isActive: state.withLock { $0.active?.number == number || $0.lastNumber == number }
+                    )
+                )
+            }
+            return records
+        } catch {
+            throw .failed(error)
         }
     }
 

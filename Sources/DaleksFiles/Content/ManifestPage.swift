@@ -6,26 +6,19 @@ import DaleksCore
 /// Pages are never changed once they are stored: a commit writes those that it touches anew, and versions share the
 /// rest.
 struct ManifestPage: Hashable, Sendable {
-    struct PlacedSpan: Hashable, Sendable {
-        /// Counted within the page.
-        var index: Int
-        /// Bytes of the chunk. Fewer than the span covers means that zeros follow.
-        var bytes: Int
-        var digest: Digest
-    }
-
     /// In order of index, each once.
     private(set) var spans: [PlacedSpan] = []
 
-    /// How a span is stored. Others may come (pieces of 64 KiB); a reader refuses what it does not know.
-    private enum Form: UInt8 { case chunk = 1 }
     private static let version: UInt8 = 1
 
     var bytes: Int64 { spans.reduce(0) { $0 + Int64($1.bytes) } }
 
     /// Bytes of those of its spans that another page has not at the same place.
     func bytesLacking(in other: ManifestPage) -> Int64 {
-        spans.reduce(0) { other[$1.index]?.digest == $1.digest ? $0 : $0 + Int64($1.bytes) }
+        spans.reduce(0) { bytes, span in
+            guard let there = other[span.index] else { return bytes + Int64(span.bytes) }
+            return there.form == span.form ? bytes : bytes + Int64(span.bytesLacking(in: there))
+        }
     }
 
     subscript(index: Int) -> PlacedSpan? {
@@ -34,25 +27,29 @@ struct ManifestPage: Hashable, Sendable {
         return spans[place]
     }
 
-    /// Puts a chunk there, or with nil a hole.
-    mutating func set(_ index: Int, to chunk: (digest: Digest, bytes: Int)?) {
+    /// Puts a span there, or with nil a hole.
+    mutating func set(_ index: Int, to span: PlacedSpan?) {
         let place = place(of: index)
         let isThere = place < spans.count && spans[place].index == index
-        switch (chunk, isThere) {
-        case (let chunk?, true):
-            spans[place] = PlacedSpan(index: index, bytes: chunk.bytes, digest: chunk.digest)
-        case (let chunk?, false):
-            spans.insert(PlacedSpan(index: index, bytes: chunk.bytes, digest: chunk.digest), at: place)
+        switch (span, isThere) {
+        case (let span?, true): spans[place] = span
+        case (let span?, false): spans.insert(span, at: place)
         case (nil, true): spans.remove(at: place)
         case (nil, false): break
         }
     }
 
-    /// Puts what a commit says there, whose chunk is known to be stored.
+    /// Puts what a commit says there, whose chunks are known to be stored.
     mutating func place(_ span: Span) {
         let index = span.index % Limits.Files.manifestPageSpanCount
-        guard let digest = span.digest else { return set(index, to: nil) }
-        set(index, to: (digest, span.bytes))
+        switch span.source {
+        case .chunk(let digest):
+            let part = PlacedSpan.Part(digest: digest, bytes: span.bytes)
+            set(index, to: PlacedSpan(index: index, form: .chunk(part)))
+        case .split(let split): set(index, to: PlacedSpan.changing(self[index], split.pieces, at: index))
+        case .hole: set(index, to: nil)
+        case .inline: preconditionFailure("inline bytes become chunks before a commit is decided")
+        }
     }
 
     mutating func removeSpans(from index: Int) { spans.removeSubrange(place(of: index)...) }
@@ -72,25 +69,17 @@ extension ManifestPage {
         var writer = RecordWriter(reservingBytes: 2 + spans.count * 37)
         writer.byte(Self.version)
         writer.count(spans.count)
-        for span in spans {
-            writer.count(span.index)
-            writer.byte(Form.chunk.rawValue)
-            writer.count(span.bytes)
-            writer.digest(span.digest)
-        }
+        for span in spans { span.write(to: &writer) }
         return writer.bytes
     }
 
     init(record: [UInt8]) throws(RecordError) {
         var reader = RecordReader(record, "manifest page")
         guard try reader.byte() == Self.version else { throw reader.failure }
-        var last = -1
         for _ in 0..<(try reader.count(upTo: Limits.Files.manifestPageSpanCount)) {
-            let index = try reader.count(upTo: Limits.Files.manifestPageSpanCount - 1)
-            guard index > last, try reader.byte() == Form.chunk.rawValue else { throw reader.failure }
-            let bytes = try reader.count(upTo: Limits.spanBytes)
-            spans.append(PlacedSpan(index: index, bytes: bytes, digest: try reader.digest()))
-            last = index
+            let span = try PlacedSpan(&reader)
+            guard span.index > spans.last?.index ?? -1 else { throw reader.failure }
+            spans.append(span)
         }
         guard reader.isAtEnd else { throw reader.failure }
     }

@@ -41,9 +41,12 @@ final class ChangeFeed: Sendable {
     private let store: TreeStore
     private let time: TimeSource
     private let pool: WorkerPool
+    /// Where other processes serve the same trees.
+    private let relay: FeedRelay?
 
-    init(store: TreeStore, time: TimeSource = .system) {
+    init(store: TreeStore, relay: FeedRelay? = nil, time: TimeSource = .system) {
         self.store = store
+        self.relay = relay
         self.time = time
         pool = WorkerPool(
             name: "feed",
@@ -96,8 +99,23 @@ final class ChangeFeed: Sendable {
     /// Looks at once, on a worker, and then waits. Does not block.
     func follow(_ reader: FeedReader) { submit([reader]) }
 
-    /// Something of this owner's tree was committed.
+    /// Something of this owner's tree was committed here.
     func announce(_ owner: UserID) {
+        wake(owner)
+        relay?.tell(owner)
+    }
+
+    /// Every tree may have changed.
+    func wakeAll() {
+        let owners = state.withLock { state in
+            for place in state.announceCounts.indices { state.announceCounts[place] += 1 }
+            return Array(state.byOwner.keys)
+        }
+        for owner in owners { wake(owner) }
+    }
+
+    /// Something of this owner's tree was committed, here or by another process.
+    func wake(_ owner: UserID) {
         let readers = state.withLock { state -> [FeedReader] in
             state.announceCounts[Self.place(of: owner)] += 1
             return (state.byOwner[owner] ?? []).compactMap { state.take($0) }

@@ -1,5 +1,6 @@
 import DaleksAPI
 import DaleksCore
+import DaleksCrypto
 import DaleksHTTP
 import DaleksSystem
 
@@ -9,8 +10,28 @@ struct ChunkAccess: Sendable {
     let chunks: any ChunkStore
     let measures: FilesMeasures
 
-    /// True where it was stored now, false where the caller had it there. Either way it is there and survives a power
-    /// cut. `node` says in whose tree; the caller's own without.
+    /// Those of them that were not there, or that the caller could not name. All are there, and survive a power cut,
+    /// when this returns. `node` says in whose tree; the caller's own without.
+    @discardableResult
+    func put(
+        _ contents: [ChunkContent],
+        for node: NodeID? = nil,
+        of caller: UserID
+    ) throws(APIError) -> [Digest] {
+        var byDigest: [Digest: ChunkContent] = [:]
+        for content in contents { byDigest[content.digest] = content }
+        let place = try store.chunkPlace(for: node, of: caller)
+        let missing = try store.missing(Array(byDigest.keys), in: place)
+        if missing.isEmpty {
+            // Another request may have entered one just now and still wait for its barrier.
+            try store.flush()
+        } else {
+            try put(missing.compactMap { byDigest[$0] }, in: place)
+        }
+        return missing
+    }
+
+    /// True where it was stored now, false where the caller had it there.
     func put(
         _ bytes: [UInt8],
         as digest: Digest,
@@ -20,43 +41,158 @@ struct ChunkAccess: Sendable {
         guard let content = ChunkContent(bytes, claimedToBe: digest) else {
             throw .invalid("the bytes are not those of this digest")
         }
-        let place = try store.chunkPlace(for: node, of: caller)
-        if try store.missing([digest], in: place).isEmpty {
-            // Another request may have entered it just now and still wait for its barrier.
-            try store.flush()
-            return false
-        }
-        try put([content], in: place)
-        return true
+        return try !put([content], for: node, of: caller).isEmpty
+    }
+
+    /// Those of them that are lacking there are stored and entered; all of them can be named when this returns.
+    func putLacking(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
+        let missing = Set(try store.missing(contents.map(\.digest), in: place))
+        var lacking: [Digest: ChunkContent] = [:]
+        for content in contents where missing.contains(content.digest) { lacking[content.digest] = content }
+        // Another request may have entered the others just now and still wait for its barrier.
+        if lacking.count < contents.count { try store.flush() }
+        if !lacking.isEmpty { try put(Array(lacking.values), in: place) }
     }
 
     /// Stores contents that are not there, or that the caller could not name, and enters them.
     func put(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
         // A guest's copy of what the owner has already is stored all the same: how long it takes tells nothing.
-        let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store(contents) }
-        chunks.discard(try store.index(zip(contents, locations).map { ($0.digest, $1) }, in: place))
-        measures.stored(locations)
+        chunks.discard(try store.index(try self.place(contents), in: place))
     }
 
-    /// The bytes of one span of one revision.
-    func read(_ index: Int, of node: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> [UInt8] {
-        let span = try store.span(index, of: node, at: content, for: caller)
-        do throws(ChunkStoreError) {
-            return try read(span)
-        } catch {
-            // The collector may have taken this revision meanwhile; then its manifest is gone too, and this says so.
-            let again = try store.span(index, of: node, at: content, for: caller)
-            guard again.location != span.location else {
-                if case .damaged = error { measures.damagedChunks.increment() }
-                throw StorageFailure.apiError(error, store.logger)
-            }
-            return try Self.translating(store.logger) { () throws(ChunkStoreError) in try read(again) }
+    /// Contents to be entered in the index next: large ones durably in the store, small ones on their way into a row.
+    func place(_ contents: [ChunkContent]) throws(APIError) -> [StoredChunk] {
+        let packed = contents.map { PackedChunk($0) }
+        let large = packed.filter { $0.stored.count > chunks.rowBytesMax }
+        let locations = try Self.translating(store.logger) { () throws(ChunkStoreError) in try chunks.store(large) }
+        var next = locations.makeIterator()
+        let placed = packed.map { chunk -> StoredChunk in
+            guard chunk.stored.count > chunks.rowBytesMax, let location = next.next() else { return .inRow(chunk) }
+            return .placed(chunk.digest, location)
+        }
+        measures.stored(placed.map(\.measuredLocation))
+        return placed
+    }
+
+    // MARK: Reading
+
+    /// The bytes of a chunk of a tree. Only for whom they are known to be meant: an upload's own.
+    func chunk(_ digest: Digest, in tree: TreeNumber) throws(APIError) -> [UInt8] {
+        let (location, body) = try store.read { db -> (ChunkLocation?, [UInt8]?) in
+            guard let location = try ChunkTable.load(digest, in: tree, db) else { return (nil, nil) }
+            return (location, location.isInRow ? try SmallChunkTable.body(location.position, db) : nil)
+        }
+        return try Self.translating(store.logger) { () throws(ChunkStoreError) in
+            try read(digest, at: location, stored: body)
         }
     }
 
-    private func read(_ span: TreeStore.LocatedSpan) throws(ChunkStoreError) -> [UInt8] {
-        guard let location = span.location else { throw .damaged(span.digest) }
-        return try chunks.read(span.digest, at: location)
+    /// The manifest, its spans in pieces where they are split, or each as the one chunk that its bytes would be.
+    func manifest(
+        of node: NodeID,
+        at content: Revision,
+        inPieces: Bool,
+        for caller: UserID
+    ) throws(APIError) -> Manifest {
+        let (size, placed) = try store.spans(of: node, at: content, for: caller)
+        var spans: [Span] = []
+        for span in placed {
+            if case .split = span.form, !inPieces {
+                let bytes = try read(span.index, of: node, at: content, for: caller)
+                spans.append(Span(index: span.index, bytes: bytes.count, source: .chunk(SHA256.digest(of: bytes))))
+            } else {
+                spans.append(span.span(at: span.index))
+            }
+        }
+        return Manifest(size: size, spans: spans)
+    }
+
+    /// A stretch of one span of one revision; shorter where the span ends before, empty where it is a hole.
+    func read(
+        _ index: Int,
+        of node: NodeID,
+        at content: Revision,
+        range: Range<Int> = 0..<Limits.spanBytes,
+        for caller: UserID
+    ) throws(APIError) -> [UInt8] {
+        let span = try store.span(index, of: node, at: content, for: caller)
+        do throws(ChunkStoreError) {
+            return try read(span, range)
+        } catch {
+            // The collector may have taken this revision meanwhile, or its chunks were moved; the index knows.
+            let again = try store.span(index, of: node, at: content, for: caller)
+            guard again.locations != span.locations else {
+                if case .damaged = error { measures.damagedChunks.increment() }
+                throw StorageFailure.apiError(error, store.logger)
+            }
+            return try Self.translating(store.logger) { () throws(ChunkStoreError) in try read(again, range) }
+        }
+    }
+
+    private func read(_ span: TreeStore.LocatedSpan, _ range: Range<Int>) throws(ChunkStoreError) -> [UInt8] {
+        let range = range.clamped(to: 0..<max(span.extent, 0))
+        let wanted = span.stretches.filter { $0.stretch.range.overlaps(range) }
+        if wanted.count == 1, wanted[0].stretch.from == 0, wanted[0].stretch.range == range,
+            wanted[0].stretch.part.bytes == range.count
+        {
+            return try read(wanted[0])
+        }
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var chunks: [Digest: [UInt8]] = [:]
+        for located in wanted {
+            let stretch = located.stretch
+            let chunk: [UInt8]
+            if let known = chunks[stretch.part.digest] { chunk = known } else { chunk = try read(located) }
+            chunks[stretch.part.digest] = chunk
+            let shown = stretch.range.clamped(to: range)
+            let from = stretch.from + shown.lowerBound - stretch.range.lowerBound
+            guard from + shown.count <= chunk.count else { throw .damaged(stretch.part.digest) }
+            let start = shown.lowerBound - range.lowerBound
+            bytes.replaceSubrange(start..<start + shown.count, with: chunk[from..<from + shown.count])
+        }
+        return bytes
+    }
+
+    private func read(_ located: TreeStore.LocatedStretch) throws(ChunkStoreError) -> [UInt8] {
+        try read(located.stretch.part.digest, at: located.location, stored: located.body)
+    }
+
+    private func read(
+        _ digest: Digest,
+        at location: ChunkLocation?,
+        stored body: [UInt8]?
+    ) throws(ChunkStoreError) -> [UInt8] {
+        guard let location else { throw .damaged(digest) }
+        guard location.isInRow else { return try chunks.read(digest, at: location) }
+        guard let body else { throw .damaged(digest) }
+        return try PackedChunk(digest, location, stored: body).unpack()
+    }
+
+    /// Each read's bytes or why there are none, as much as one answer holds.
+    func read(_ reads: [ContentReads.Read], for caller: UserID, requestID: String) -> ContentAnswers {
+        var (answers, bytes): ([ContentAnswers.Answer], Int) = ([], 0)
+        for read in reads {
+            guard bytes + read.range.count <= Limits.Wire.chunkBatchBytesMax else {
+                answers.append(.later)
+                // Those behind it too, so that a short one does not overtake.
+                bytes = Limits.Wire.chunkBatchBytesMax
+                continue
+            }
+            do throws(APIError) {
+                let content = try self.read(
+                    read.index,
+                    of: read.node,
+                    at: read.content,
+                    range: read.range,
+                    for: caller
+                )
+                bytes += content.count
+                answers.append(.bytes(content))
+            } catch {
+                answers.append(.problem(error.problem(requestID: requestID)))
+            }
+        }
+        return ContentAnswers(answers)
     }
 
     static func translating<Result>(
@@ -64,5 +200,15 @@ struct ChunkAccess: Sendable {
         _ body: () throws(ChunkStoreError) -> Result
     ) throws(APIError) -> Result {
         do throws(ChunkStoreError) { return try body() } catch { throw StorageFailure.apiError(error, logger) }
+    }
+}
+
+extension StoredChunk {
+    /// For the measures: how large it is, in a row that has no number yet too.
+    fileprivate var measuredLocation: ChunkLocation {
+        switch self {
+        case .placed(_, let location): location
+        case .inRow(let packed): packed.location(inRow: 0)
+        }
     }
 }

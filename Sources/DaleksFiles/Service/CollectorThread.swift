@@ -1,20 +1,25 @@
 import DaleksCore
 import DaleksHTTP
+import DaleksSQLite
 import DaleksSystem
 
-/// Runs the collector now and then.
+/// Runs the packer often and the collector now and then, in one process of the region at a time.
 ///
 /// ## Concurrency
 /// `isStopping` is guarded by itself. One thread collects.
 final class CollectorThread: Sendable {
     private let collector: Collector
+    private let packer: Packer
     private let interval: Duration
+    /// Who this process is, among those of the region.
+    private let holder = Random.bytes(count: 16)
     private let logger: Logger
     private let isStopping = Condition(false)
     private let finished = Gate()
 
-    init(_ collector: Collector, every interval: Duration, logger: Logger) {
+    init(_ collector: Collector, _ packer: Packer, every interval: Duration, logger: Logger) {
         self.collector = collector
+        self.packer = packer
         self.interval = interval
         self.logger = logger
         // The thread holds this until `stop`, which every service calls.
@@ -31,12 +36,31 @@ final class CollectorThread: Sendable {
     }
 
     private func run() {
-        while isStopping.wait(timeout: interval, until: { $0 ? true : nil }) == nil {
+        let pause = min(interval, Limits.Files.packInterval)
+        var next = TimeSource.system.now + interval
+        while isStopping.wait(timeout: pause, until: { $0 ? true : nil }) == nil {
             do throws(APIError) {
-                try collector.collect { isStopping.withLock { !$0 } }
+                guard try isOurs() else { continue }
+                try packer.pack(olderThan: Limits.Files.packAge, while: goesOn)
+                guard TimeSource.system.now >= next else { continue }
+                next = TimeSource.system.now + interval
+                try collector.collect(while: goesOn)
+                try packer.compact(grace: max(collector.grace, .seconds(3_600)), while: goesOn)
             } catch {
                 logger.warning("the collector was stopped by a failure", ["error": error.detail])
             }
+        }
+    }
+
+    private func goesOn() -> Bool { isStopping.withLock { !$0 } }
+
+    /// Another process that holds the duty and dies is replaced when its time is over.
+    private func isOurs() throws(APIError) -> Bool {
+        let store = collector.store
+        let (now, holder) = (store.time.wall, holder)
+        let expires = now + max(interval, .seconds(60))
+        return try store.write(.normal) { db in
+            try DutyTable.take("collect", for: holder, now: now, until: expires, db)
         }
     }
 }

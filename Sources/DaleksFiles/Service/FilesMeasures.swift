@@ -15,6 +15,8 @@ struct FilesMeasures: Sendable {
     let damagedChunks: Counter
     let collectedChunks: Counter
     let collectedNodes: Counter
+    let packedChunks: Counter
+    let compactedChunks: Counter
     let keyFetches: Counter
     let keyFetchFailures: Counter
 
@@ -41,6 +43,14 @@ struct FilesMeasures: Sendable {
         )
         collectedChunks = metrics.counter("daleks_files_collected_chunks_total", help: "Unused chunks given up.")
         collectedNodes = metrics.counter("daleks_files_collected_nodes_total", help: "Removed nodes given up.")
+        packedChunks = metrics.counter(
+            "daleks_files_packed_chunks_total",
+            help: "Small chunks moved from the database to the store."
+        )
+        compactedChunks = metrics.counter(
+            "daleks_files_compacted_chunks_total",
+            help: "Chunks moved out of segments that were mostly garbage."
+        )
         keyFetches = metrics.counter("daleks_files_key_fetches_total", help: "Key sets asked of the users service.")
         keyFetchFailures = metrics.counter(
             "daleks_files_key_fetch_failures_total",

@@ -14,9 +14,12 @@ struct FilesRouter: Sendable {
     let content: ChunkAccess
     let mutations: Mutations
     let feed: ChangeFeed
+    let visitors: PublicAccess
     let tokens: TokenVerifier
     let metrics: Metrics
     let time: TimeSource
+
+    var items: Items { Items(store: store, content: content, feed: feed) }
 
     var router: Router {
         var router = Router()
@@ -27,6 +30,9 @@ struct FilesRouter: Sendable {
         addSharing(to: &router)
         addVersions(to: &router)
         addTrash(to: &router)
+        addItems(to: &router)
+        addLinks(to: &router)
+        addUploads(to: &router)
         return router
     }
 
@@ -37,7 +43,7 @@ struct FilesRouter: Sendable {
     }
 
     private func addOperations(to router: inout Router) {
-        let capabilities = Capabilities(region: region, features: []).jsonBytes
+        let capabilities = Capabilities(region: region, features: Capabilities.Feature.allCases).jsonBytes
         router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         router.addOperations(metrics: metrics) { [store] () throws(APIError) in try store.check() }
     }
@@ -112,10 +118,49 @@ struct FilesRouter: Sendable {
                 ) ? .created : .ok
             )
         }
-        router.onAuthenticated(.get, Routes.Files.manifestPattern, by: readers) { [store] _, asked throws(APIError) in
-            let manifest = try store.manifest(
+        router.onAuthenticated(
+            .put,
+            Routes.Files.chunks,
+            by: writers,
+            body: .limited(to: Int64(Limits.Wire.chunkBatchBytesMax))
+        ) { [content] request, asked throws(APIError) in
+            let body = try request.body.bytes(max: Limits.Wire.chunkBatchBytesMax)
+            guard let batch = ChunkBatch(bytes: body) else { throw .malformed("this is no body of chunks") }
+            var contents: [ChunkContent] = []
+            for member in batch.members {
+                guard let content = ChunkContent(member.content, claimedToBe: member.digest) else {
+                    throw .invalid("chunk \(contents.count) of the body is not that of its digest")
+                }
+                contents.append(content)
+            }
+            let stored = try content.put(
+                contents,
+                for: try request.query.identifier("node"),
+                of: asked.principal.user
+            )
+            var writer = JSONWriter()
+            writer.object { writer in
+                writer.member("stored", Int64(stored.count))
+                writer.member("known", Int64(Set(contents.map(\.digest)).count - stored.count))
+            }
+            return .json(bytes: writer.bytes)
+        }
+        router.onAuthenticated(
+            .post,
+            Routes.Files.content,
+            by: readers,
+            body: .limited(to: Int64(Limits.Files.digestQueryBytesMax))
+        ) { [content] request, asked throws(APIError) in
+            let asking: ContentReads = try Self.body(of: request, max: Limits.Files.digestQueryBytesMax)
+            let answers = content.read(asking.reads, for: asked.principal.user, requestID: request.requestID)
+            return .bytes(answers.bytes, contentType: ContentAnswers.contentType)
+        }
+        router.onAuthenticated(.get, Routes.Files.manifestPattern, by: readers) {
+            [content] request, asked throws(APIError) in
+            let manifest = try content.manifest(
                 of: try asked.parameters.identifier("id"),
                 at: try asked.parameters.integer("revision"),
+                inPieces: try request.query.only("pieces") == "1",
                 for: asked.principal.user
             )
             return .json(of: manifest)
@@ -127,6 +172,7 @@ struct FilesRouter: Sendable {
                 at: try asked.parameters.integer("revision"),
                 for: asked.principal.user
             )
+            guard !bytes.isEmpty else { throw .notFound("this revision has no bytes in that span") }
             var response = HTTPResponse.bytes(bytes)
             response.acceptsRanges = true
             return response

@@ -1,7 +1,7 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPClient
-import DaleksSQLite
+import DaleksPostgres
 public import DaleksService
 public import DaleksSystem
 
@@ -17,10 +17,14 @@ public final class FilesService: RunningService {
 
     private let state: StateFolder
     private let store: TreeStore
+    private let chunks: any ChunkStore
     private let feed: ChangeFeed
+    private let relay: FeedRelay?
     private let client: HTTPClient
     private let server: ServiceServer
     private let collector: CollectorThread
+    /// Nil where the users service does not know this region.
+    private let revocations: RevocationFeed?
 
     /// Returns when requests are served.
     public static func start(
@@ -34,8 +38,20 @@ public final class FilesService: RunningService {
     private init(_ settings: FilesSettings, _ time: TimeSource, _ logger: Logger) throws(ServiceFailure) {
         let state = try StateFolder(settings.serving.stateFolder, database: "files.db")
         let listening = try settings.serving.listen()
-        let store = try Self.openStore(settings, state, time, logger)
-        let chunks = try Self.openChunks(state)
+        let store = try settings.storage.openStore(
+            state.path,
+            bytesQuota: settings.bytesQuota,
+            trashKept: settings.trashKept,
+            time: time,
+            logger: logger
+        )
+        let chunks: any ChunkStore
+        do throws(ServiceFailure) {
+            chunks = try settings.storage.openChunks(state.path, time: time, logger: logger)
+        } catch {
+            store.close()
+            throw error
+        }
         let metrics = Metrics()
         metrics.addProcess()
         let measures = FilesMeasures(metrics)
@@ -52,13 +68,26 @@ public final class FilesService: RunningService {
             measures: measures
         )
         let tokens = TokenVerifier(keys: keys, issuer: settings.usersURL, time: time, logger: logger)
-        let feed = ChangeFeed(store: store, time: time)
+        let relay = store.relay()
+        let feed = ChangeFeed(store: store, relay: relay, time: time)
+        do throws(PostgresError) {
+            try relay?.start { owner in if let owner { feed.wake(owner) } else { feed.wakeAll() } }
+        } catch {
+            feed.stop()
+            client.shutdown()
+            chunks.close()
+            store.close()
+            throw ServiceFailure("the database does not tell of changes: \(error)")
+        }
+        let content = ChunkAccess(store: store, chunks: chunks, measures: measures)
+        let visitors = PublicAccess(store: store)
         let routes = FilesRouter(
             region: settings.region,
             store: store,
-            content: ChunkAccess(store: store, chunks: chunks, measures: measures),
-            mutations: Mutations(store: store, chunks: chunks, feed: feed, measures: measures),
+            content: content,
+            mutations: Mutations(store: store, content: content, feed: feed, measures: measures),
             feed: feed,
+            visitors: visitors,
             tokens: tokens,
             metrics: metrics,
             time: time
@@ -66,6 +95,7 @@ public final class FilesService: RunningService {
         metrics.gauge("daleks_files_feed_readers", help: "Requests parked for the next change.") {
             Double(feed.readerCount)
         }
+        let credentials: ServiceCredentials?
         do throws(ServiceFailure) {
             server = try ServiceServer(
                 settings.serving,
@@ -79,19 +109,42 @@ public final class FilesService: RunningService {
             facts = ["region": settings.region, "url": publicURL]
             // Before anybody is served: a token is for us or it is refused, never "not yet known".
             tokens.setAudience(publicURL)
+            visitors.setBase(publicURL)
+            let enrolling = Enrolling(settings, client: client)
+            credentials = try enrolling.credentials(token: settings.enrolToken, filesURL: publicURL)
             try server.start()
         } catch {
             feed.stop()
+            relay?.stop()
             client.shutdown()
+            chunks.close()
             store.close()
             throw error
         }
         self.state = state
         self.store = store
+        self.chunks = chunks
         self.feed = feed
+        self.relay = relay
         self.client = client
+        revocations = credentials.map { credentials in
+            RevocationFeed(
+                tokens.revocations,
+                usersURL: settings.usersURL,
+                credentials: credentials,
+                client: client,
+                store: store,
+                logger: logger
+            ) {
+                feed.endReaders { tokens.revocations.isRevoked($0) }
+            }
+        }
+        if credentials == nil {
+            logger.notice("this region is not enrolled: ended sessions are believed until their tokens expire")
+        }
         collector = CollectorThread(
             Collector(store: store, chunks: chunks, grace: settings.removedGrace, measures: measures),
+            Packer(store: store, chunks: chunks, measures: measures),
             every: settings.collectInterval,
             logger: logger
         )
@@ -104,36 +157,12 @@ public final class FilesService: RunningService {
     public func stop() {
         feed.stop()
         server.drain()
+        revocations?.stop()
+        relay?.stop()
         collector.stop()
         client.shutdown()
+        chunks.close()
         store.close()
         state.release()
-    }
-
-    private static func openStore(
-        _ settings: FilesSettings,
-        _ state: StateFolder,
-        _ time: TimeSource,
-        _ logger: Logger
-    ) throws(ServiceFailure) -> TreeStore {
-        do throws(SQLiteError) {
-            return try TreeStore(
-                path: "\(state.path)/files.db",
-                bytesQuota: settings.bytesQuota,
-                time: time,
-                logger: logger
-            )
-        } catch {
-            throw ServiceFailure("the database cannot be opened: \(error)")
-        }
-    }
-
-    private static func openChunks(_ state: StateFolder) throws(ServiceFailure) -> LocalChunkStore {
-        let folder = "\(state.path)/chunks"
-        do throws(Errno) {
-            return try LocalChunkStore(folder: folder)
-        } catch {
-            throw ServiceFailure("the contents in \(folder) cannot be used: \(error)")
-        }
     }
 }

@@ -13,6 +13,10 @@ public struct FilesSettings: ServiceConfiguration {
     /// What tokens for this region name as their audience. Nil: the address that is listened at.
     public var publicURL: String?
     public var bytesQuota: Int64 = 100 << 30
+    /// Good once: makes this region known to the users service, which then tells it of revocations.
+    public var enrolToken: String?
+    public var trashKept = Limits.Files.trashKept
+    public var storage = StorageSettings()
     /// How long removed files and replaced contents stay readable for those who have them open.
     public var removedGrace = Duration.seconds(86_400)
     public var collectInterval = Duration.seconds(600)
@@ -54,6 +58,19 @@ public struct FilesSettings: ServiceConfiguration {
                 help: "The URL that clients know this region by, as registered at the users service; tokens for any "
                     + "other audience are refused. By default it is made from the address and the port."
             ),
+            Option(
+                "enrol-token",
+                .text(placeholder: "TOKEN"),
+                help: "The one-time token of `daleks admin regions enrol`. What this region gets for it is kept in the "
+                    + "state folder; later starts need no token.",
+                isSecret: true
+            ),
+            Option(
+                "keep-trash",
+                .duration,
+                default: "30d",
+                help: "How long what users removed can be brought back."
+            ),
             Option("quota", .bytes, default: "100GiB", help: "Bytes of content that each user may store."),
             Option(
                 "keep-removed",
@@ -61,17 +78,20 @@ public struct FilesSettings: ServiceConfiguration {
                 default: "1d",
                 help: "How long removed files and replaced contents stay, so that who has them open can go on reading."
             ),
-        ],
+        ] + StorageSettings.options,
         defaultFiles: ["/etc/daleks/files.conf"]
     )
 
     public init(_ settings: Settings) throws(SettingsError) {
         serving = try ServingSettings(settings)
+        storage = try StorageSettings(settings)
         region = settings.text("region")
         usersURL = try Self.url(settings, "users-url") ?? ""
         usersCAFile = settings.optionalText("users-ca")
         publicURL = try Self.url(settings, "public-url")
         bytesQuota = try settings.bytes("quota")
+        enrolToken = settings.optionalText("enrol-token")
+        trashKept = try settings.duration("keep-trash")
         removedGrace = try settings.duration("keep-removed")
         let isWellNamed = (1...32).contains(region.utf8.count) && region.utf8.allSatisfy(Self.isCodeByte)
         guard isWellNamed else {

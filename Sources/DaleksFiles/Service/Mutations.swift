@@ -6,7 +6,7 @@ import DaleksSystem
 /// Batches from devices: contents first, then one transaction, then whoever follows the tree is woken.
 struct Mutations: Sendable {
     let store: TreeStore
-    let chunks: any ChunkStore
+    let content: ChunkAccess
     let feed: ChangeFeed
     let measures: FilesMeasures
 
@@ -22,8 +22,8 @@ struct Mutations: Sendable {
         return outcome.answer
     }
 
-    /// Those that are lacking where they are meant for, durably, before any transaction names them. A batch that is
-    /// sent again finds them.
+    /// Those that are lacking where they are meant for: durable, or to become so with the batch. A batch that is sent
+    /// again finds them.
     private func storeContents(
         of batch: PreparedBatch,
         _ caller: UserID
@@ -35,12 +35,8 @@ struct Mutations: Sendable {
             for content in contents where missing.contains(content.digest) { lacking.append((place, content)) }
         }
         guard !lacking.isEmpty else { return [] }
-        let locations = try ChunkAccess.translating(store.logger) { () throws(ChunkStoreError) in
-            try chunks.store(lacking.map(\.content))
-        }
-        measures.stored(locations)
-        return zip(lacking, locations).map { item, location in
-            TreeStore.StoredContent(place: item.place, digest: item.content.digest, location: location)
+        return zip(lacking, try content.place(lacking.map(\.content))).map { item, chunk in
+            TreeStore.StoredContent(place: item.place, chunk: chunk)
         }
     }
 }

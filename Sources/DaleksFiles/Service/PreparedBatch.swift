@@ -88,12 +88,14 @@ extension PreparedBatch.Step {
     init(_ operation: Operation, collecting inline: inout InlineContents) {
         var operation = operation
         if case .commit(var commit) = operation.mutation {
+            let node = commit.node
             for index in commit.spans.indices {
-                guard case .inline(let bytes) = commit.spans[index].source else { continue }
-                let content = ChunkContent(bytes)
-                inline.contents[content.digest] = content
-                inline.files[content.digest, default: []].insert(commit.node)
-                commit.spans[index].source = .chunk(content.digest)
+                commit.spans[index].takeInline { bytes in
+                    let content = ChunkContent(bytes)
+                    inline.contents[content.digest] = content
+                    inline.files[content.digest, default: []].insert(node)
+                    return content.digest
+                }
             }
             operation.mutation = .commit(commit)
         }

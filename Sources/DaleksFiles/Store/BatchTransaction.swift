@@ -16,6 +16,8 @@ struct BatchTransaction {
     private var drafts: [TreeNumber: DraftSession]
     private var device: DeviceState
     private var results: [OperationResult] = []
+    /// Files whose content was refused in this batch: nothing that comes after it shows them under another name.
+    private var refusedContents: Set<NodeID> = []
     /// Those that took their sequence now.
     private var ran: [(step: PreparedBatch.Step, result: OperationResult)] = []
 
@@ -46,6 +48,12 @@ struct BatchTransaction {
     mutating func run(_ db: borrowing StoreConnection) throws -> Outcome {
         try refuseForks(db)
         try takeAcknowledgement(db)
+        // What runs next is most often all of it, in the caller's own tree.
+        let mutations = batch.steps.compactMap { step -> Mutation? in
+            guard step.sequence > device.highWater, case .mutation(let mutation) = step.work else { return nil }
+            return mutation
+        }
+        try drafts[home]?.prepare(for: mutations, db)
         for step in batch.steps { try run(step, db) }
         try save(db)
         var changedOwners = drafts.values.filter { !$0.draft.changes.isEmpty }.map(\.tree.owner)
@@ -87,6 +95,9 @@ struct BatchTransaction {
         guard step.sequence > device.highWater else { return results.append(try remembered(step, db)) }
         let result = OperationResult(sequence: step.sequence, outcome: try decide(step, db))
         results.append(result)
+        if case .mutation(.commit(let commit)) = step.work, case .denied = result.outcome {
+            refusedContents.insert(commit.node)
+        }
         guard !result.outcome.stopsBatch else { return }
         device.highWater = step.sequence
         ran.append((step, result))
@@ -110,6 +121,11 @@ struct BatchTransaction {
         guard case .mutation(let mutation) = step.work else {
             guard case .refused(let code, let detail) = step.work else { return .waiting }
             return .denied(code: code, detail: detail)
+        }
+        switch mutation {
+        case .rename(let rename) where refusedContents.contains(rename.node): return .conflict(.missing, current: nil)
+        case .link(_, _, let node, _) where refusedContents.contains(node): return .conflict(.missing, current: nil)
+        case .create, .link, .rename, .remove, .attributes, .extended, .commit: break
         }
         let author = Author(
             device: device.id,
@@ -157,9 +173,8 @@ struct BatchTransaction {
 
     private func save(_ db: borrowing StoreConnection) throws {
         for draft in drafts.values { try draft.save(db) }
-        for (step, result) in ran {
-            try DeviceTable.remember(step.sequence, of: device.number, step.digest, answer: result.jsonBytes, db)
-        }
+        let answers = ran.map { ($0.step.sequence, $0.step.digest, $0.result.jsonBytes) }
+        try DeviceTable.remember(answers, of: device.number, db)
         try DeviceTable.save(device, db)
     }
 }

@@ -13,6 +13,19 @@ enum ChangeTable {
         }
     }
 
+    /// On PostgreSQL all of them by one statement.
+    static func insert(_ changes: [Change], in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
+        guard db.isPostgres, changes.count > 1 else {
+            for change in changes { try insert(change, in: tree, db) }
+            return
+        }
+        try db.insert(
+            "INSERT INTO changes (tree, sequence, body) VALUES (?1, ?2, ?3)",
+            types: "iib",
+            rows: changes.map { [.integer(tree), .integer($0.sequence), .blob(ChangeRecord.bytes(of: $0))] }
+        )
+    }
+
     static func page(
         of tree: TreeState,
         after sequence: Revision,

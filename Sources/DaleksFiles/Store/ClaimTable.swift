@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksPostgres
 import DaleksSQLite
 
 /// `chunk_claims`: who brought which bytes into a tree that is not theirs.
@@ -16,6 +17,37 @@ enum ClaimTable {
         if try isClaimed(digest, in: tree, by: caller, db) { return true }
         guard isOwner, try isClaimed(digest, in: tree, db) else { return isOwner }
         return try ChunkTable.unusedSince(digest, in: tree, db) == nil
+    }
+
+    /// As above, from what was loaded for many: who claims it, and whether a manifest names it.
+    static func mayName(_ claimants: Set<UserID>?, isUsed: Bool, _ caller: UserID, isOwner: Bool) -> Bool {
+        guard let claimants, !claimants.contains(caller) else { return isOwner || claimants != nil }
+        return isOwner && isUsed
+    }
+
+    /// By digest, who brought it; those that nobody did are absent.
+    static func claims(
+        _ digests: [Digest],
+        in tree: TreeNumber,
+        _ db: borrowing StoreConnection
+    ) throws -> [Digest: Set<UserID>] {
+        var claims: [Digest: Set<UserID>] = [:]
+        if case .postgres(let connection) = db.backend {
+            let rows = try connection.pointee.query(
+                "SELECT digest, claimant FROM chunk_claims WHERE tree = $1 AND digest = ANY($2)",
+                [.integer(tree), .digests(digests)]
+            )
+            for row in rows { claims[try row.digest(0), default: []].insert(try row.identifier(1)) }
+            return claims
+        }
+        for digest in digests {
+            try db.withStatement("SELECT claimant FROM chunk_claims WHERE tree = ?1 AND digest = ?2") { statement in
+                try statement.bind(tree, at: 1)
+                try statement.bind(digest, at: 2)
+                while try statement.step() { claims[digest, default: []].insert(try statement.identifier(0)) }
+            }
+        }
+        return claims
     }
 
     private static func isClaimed(

@@ -5,14 +5,15 @@ import DaleksSystem
 
 /// Gives up what nobody can ask for any more, a few rows a transaction, beside the requests.
 ///
-/// In order: trash whose time is over and versions that the policy thins; nodes without a name and contents that were replaced, once their grace is over (whoever had them open
-/// could go on until then); then chunks that no manifest names and that nobody was told of for a grace; then their
-/// room.
+/// In order: trash whose time is over and versions that the policy thins; nodes without a name and contents that were
+/// replaced, once their grace is over (whoever had them open could go on until then); then chunks that no manifest
+/// names and that nobody was told of for a grace; then their room.
 ///
-/// This is safe beside commits and uploads, because every step looks again inside its own transaction: a commit counts
-/// its chunks in the transaction that names them, whoever is told that a chunk is there begins its grace anew in a
-/// transaction, and the room of a chunk is touched only after the database forgot it, durably. A location is never used
-/// twice, so a chunk put again meanwhile lies elsewhere.
+/// This is safe beside commits and uploads, of this process and of others, because every step looks again inside its
+/// own transaction, once it has the trees that it changes to itself: a commit counts its chunks in the transaction that
+/// names them, whoever is told that a chunk is there begins its grace anew in a transaction, and the room of a chunk is
+/// touched only after the database forgot it, durably. A location is never used twice, so a chunk put again meanwhile
+/// lies elsewhere.
 struct Collector: Sendable {
     let store: TreeStore
     let chunks: any ChunkStore
@@ -35,16 +36,23 @@ struct Collector: Sendable {
     }
 
     private func collectNodes(removedBefore due: Timestamp, _ limit: Int) throws(APIError) -> Int {
-        let count = try store.write(.normal) { db in
+        let (foundCount, count) = try store.write(.normal) { db in
             let ids = try NodeTable.removed(before: due, limit: limit, db)
+            var trees: Set<TreeNumber> = []
+            for id in ids { if let node = try NodeTable.load(id, db) { trees.insert(node.tree) } }
+            try TreeTable.lock(trees, db)
+            var count = 0
             for id in ids {
-                guard let node = try NodeTable.load(id, db) else { continue }
+                guard let node = try NodeTable.load(id, db), let removed = node.removed, removed < due,
+                    trees.contains(node.tree)
+                else { continue }
                 try delete(node, limit, db)
+                count += 1
             }
-            return ids.count
+            return (ids.count, count)
         }
         measures.collectedNodes.increment(by: count)
-        return count
+        return foundCount
     }
 
     /// A folder that went to the trash as a whole gives up what is in it first, a few entries at a time.
@@ -85,13 +93,21 @@ struct Collector: Sendable {
     private func collectManifests(supersededBefore due: Timestamp, _ limit: Int) throws(APIError) -> Int {
         try store.write(.normal) { db in
             let keys = try ManifestTable.superseded(before: due, limit: limit, db)
-            for (key, tree) in keys { try delete(key, in: tree, db) }
+            try TreeTable.lock(Set(keys.map(\.tree)), db)
+            // Looked for again by those who may have waited: what became a version meanwhile is not superseded.
+            for (key, tree) in keys where try ManifestTable.isSuperseded(key, before: due, db) {
+                try delete(key, in: tree, db)
+            }
             return keys.count
         }
     }
 
     /// Its chunks count one use less, but those of pages that other revisions of the file share.
-    private func delete(_ key: StoredManifest.Key, in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
+    private func delete(
+        _ key: StoredManifest.Key,
+        in tree: TreeNumber,
+        _ db: borrowing StoreConnection
+    ) throws {
         guard let manifest = try ManifestTable.load(key, db) else { return }
         let now = store.time.wall
         try ManifestTable.delete(key, db)
@@ -111,24 +127,25 @@ struct Collector: Sendable {
                 page = try ManifestTable.page(number, db)
                 try ManifestTable.deletePage(number, db)
             }
-            for span in page.spans { try ChunkTable.count(-1, of: span.digest, in: tree, at: now, db) }
+            for part in page.spans.flatMap(\.parts) { try ChunkTable.count(-1, of: part.digest, in: tree, at: now, db) }
         }
     }
 
     private func collectChunks(unusedBefore due: Timestamp, _ limit: Int) throws(APIError) -> Int {
-        let unused = try store.write { db in
+        let (foundCount, gone) = try store.write { db in
             let unused = try ChunkTable.unused(before: due, limit: limit, db)
-            for chunk in unused { try ChunkTable.delete(chunk.digest, in: chunk.tree, db) }
-            return unused
+            try TreeTable.lock(Set(unused.map(\.tree)), db)
+            let gone = try unused.filter { try ChunkTable.delete($0, unusedBefore: due, db) }
+            return (unused.count, gone)
         }
-        chunks.discard(unused.map(\.location))
-        measures.collectedChunks.increment(by: unused.count)
-        return unused.count
+        chunks.discard(gone.map(\.location).filter { !$0.isInRow })
+        measures.collectedChunks.increment(by: gone.count)
+        return foundCount
     }
 
     private func reclaim() throws(APIError) {
         let used = try store.read { db in try ChunkTable.segments(db) }
-        chunks.reclaim(unusedFor: max(grace, .seconds(3_600))) { used.contains($0) }
+        chunks.reclaim(unusedFor: max(grace, .seconds(3_600))) { used[$0] != nil }
     }
 
     private func shortenFeed(of number: TreeNumber) throws(APIError) {

@@ -75,6 +75,25 @@ enum DeviceTable {
         }
     }
 
+    /// On PostgreSQL all of them by one statement.
+    static func remember(
+        _ operations: [(sequence: Int64, digest: Digest, answer: [UInt8])],
+        of device: Int64,
+        _ db: borrowing StoreConnection
+    ) throws {
+        guard db.isPostgres, operations.count > 1 else {
+            for (sequence, digest, answer) in operations {
+                try remember(sequence, of: device, digest, answer: answer, db)
+            }
+            return
+        }
+        try db.insert(
+            "INSERT INTO operations (device, sequence, digest, answer) VALUES (?1, ?2, ?3, ?4)",
+            types: "iibb",
+            rows: operations.map { [.integer(device), .integer($0.sequence), .digest($0.digest), .blob($0.answer)] }
+        )
+    }
+
     /// Forgets what is further back than a forked journal is recognised.
     static func forget(upTo last: Int64, of device: Int64, _ db: borrowing StoreConnection) throws {
         try db.execute(

@@ -15,6 +15,52 @@ struct DraftSession {
     func known(_ id: NodeID) -> StoredNode? { draft.known(id) }
     mutating func learn(node: StoredNode?, _ id: NodeID) { draft.learn(node: node, id) }
 
+    /// Loads all that the mutations name at once, where the database answers in sets. What lies in another tree is left
+    /// to that tree's draft.
+    mutating func prepare(for mutations: [Mutation], _ db: borrowing StoreConnection) throws {
+        guard db.isPostgres, mutations.count > 1 else { return }
+        var (ids, keys, digests): (Set<NodeID>, Set<EntryKey>, Set<Digest>) = ([], [], [])
+        for fact in mutations.flatMap({ TreeDraft.facts(namedBy: $0) }) {
+            switch fact {
+            case .node(let id): ids.insert(id)
+            case .entry(let key): keys.insert(key)
+            case .chunk(let digest): digests.insert(digest)
+            case .manifest, .page, .names, .grant: break
+            }
+        }
+        if !keys.isEmpty {
+            let entries = try EntryTable.loadSet(Array(keys), db)
+            for key in keys { draft.learn(entry: entries[key], key) }
+            ids.formUnion(entries.values)
+        }
+        if !ids.isEmpty { try prepare(nodes: Array(ids), db) }
+        if !digests.isEmpty { try prepare(chunks: Array(digests), db) }
+    }
+
+    private mutating func prepare(nodes ids: [NodeID], _ db: borrowing StoreConnection) throws {
+        let nodes = try NodeTable.loadSet(ids, db)
+        var contents: [StoredManifest.Key] = []
+        for id in ids where nodes[id]?.tree ?? draft.tree.number == draft.tree.number {
+            draft.learn(node: nodes[id], id)
+            guard let node = nodes[id], node.content != 0 else { continue }
+            contents.append(StoredManifest.Key(node: id, content: node.content))
+        }
+        guard !contents.isEmpty else { return }
+        for (key, manifest) in try ManifestTable.loadSet(contents, db) { draft.learn(manifest: manifest, key) }
+    }
+
+    private mutating func prepare(chunks digests: [Digest], _ db: borrowing StoreConnection) throws {
+        let tree = draft.tree.number
+        let found = try ChunkTable.bytesOfSet(digests, in: tree, db)
+        let claims = try ClaimTable.claims(Array(found.keys), in: tree, db)
+        for digest in digests {
+            let mayName = found[digest].map { found in
+                ClaimTable.mayName(claims[digest], isUsed: found.isUsed, draft.caller, isOwner: draft.isOwner)
+            }
+            draft.learn(chunkBytes: mayName == true ? found[digest]?.bytes : nil, digest)
+        }
+    }
+
     /// Carries a decision out, loading what it asks for, until it ends. Where it is refused nothing has changed.
     mutating func decide<Answer>(
         _ db: borrowing StoreConnection,

@@ -6,12 +6,10 @@ enum DraftWriter {
     static func save(_ draft: TreeDraft, _ db: borrowing StoreConnection) throws {
         guard draft.hasChanged else { return }
         try saveManifests(of: draft, db)
-        for node in draft.nodesToSave { try NodeTable.save(node, db) }
-        for (key, node) in draft.entriesToSave { try EntryTable.save(key, node, db) }
-        for (digest, count) in draft.newReferences {
-            try ChunkTable.count(count, of: digest, in: draft.tree.number, at: draft.now, db)
-        }
-        for change in draft.changes { try ChangeTable.insert(change, in: draft.tree.number, db) }
+        try NodeTable.save(draft.nodesToSave, db)
+        try EntryTable.save(draft.entriesToSave, db)
+        try ChunkTable.count(draft.newReferences, in: draft.tree.number, at: draft.now, db)
+        try ChangeTable.insert(draft.changes, in: draft.tree.number, db)
         var tree = draft.tree
         try Thinning.makeRoom(in: &tree, quota: draft.bytesQuota, db)
         try TreeTable.save(tree, db)
@@ -21,6 +19,7 @@ enum DraftWriter {
     private static func saveManifests(of draft: TreeDraft, _ db: borrowing StoreConnection) throws {
         var numbers: [Int64: Int64] = [:]
         for (number, page) in draft.pagesToSave { numbers[number] = try ManifestTable.insert(page, db) }
+        var made: [(StoredManifest, StoredManifest.Key, ManifestTable.Origin)] = []
         for (key, manifest) in draft.manifestsToSave {
             var manifest = manifest
             for placed in manifest.pages {
@@ -32,8 +31,9 @@ enum DraftWriter {
                 author: draft.caller,
                 modified: draft.modified(of: key.node)
             )
-            try ManifestTable.save(manifest, key, of: origin, db)
+            made.append((manifest, key, origin))
         }
+        try ManifestTable.save(made, db)
         for (old, new) in draft.inheritedVersions { try ManifestTable.inheritVersions(from: old, to: new, db) }
         for superseded in draft.supersededManifests { try ManifestTable.supersede(superseded, at: draft.now, db) }
     }

@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksPostgres
 import DaleksSQLite
 
 /// `entries`: the names in folders. SQLite compares blobs byte by byte, which is the order of the wire.
@@ -12,15 +13,53 @@ enum EntryTable {
         }
     }
 
+    private static let saving: SQL = """
+        INSERT INTO entries (parent, name, node) VALUES (?1, ?2, ?3)
+        ON CONFLICT (parent, name) DO UPDATE SET node = excluded.node
+        """
+
+    /// On PostgreSQL all of them by two statements.
+    static func save(_ entries: [(key: EntryKey, node: NodeID?)], _ db: borrowing StoreConnection) throws {
+        guard case .postgres(let connection) = db.backend, entries.count > 1 else {
+            for (key, node) in entries { try save(key, node, db) }
+            return
+        }
+        let gone = entries.filter { $0.node == nil }.map(\.key)
+        if !gone.isEmpty {
+            try connection.pointee.execute(
+                """
+                DELETE FROM entries USING unnest($1::bytea[], $2::bytea[]) AS gone (parent, name)
+                WHERE entries.parent = gone.parent AND entries.name = gone.name
+                """,
+                [.ids(gone.map(\.parent)), .names(gone.map(\.name))]
+            )
+        }
+        let rows = entries.compactMap { key, node in
+            node.map { [Value.id(key.parent), .name(key.name), .id($0)] }
+        }
+        try db.insert(saving, types: "bbb", rows: rows)
+    }
+
+    /// What these names stand for, on PostgreSQL; names that stand for nothing are absent.
+    static func loadSet(_ keys: [EntryKey], _ db: borrowing StoreConnection) throws -> [EntryKey: NodeID] {
+        var nodes: [EntryKey: NodeID] = [:]
+        try db.query(
+            sets: """
+                SELECT entries.parent, entries.name, entries.node
+                FROM unnest($1::bytea[], $2::bytea[]) AS asked (parent, name)
+                JOIN entries ON entries.parent = asked.parent AND entries.name = asked.name
+                """,
+            [.ids(keys.map(\.parent)), .names(keys.map(\.name))]
+        ) { row in
+            nodes[EntryKey(parent: try row.identifier(0), name: try row.name(1))] = try row.identifier(2)
+        }
+        return nodes
+    }
+
     /// A name that stands for nothing goes away.
     static func save(_ key: EntryKey, _ node: NodeID?, _ db: borrowing StoreConnection) throws {
         guard let node else { return try delete(key, db) }
-        try db.withStatement(
-            """
-            INSERT INTO entries (parent, name, node) VALUES (?1, ?2, ?3)
-            ON CONFLICT (parent, name) DO UPDATE SET node = excluded.node
-            """
-        ) { statement in
+        try db.withStatement(saving) { statement in
             try statement.bind(key.parent, at: 1)
             try statement.bind(key.name, at: 2)
             try statement.bind(node, at: 3)

@@ -121,8 +121,10 @@ enum FilesSchema {
             """
         ),
         rights,
+        surfaces,
+        smallChunks(4),
         Migration(
-            3,
+            5,
             "device nodes and extended attributes",
             """
             -- xattrs: NULL where there are none.

@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksPostgres
 import DaleksSQLite
 
 /// `manifests` and `manifest_pages`: what files consist of, at each revision that is still kept.
@@ -12,18 +13,55 @@ enum ManifestTable {
         }
     }
 
+    private static let saving: SQL = """
+        INSERT INTO manifests (node, content, size, body, tree, author, modified) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        """
+
+    /// On PostgreSQL all of them by one statement.
+    static func save(
+        _ manifests: [(manifest: StoredManifest, key: StoredManifest.Key, origin: Origin)],
+        _ db: borrowing StoreConnection
+    ) throws {
+        guard db.isPostgres, manifests.count > 1 else {
+            for (manifest, key, origin) in manifests { try save(manifest, key, of: origin, db) }
+            return
+        }
+        let rows = manifests.map { manifest, key, origin -> [Value] in
+            [
+                .id(key.node), .integer(key.content), .integer(manifest.size), .blob(manifest.record),
+                .integer(origin.tree), .id(origin.author), .time(origin.modified),
+            ]
+        }
+        try db.insert(saving, types: "biibibi", rows: rows)
+    }
+
+    /// What there is of these, on PostgreSQL.
+    static func loadSet(
+        _ keys: [StoredManifest.Key],
+        _ db: borrowing StoreConnection
+    ) throws -> [StoredManifest.Key: StoredManifest] {
+        var manifests: [StoredManifest.Key: StoredManifest] = [:]
+        try db.query(
+            sets: """
+                SELECT manifests.node, manifests.content, size, body
+                FROM unnest($1::bytea[], $2::bigint[]) AS asked (node, content)
+                JOIN manifests ON manifests.node = asked.node AND manifests.content = asked.content
+                """,
+            [.ids(keys.map(\.node)), .integers(keys.map(\.content))]
+        ) { row in
+            let key = StoredManifest.Key(node: try row.identifier(0), content: try row.int64(1))
+            manifests[key] = try StoredManifest(size: try row.int64(2), record: try row.blob(3))
+        }
+        return manifests
+    }
+
     static func save(
         _ manifest: StoredManifest,
         _ key: StoredManifest.Key,
         of origin: Origin,
         _ db: borrowing StoreConnection
     ) throws {
-        try db.withStatement(
-            """
-            INSERT INTO manifests (node, content, size, body, tree, author, modified)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-            """
-        ) { statement in
+        try db.withStatement(saving) { statement in
             try statement.bind(key.node, at: 1)
             try statement.bind(key.content, at: 2)
             try statement.bind(manifest.size, at: 3)
@@ -48,6 +86,21 @@ enum ManifestTable {
             "SELECT author FROM manifests WHERE node = ?1 AND content = ?2",
             [.id(key.node), .integer(key.content)]
         ) { try $0.optionalIdentifier(0) } ?? nil
+    }
+
+    /// The digest of the whole content, where somebody brought all of it at once.
+    static func digest(of key: StoredManifest.Key, _ db: borrowing StoreConnection) throws -> Digest? {
+        try db.first(
+            "SELECT sha256 FROM manifests WHERE node = ?1 AND content = ?2",
+            [.id(key.node), .integer(key.content)]
+        ) { try $0.optionalDigest(0) } ?? nil
+    }
+
+    static func setDigest(_ digest: Digest, of key: StoredManifest.Key, _ db: borrowing StoreConnection) throws {
+        try db.execute(
+            "UPDATE manifests SET sha256 = ?3 WHERE node = ?1 AND content = ?2",
+            [.id(key.node), .integer(key.content), .digest(digest)]
+        )
     }
 
     /// It is an earlier version from now on.
@@ -94,11 +147,24 @@ enum ManifestTable {
     ) throws -> [(key: StoredManifest.Key, tree: TreeNumber)] {
         try db.query(
             """
-            SELECT node, content, tree FROM manifests WHERE superseded IS NOT NULL AND superseded < ?1 AND version_of IS NULL
+            SELECT node, content, tree FROM manifests
+            WHERE superseded IS NOT NULL AND superseded < ?1 AND version_of IS NULL
             LIMIT ?2
             """,
             [.time(time), .integer(limit)]
         ) { (StoredManifest.Key(node: try $0.identifier(0), content: try $0.int64(1)), try $0.int64(2)) }
+    }
+
+    /// Whether it is still so.
+    static func isSuperseded(
+        _ key: StoredManifest.Key,
+        before time: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> Bool {
+        try db.exists(
+            "SELECT 1 FROM manifests WHERE node = ?1 AND content = ?2 AND superseded < ?3 AND version_of IS NULL",
+            [.id(key.node), .integer(key.content), .time(time)]
+        )
     }
 
     /// Contents of a node, but for those that another file has as its versions.

@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksPostgres
 import DaleksSQLite
 
 /// `nodes`: files, folders, links, pipes and sockets of all trees.
@@ -67,25 +68,25 @@ enum NodeTable {
         return node
     }
 
+    private static let saving: SQL = """
+        INSERT INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
+            revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
+            creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+            ?22, ?23, ?24, ?25, ?26, ?27, ?28)
+        ON CONFLICT (id) DO UPDATE SET (tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
+            revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
+            creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
+            = (excluded.tree, excluded.kind, excluded.mode, excluded.uid, excluded.gid, excluded.accessed,
+            excluded.modified, excluded.changed, excluded.size, excluded.links, excluded.revision, excluded.content,
+            excluded.entry_count, excluded.content_bytes, excluded.maker_device, excluded.maker_sequence,
+            excluded.parent, excluded.target, excluded.removed, excluded.creator, excluded.sharing,
+            excluded.removed_name, excluded.remover, excluded.trash_bytes, excluded.trash_files,
+            excluded.device, excluded.xattrs)
+        """
+
     static func save(_ node: StoredNode, _ db: borrowing StoreConnection) throws {
-        try db.withStatement(
-            """
-            INSERT INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
-                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
-                creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                ?22, ?23, ?24, ?25, ?26, ?27, ?28)
-            ON CONFLICT (id) DO UPDATE SET (tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
-                revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
-                creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
-                = (excluded.tree, excluded.kind, excluded.mode, excluded.uid, excluded.gid, excluded.accessed,
-                excluded.modified, excluded.changed, excluded.size, excluded.links, excluded.revision, excluded.content,
-                excluded.entry_count, excluded.content_bytes, excluded.maker_device, excluded.maker_sequence,
-                excluded.parent, excluded.target, excluded.removed, excluded.creator, excluded.sharing,
-                excluded.removed_name, excluded.remover, excluded.trash_bytes, excluded.trash_files,
-                excluded.device, excluded.xattrs)
-            """
-        ) { statement in
+        try db.withStatement(saving) { statement in
             let attributes = node.attributes
             try statement.bind(node.id, at: 1)
             try statement.bind(node.tree, at: 2)
@@ -138,6 +139,51 @@ enum NodeTable {
             }
             try statement.run()
         }
+    }
+
+    /// On PostgreSQL all of them by one statement.
+    static func save(_ nodes: [StoredNode], _ db: borrowing StoreConnection) throws {
+        guard db.isPostgres, nodes.count > 1 else {
+            for node in nodes { try save(node, db) }
+            return
+        }
+        try db.insert(saving, types: "biiiiiiiiiiiiiiiibbibibbiiib", rows: nodes.map(row))
+    }
+
+    private static func row(_ node: StoredNode) -> [Value] {
+        let attributes = node.attributes
+        return [
+            .id(node.id), .integer(node.tree), .integer(Int64(attributes.kind.rawValue)),
+            .integer(Int64(attributes.mode)), .integer(Int64(attributes.uid)), .integer(Int64(attributes.gid)),
+            .time(attributes.accessed), .time(attributes.modified), .time(attributes.changed),
+            .integer(attributes.size), .integer(Int64(attributes.links)), .integer(node.revision),
+            .integer(node.content), .integer(node.entryCount), .integer(node.contentBytes),
+            .optional(node.maker?.device), .optional(node.maker?.sequence), .optional(node.parent),
+            .optional(node.target), .optional(node.removed), .optional(node.creator),
+            .integer(Int64(node.sharing.rawValue)), .optional(node.removedName?.bytes), .optional(node.remover),
+            .integer(node.trashBytes), .integer(node.trashFiles), .integer(Int64(attributes.device)),
+            .optional(node.extended.isEmpty ? nil : node.extended.encoded),
+        ]
+    }
+
+    /// What there is of these, on PostgreSQL.
+    static func loadSet(_ ids: [NodeID], _ db: borrowing StoreConnection) throws -> [NodeID: StoredNode] {
+        var nodes: [NodeID: StoredNode] = [:]
+        try db.withStatement(
+            """
+            SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
+                entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed, creator, sharing,
+                removed_name, remover, trash_bytes, trash_files, device, xattrs
+            FROM nodes WHERE id = ANY(?1)
+            """
+        ) { statement in
+            statement.bind(set: .ids(ids), at: 1)
+            while try statement.step() {
+                let node = try node(statement, from: 0)
+                nodes[node.id] = node
+            }
+        }
+        return nodes
     }
 
     /// Nodes that lost their last name before then and do not lie in the trash.

@@ -18,6 +18,58 @@ enum PostgresDialect {
         return text
     }
 
+    /// One statement for a set of rows: its values come as arrays, a column each.
+    static func setStatement(_ sql: SQL, types: String) -> String {
+        let key = SQL("set \(types) \(sql.text)")
+        if let known = statements.withLock({ $0[key] }) { return known }
+        let text = statement(sql)
+        guard let start = text.firstRange(of: "VALUES ("), let end = text[start.upperBound...].firstIndex(of: ")")
+        else {
+            preconditionFailure("a statement for many rows has VALUES")
+        }
+        let arrays = types.enumerated().map { index, type in
+            let name =
+                switch type {
+                case "i": "bigint"
+                case "t": "text"
+                default: "bytea"
+                }
+            return "$\(index + 1)::\(name)[]"
+        }
+        let whole =
+            text[..<start.lowerBound] + "SELECT * FROM unnest(\(arrays.joined(separator: ", ")))"
+            + text[text.index(after: end)...]
+        statements.withLock { $0[key] = String(whole) }
+        return String(whole)
+    }
+
+    /// One column of many rows.
+    static func column(_ type: Character, _ values: [Value]) -> PostgresValue {
+        switch type {
+        case "i":
+            .optionalIntegers(
+                values.map { value in
+                    guard case .integer(let number) = value else { return nil }
+                    return number
+                }
+            )
+        case "t":
+            .optionalTexts(
+                values.map { value in
+                    guard case .text(let text) = value else { return nil }
+                    return text
+                }
+            )
+        default:
+            .optionalBlobs(
+                values.map { value in
+                    guard case .blob(let bytes) = value else { return nil }
+                    return bytes
+                }
+            )
+        }
+    }
+
     static func value(_ value: Value) -> PostgresValue {
         switch value {
         case .null: .null

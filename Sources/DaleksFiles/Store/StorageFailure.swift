@@ -24,6 +24,7 @@ enum StorageFailure {
             .internalError("this part of the file is damaged in the region's storage; its operator has been told")
         case .full: .unavailable("the region's disk is full", retryAfterSeconds: 60)
         case .failed: .unavailable("the region's storage does not work now", retryAfterSeconds: 30)
+        case .unreachable: .unavailable("the region's storage does not answer now", retryAfterSeconds: 5)
         }
     }
 }

@@ -1,3 +1,4 @@
+import DaleksCore
 import DaleksPostgres
 import DaleksSQLite
 
@@ -88,6 +89,37 @@ struct StoreConnection: ~Copyable {
         case .postgres(let connection):
             try body(StoreStatement(.postgres(PostgresCursor(sql, on: connection))))
         }
+    }
+
+    /// Inserts many rows: on PostgreSQL by one statement, on SQLite row by row, which costs it nothing.
+    ///
+    /// The statement has `VALUES (?1, …)` with its parameters in order and nothing else; `types` has a letter each:
+    /// `i`nteger, `b`lob, `t`ext. No two rows may meet at one conflict.
+    borrowing func insert(_ sql: SQL, types: String, rows: [[Value]]) throws {
+        switch backend {
+        case .sqlite(let connection): for row in rows { try connection.pointee.execute(sql, row) }
+        case .postgres(let connection):
+            let text = PostgresDialect.setStatement(sql, types: types)
+            var next = 0
+            while next < rows.count {
+                let part = rows[next..<min(next + Limits.Files.setRowCountMax, rows.count)]
+                let columns = types.enumerated().map { index, type in
+                    PostgresDialect.column(type, part.map { $0[index] })
+                }
+                try connection.pointee.execute(text, columns)
+                next += part.count
+            }
+        }
+    }
+
+    /// Runs a statement that gives rows, with arrays as its parameters: PostgreSQL only.
+    borrowing func query(
+        sets sql: String,
+        _ values: [PostgresValue],
+        _ row: (PostgresRow) throws -> Void
+    ) throws {
+        guard case .postgres(let connection) = backend else { preconditionFailure("SQLite knows no arrays") }
+        for found in try connection.pointee.query(sql, values) { try row(found) }
     }
 
     /// The one number that an `INSERT … RETURNING` gives.

@@ -95,6 +95,12 @@ extension StoreStatement {
         }
     }
 
+    /// An array, which PostgreSQL alone has.
+    borrowing func bind(set: PostgresValue, at position: Int) {
+        guard case .postgres(let cursor) = backend else { preconditionFailure("SQLite knows no arrays") }
+        cursor.bind(set, at: position)
+    }
+
     borrowing func bind(_ name: Name, at position: Int) throws { try bind(name.bytes, at: position) }
 }
 

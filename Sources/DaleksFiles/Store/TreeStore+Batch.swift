@@ -15,19 +15,16 @@ extension TreeStore {
         let now = time.wall
         return try write { db in
             guard let tree = try TreeTable.lock(number: number, db) else { throw Self.hidden }
-            for content in contents {
-                try Self.index(content.digest, at: content.location, in: content.place, now, db)
-            }
+            for content in contents { try Self.index(content.chunk, in: content.place, now, db) }
             var transaction = try BatchTransaction(batch, tree: tree, bytesQuota: bytesQuota, now: now, db)
             return try transaction.run(db)
         }
     }
 
-    /// A content that was stored for a batch and is not in the index yet.
+    /// A content of a batch that is not in the index yet, and where it is meant to be.
     struct StoredContent: Sendable {
         let place: ChunkPlace
-        let digest: Digest
-        let location: ChunkLocation
+        let chunk: StoredChunk
     }
 
     /// In whose trees the contents that came inline are meant to be. What is meant for where the caller may not write

@@ -6,36 +6,66 @@ import DaleksSystem
 
 /// Manifests, spans, and the index of chunks.
 extension TreeStore {
-    func manifest(of id: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> Manifest {
+    /// The spans that are not holes, by their index in the file.
+    func spans(
+        of id: NodeID,
+        at content: Revision,
+        for caller: UserID
+    ) throws(APIError) -> (size: Int64, spans: [PlacedSpan]) {
         try read { db in
             let (_, manifest) = try storedManifest(of: id, at: content, for: caller, db)
-            var spans: [Span] = []
+            var spans: [PlacedSpan] = []
             for placed in manifest.pages {
                 let first = placed.index * Limits.Files.manifestPageSpanCount
                 for span in try Self.page(placed.page, db).spans {
-                    spans.append(Span(index: first + span.index, bytes: span.bytes, source: .chunk(span.digest)))
+                    spans.append(PlacedSpan(index: first + span.index, form: span.form))
                 }
             }
-            return Manifest(size: manifest.size, spans: spans)
+            return (manifest.size, spans)
         }
     }
 
-    struct LocatedSpan {
-        let digest: Digest
+    /// Where the bytes of a stretch are.
+    struct LocatedStretch: Sendable {
+        let stretch: PlacedSpan.Stretch
         /// Nil where the index lacks what a manifest names, which only damage can bring about.
         let location: ChunkLocation?
+        /// Its stored bytes, where they are a row of the database.
+        let body: [UInt8]?
     }
 
-    /// Where the bytes of one span are. A hole has none: 404.
+    struct LocatedSpan: Sendable {
+        let extent: Int
+        let stretches: [LocatedStretch]
+
+        var locations: [ChunkLocation?] { stretches.map(\.location) }
+    }
+
+    /// Where the bytes of one span are. A hole has none.
     func span(_ index: Int, of id: NodeID, at content: Revision, for caller: UserID) throws(APIError) -> LocatedSpan {
         try read { db in
             let (tree, manifest) = try storedManifest(of: id, at: content, for: caller, db)
             let spansOfPage = Limits.Files.manifestPageSpanCount
             guard let page = manifest[index / spansOfPage],
                 let span = try Self.page(page, db)[index % spansOfPage]
-            else { throw APIError.notFound("this revision has no bytes in that span") }
-            return LocatedSpan(digest: span.digest, location: try ChunkTable.load(span.digest, in: tree.number, db))
+            else { return LocatedSpan(extent: 0, stretches: []) }
+            return LocatedSpan(extent: span.extent, stretches: try Self.locate(span.stretches, in: tree.number, db))
         }
+    }
+
+    private static func locate(
+        _ stretches: [PlacedSpan.Stretch],
+        in tree: TreeNumber,
+        _ db: borrowing StoreConnection
+    ) throws -> [LocatedStretch] {
+        var located: [LocatedStretch] = []
+        for stretch in stretches {
+            let location = try ChunkTable.load(stretch.part.digest, in: tree, db)
+            var body: [UInt8]?
+            if let location, location.isInRow { body = try SmallChunkTable.body(location.position, db) }
+            located.append(LocatedStretch(stretch: stretch, location: location, body: body))
+        }
+        return located
     }
 
     /// The present content, an earlier one that is kept, or one of what had the file's name before it.
@@ -105,44 +135,39 @@ extension TreeStore {
     /// Which of these the owner does not store or the caller may not name. Those that are there and that nobody uses
     /// yet stay for another grace.
     func missing(_ digests: [Digest], in place: ChunkPlace) throws(APIError) -> [Digest] {
-        let (missing, unused): ([Digest], [Digest]) = try read { db in
-            var (missing, unused): ([Digest], [Digest]) = ([], [])
-            for digest in digests {
-                let mayName = try ClaimTable.mayName(
-                    digest,
-                    in: place.tree,
-                    place.caller,
-                    isOwner: place.isOwner,
-                    db
-                )
-                if try !mayName || ChunkTable.load(digest, in: place.tree, db) == nil {
-                    missing.append(digest)
-                } else if try ChunkTable.unusedSince(digest, in: place.tree, db) != nil {
-                    unused.append(digest)
-                }
+        let known = try read { db in
+            let known = try ChunkTable.known(digests, in: place.tree, db)
+            let claims = try ClaimTable.claims(Array(known.keys), in: place.tree, db)
+            return known.filter { digest, isUsed in
+                ClaimTable.mayName(claims[digest], isUsed: isUsed, place.caller, isOwner: place.isOwner)
             }
-            return (missing, unused)
         }
-        guard !unused.isEmpty else { return missing }
-        // The collector may have been quicker; then the commit says `incomplete` and the device puts them again.
+        let unused = digests.filter { known[$0] == false }
+        guard !unused.isEmpty else { return digests.filter { known[$0] == nil } }
         let now = time.wall
-        try write(.normal) { db in
-            for digest in unused { try ChunkTable.touch(digest, in: place.tree, at: now, db) }
+        let gone = try write(.normal) { db in
+            // In one order, so that two who touch the same ones do not wait for each other in a ring.
+            var gone: Set<Digest> = []
+            for digest in unused.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) })
+            where try !ChunkTable.touch(digest, in: place.tree, at: now, db) {
+                gone.insert(digest)
+            }
+            return gone
         }
-        return missing
+        return digests.filter { known[$0] == nil || gone.contains($0) }
     }
 
-    /// Enters stored chunks, and that the caller put them. Returns when that survives a power cut.
-    /// Gives the locations that are not needed, since the owner has those chunks elsewhere.
-    func index(
-        _ stored: [(digest: Digest, location: ChunkLocation)],
-        in place: ChunkPlace
-    ) throws(APIError) -> [ChunkLocation] {
+    /// Enters chunks whose bytes are safe or come with it, and that the caller put them. Returns when that survives a
+    /// power cut. Gives the locations that are not needed, since the owner has those chunks elsewhere.
+    func index(_ stored: [StoredChunk], in place: ChunkPlace) throws(APIError) -> [ChunkLocation] {
         let now = time.wall
+        let ordered = stored.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
         return try write { db in
             var unneeded: [ChunkLocation] = []
-            for (digest, location) in stored {
-                if try !Self.index(digest, at: location, in: place, now, db) { unneeded.append(location) }
+            for chunk in ordered {
+                if try !Self.index(chunk, in: place, now, db), case .placed(_, let location) = chunk {
+                    unneeded.append(location)
+                }
             }
             return unneeded
         }
@@ -150,14 +175,14 @@ extension TreeStore {
 
     @discardableResult
     static func index(
-        _ digest: Digest,
-        at location: ChunkLocation,
+        _ chunk: StoredChunk,
         in place: ChunkPlace,
         _ now: Timestamp,
         _ db: borrowing StoreConnection
     ) throws -> Bool {
-        let isNew = try ChunkTable.insert(digest, at: location, in: place.tree, touched: now, db)
-        if !isNew { try ChunkTable.touch(digest, in: place.tree, at: now, db) }
+        let digest = chunk.digest
+        let isNew = try ChunkTable.insert(chunk, in: place.tree, touched: now, db)
+        if !isNew { _ = try ChunkTable.touch(digest, in: place.tree, at: now, db) }
         // The owner needs a claim only where a guest was first.
         if try !place.isOwner || ClaimTable.isClaimed(digest, in: place.tree, db) {
             try ClaimTable.claim(digest, in: place.tree, by: place.caller, at: now, db)

@@ -118,7 +118,7 @@ extension TreeStore {
     }
 
     /// What a share of somebody's whole tree is called, whose root has no name.
-    private static var rootName: Name {
+    static var rootName: Name {
         guard let name = try? Name("All files") else { preconditionFailure("this is a name") }
         return name
     }

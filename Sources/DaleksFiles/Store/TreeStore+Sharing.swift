@@ -26,33 +26,43 @@ extension TreeStore {
         by caller: UserID
     ) throws(APIError) -> Told<Grant> {
         let now = time.wall
-        return try write { db in
-            let seen = try shareable(id, by: caller, db)
-            try check(request, to: user, on: seen, by: caller, now, db)
-            let grant = Grant(
-                node: id,
-                user: user,
-                rights: request.rights,
-                grantor: caller,
-                granted: now,
-                expires: request.expires
-            )
-            try GrantTable.save(grant, in: seen.tree.number, db)
-            var node = seen.node
-            node.sharing.insert(.granted)
-            try saveSharing(of: node, in: seen, by: caller, telling: user, db)
-            try AuditTable.record(
-                .granted,
-                in: seen.tree.number,
-                at: now,
-                by: caller,
-                node: id,
-                subject: user,
-                detail: request.rights.description,
-                db
-            )
-            return Told(value: grant, owners: [seen.tree.owner, user])
-        }
+        return try write { db in try grant(request, to: user, on: id, by: caller, now, db) }
+    }
+
+    /// The same within a transaction.
+    func grant(
+        _ request: GrantRequest,
+        to user: UserID,
+        on id: NodeID,
+        by caller: UserID,
+        _ now: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> Told<Grant> {
+        let seen = try shareable(id, by: caller, db)
+        try check(request, to: user, on: seen, by: caller, now, db)
+        let grant = Grant(
+            node: id,
+            user: user,
+            rights: request.rights,
+            grantor: caller,
+            granted: now,
+            expires: request.expires
+        )
+        try GrantTable.save(grant, in: seen.tree.number, db)
+        var node = seen.node
+        node.sharing.insert(.granted)
+        try saveSharing(of: node, in: seen, by: caller, telling: user, db)
+        try AuditTable.record(
+            .granted,
+            in: seen.tree.number,
+            at: now,
+            by: caller,
+            node: id,
+            subject: user,
+            detail: request.rights.description,
+            db
+        )
+        return Told(value: grant, owners: [seen.tree.owner, user])
     }
 
     /// Takes back what stands on this very node. Who has it may always give it up.
@@ -100,22 +110,31 @@ extension TreeStore {
         -> Told<NodeRecord>
     {
         let now = time.wall
-        return try write { db in
-            let seen = try shareable(id, by: caller, db)
-            var node = seen.node
-            if request.isPublic { node.sharing.insert(.published) } else { node.sharing.remove(.published) }
-            let saved = try saveSharing(of: node, in: seen, by: caller, telling: nil, db)
-            try AuditTable.record(
-                request.isPublic ? .published : .unpublished,
-                in: seen.tree.number,
-                at: now,
-                by: caller,
-                node: id,
-                db
-            )
-            let record = Seen(tree: seen.tree, node: saved, standing: seen.standing).record
-            return Told(value: record, owners: [seen.tree.owner])
-        }
+        return try write { db in try publish(request.isPublic, id, by: caller, now, db) }
+    }
+
+    /// The same within a transaction.
+    func publish(
+        _ isPublic: Bool,
+        _ id: NodeID,
+        by caller: UserID,
+        _ now: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> Told<NodeRecord> {
+        let seen = try shareable(id, by: caller, db)
+        var node = seen.node
+        if isPublic { node.sharing.insert(.published) } else { node.sharing.remove(.published) }
+        let saved = try saveSharing(of: node, in: seen, by: caller, telling: nil, db)
+        try AuditTable.record(
+            isPublic ? .published : .unpublished,
+            in: seen.tree.number,
+            at: now,
+            by: caller,
+            node: id,
+            db
+        )
+        let record = Seen(tree: seen.tree, node: saved, standing: seen.standing).record
+        return Told(value: record, owners: [seen.tree.owner])
     }
 
     // MARK: Parts

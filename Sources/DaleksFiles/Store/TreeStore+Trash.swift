@@ -206,6 +206,12 @@ struct TrashRestoring {
 }
 
 extension Name {
+    /// The same with something behind it, cut so that it stays a name.
+    func appending(_ text: String) -> Name {
+        let room = Limits.nameBytesMax - text.utf8.count
+        return (try? Name(Array(bytes.prefix(room)) + Array(text.utf8))) ?? self
+    }
+
     /// The same before its suffix, cut so that it stays a name.
     func inserting(_ text: String) -> Name {
         let dot = bytes.lastIndex(of: UInt8(ascii: ".")).flatMap { $0 > 0 && bytes.count - $0 <= 16 ? $0 : nil }

@@ -69,6 +69,12 @@ final class TreeStore: Sendable {
 
     func close() { database.close() }
 
+    /// How several processes tell each other of changes; nil on SQLite, where there is one.
+    func relay() -> FeedRelay? {
+        guard case .postgres(let pool) = database else { return nil }
+        return FeedRelay(pool, logger: logger)
+    }
+
     func read<Result>(_ body: (borrowing StoreConnection) throws -> Result) throws(APIError) -> Result {
         do { return try database.read(body) } catch { throw StorageFailure.apiError(error, logger) }
     }
@@ -100,6 +106,12 @@ final class TreeStore: Sendable {
             guard let tree = try TreeTable.load(owner: owner, db) else { throw RecordError(record: "tree") }
             return tree
         }
+    }
+
+    /// After the database came back from a backup: cursors from before no longer count, so clients list again, push
+    /// back what the region forgot, and delete nothing on the word of the older epoch. How many trees there are.
+    func raiseEpochs() throws(APIError) -> Int {
+        try write { db in try db.execute("UPDATE trees SET epoch = epoch + 1") }
     }
 
     func usage(of owner: UserID) throws(APIError) -> UsageRecord {

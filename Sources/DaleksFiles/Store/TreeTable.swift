@@ -41,6 +41,12 @@ enum TreeTable {
         )
     }
 
+    /// Several at once, in one order, so that two who do this do not wait for each other in a ring.
+    static func lock(_ numbers: Set<TreeNumber>, _ db: borrowing StoreConnection) throws {
+        guard db.isPostgres else { return }
+        for number in numbers.sorted() { _ = try lock(number: number, db) }
+    }
+
     private static func state(_ row: borrowing StoreStatement) throws -> TreeState {
         var state = TreeState(
             number: try row.int64(0),

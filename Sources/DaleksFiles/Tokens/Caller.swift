@@ -27,5 +27,6 @@ struct Caller: Hashable, Sendable {
     let user: UserID
     let session: SessionID?
     let scope: Scope
+    let issued: Timestamp
     let expires: Timestamp
 }

@@ -12,6 +12,8 @@ import DaleksSystem
 /// `checked` and `audience` are guarded by themselves. Signatures are checked with no lock held.
 final class TokenVerifier: Sendable {
     private let keys: KeySource
+    /// Asked with every request: a token that was checked before may have been revoked since.
+    let revocations: Revocations
     private let issuer: String
     /// Known once the port is.
     private let audience = Lock<String?>(nil)
@@ -20,7 +22,14 @@ final class TokenVerifier: Sendable {
     /// By the token's digest, so that what is remembered is no secret.
     private let checked = Lock([Digest: Caller]())
 
-    init(keys: KeySource, issuer: String, time: TimeSource = .system, logger: Logger) {
+    init(
+        keys: KeySource,
+        issuer: String,
+        revocations: Revocations = Revocations(),
+        time: TimeSource = .system,
+        logger: Logger
+    ) {
+        self.revocations = revocations
         self.keys = keys
         self.issuer = issuer
         self.time = time
@@ -40,6 +49,12 @@ final class TokenVerifier: Sendable {
     }
 
     func verify(_ token: String) throws(APIError) -> Caller {
+        let caller = try known(token)
+        guard !revocations.isRevoked(caller) else { throw .invalidToken("the token was revoked") }
+        return caller
+    }
+
+    private func known(_ token: String) throws(APIError) -> Caller {
         let digest = SHA256.digest(of: Array(token.utf8))
         let now = time.wall
         if let caller = checked.withLock({ $0[digest] }) {
@@ -90,6 +105,7 @@ final class TokenVerifier: Sendable {
                 user: user,
                 session: try claims.reader.optionalIdentifier("sid"),
                 scope: Scope(words: try claims.reader.optionalString("scope") ?? ""),
+                issued: claims.issuedAt,
                 expires: claims.expiresAt
             )
         } catch {

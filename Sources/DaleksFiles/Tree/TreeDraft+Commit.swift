@@ -48,16 +48,16 @@ extension TreeDraft {
     private func checkChunks(of commit: Mutation.Commit, over old: StoredManifest) throws(Stop) {
         var missing: [Digest] = []
         for span in commit.spans {
-            if case .split = span.source { throw .denied("unsupported", "this region knows no pieces") }
-            guard let digest = span.digest else { continue }
-            var found = try chunkBytes(digest)
-            if found == nil { found = try presentBytes(of: digest, at: span.index, in: old) }
-            guard let bytes = found else {
-                if !missing.contains(digest) { missing.append(digest) }
-                continue
-            }
-            guard bytes == span.bytes else {
-                throw .denied("malformed", "span \(span.index) is not as long as its chunk")
+            for part in span.parts {
+                var found = try chunkBytes(part.digest)
+                if found == nil { found = try presentBytes(of: part.digest, at: span.index, in: old) }
+                guard let bytes = found else {
+                    if !missing.contains(part.digest) { missing.append(part.digest) }
+                    continue
+                }
+                guard bytes == part.bytes else {
+                    throw .denied("malformed", "a part of span \(span.index) is not as long as its chunk")
+                }
             }
         }
         guard missing.isEmpty else { throw .refused(.incomplete(missing: missing)) }
@@ -68,8 +68,7 @@ extension TreeDraft {
     private func presentBytes(of digest: Digest, at index: Int, in old: StoredManifest) throws(Stop) -> Int? {
         guard !isOwner else { return nil }
         let page = try page(old[index / Limits.Files.manifestPageSpanCount])
-        guard let span = page[index % Limits.Files.manifestPageSpanCount], span.digest == digest else { return nil }
-        return span.bytes
+        return page[index % Limits.Files.manifestPageSpanCount]?.parts.first { $0.digest == digest }?.bytes
     }
 }
 
@@ -123,8 +122,8 @@ extension TreeDraft {
         let last = spanCount - 1
         page.removeSpans(from: spanCount - index * Limits.Files.manifestPageSpanCount)
         let lastBytes = commit.size - Int64(last) * Int64(Limits.spanBytes)
-        if let span = page[last - index * Limits.Files.manifestPageSpanCount], Int64(span.bytes) > lastBytes {
-            throw .denied("malformed", "the file ends within span \(last), which must be listed")
+        if let span = page[last - index * Limits.Files.manifestPageSpanCount], Int64(span.extent) > lastBytes {
+            throw .denied("malformed", "the file ends within span \(last), which must be listed whole")
         }
         guard page != before else { return }
         plan.bytesDelta += page.bytes - before.bytes

@@ -41,7 +41,7 @@ extension TreeDraft {
         case .commit(let commit):
             var facts = [Fact.node(commit.node)]
             for span in commit.spans {
-                if let digest = span.digest { facts.append(.chunk(digest)) }
+                for part in span.parts { facts.append(.chunk(part.digest)) }
             }
             return facts
         }

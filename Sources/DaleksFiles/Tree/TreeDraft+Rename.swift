@@ -35,8 +35,8 @@ extension TreeDraft {
         return .done(revision: revision, content: nil)
     }
 
-    /// Within a folder it is a change of the folder. Out of one it is a removal there, and at the target an addition, or
-    /// a change where something is replaced.
+    /// Within a folder it is a change of the folder. Out of one it is a removal there, and at the target an addition,
+    /// or a change where something is replaced.
     private func permitted(
         _ rename: Mutation.Rename,
         from source: EntryKey,

@@ -180,7 +180,9 @@ struct TreeDraft {
     }
 
     private mutating func count(_ page: ManifestPage) {
-        for span in page.spans { newReferences[span.digest, default: 0] += 1 }
+        for span in page.spans {
+            for part in span.parts { newReferences[part.digest, default: 0] += 1 }
+        }
     }
 
     mutating func account(bytes: Int64 = 0, files: Int64 = 0) {

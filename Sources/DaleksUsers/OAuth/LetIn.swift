@@ -30,8 +30,8 @@ struct LetIn: Sendable {
         at now: Timestamp,
         _ db: borrowing Connection
     ) throws -> Result<LetIn, OAuthError> {
-        guard let account = try AccountTable.load(asked.account, db) else {
-            return .failure(OAuthError(.invalidGrant, "the account is not there any more"))
+        guard let account = try AccountTable.load(asked.account, db), account.lockedSince == nil else {
+            return .failure(OAuthError(.invalidGrant, "the account is locked, or not there any more"))
         }
         let home = try home(of: account, db)
         var region: RegionRecord?

@@ -1,13 +1,12 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
-import DaleksSystem
 
 /// What somebody sees of their account: what is logged in to it, and how to end that.
 struct AccountPages: Sendable {
     let sessions: Sessions
     let clients: Clients
-    let time: TimeSource
+    let appPasswords: AppPasswords
 
     private static let endOthersPurpose = "end other sessions"
 
@@ -26,6 +25,7 @@ struct AccountPages: Sendable {
             <h2 id="sessions">Where you are logged in</h2>
             <ul class="list">\(items)</ul>
             \(HTML.when(list.count > 1, endOthers(context, visitor)))
+            \(SecretPages.forms(context, visitor, try appPasswords.list(visitor.caller)))
             """
         var page = context.page("Your account", visitor)
         page.isWide = true
@@ -60,6 +60,8 @@ struct AccountPages: Sendable {
         case "ended": "The log-in was ended."
         case "gone": "That log-in had ended before."
         case "others": "Every other log-in was ended."
+        case "password": "The password was changed, and every other log-in was ended."
+        case "app-password": "The app password was taken back, and its log-ins were ended."
         default: nil
         }
     }

@@ -24,6 +24,9 @@ struct BrowserSessions: Sendable {
         fileprivate let secret: [UInt8]
 
         var proof: FormProof { FormProof(secret: secret) }
+
+        /// Who logs in at the pages does so with the password itself, and the second factor.
+        var caller: Caller { Caller(account: account, session: session, isHouse: true, isOwn: true) }
     }
 
     // MARK: Cookies
@@ -62,7 +65,7 @@ struct BrowserSessions: Sendable {
             guard let session = try SessionTable.load(token.session, db), session.client == Self.clientID,
                 session.ended == nil, !sessions.rule.isOver(session, at: now),
                 constantTimeEqual(session.current.bytes, token.digest.bytes),
-                let account = try AccountTable.load(session.account, db)
+                let account = try AccountTable.load(session.account, db), account.lockedSince == nil
             else { return nil }
             return Visitor(account: account, session: session, secret: Array(value.utf8))
         }
@@ -87,11 +90,9 @@ struct BrowserSessions: Sendable {
             at: now
         )
         let before = try visitor(request)
-        let origin = Origin(request)
         try store.write { db in
             if let before { _ = try SessionTable.end(before.session.id, .revoked, at: now, db) }
             try SessionTable.insert(beginning.state(in: ""), db)
-            try AuditTable.add(.login, .done, account: account.id, session: beginning.id, from: origin, at: now, db)
         }
         var response = response
         response.fields.append("Set-Cookie", cookie(sessionCookie, token.text))

@@ -130,6 +130,14 @@ struct LoginPages: Sendable {
                 notice: "Too many attempts. Please wait \(delay) seconds before the next.",
                 status: .tooManyRequests
             ).with("Retry-After", delay)
+        case .locked:
+            return first(
+                context,
+                typed.continuation,
+                email: typed.email,
+                notice: "This account is locked. Please ask an administrator.",
+                status: .forbidden
+            )
         default: return context.failure(error)
         }
     }

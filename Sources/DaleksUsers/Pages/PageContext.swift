@@ -58,6 +58,23 @@ struct PageContext: Sendable {
         return site.redirect(to: PagePaths.login + query)
     }
 
+    /// Answers when `begin`'s closure is called, with a page in any case.
+    func later<Value: Sendable>(
+        _ response: @escaping @Sendable (Value) -> HTTPResponse,
+        _ begin: (@escaping @Sendable (Result<Value, APIError>) -> Void) throws(APIError) -> Void
+    ) throws(APIError) -> HTTPResponse {
+        let answer = LaterAnswer()
+        try begin { result in
+            let page =
+                switch result {
+                case .success(let value): response(value)
+                case .failure(let error): failure(error)
+                }
+            answer.give { $0.complete(page) }
+        }
+        return .parked { answer.park($0) }
+    }
+
     /// What went wrong, for people.
     func failure(_ error: APIError) -> HTTPResponse {
         let title =

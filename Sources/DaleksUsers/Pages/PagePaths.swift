@@ -8,5 +8,8 @@ enum PagePaths {
     static let account = "/account"
     static let endSession = "/account/sessions/end"
     static let endOtherSessions = "/account/sessions/end-others"
+    static let password = "/account/password"
+    static let makeAppPassword = "/account/app-passwords"
+    static let endAppPassword = "/account/app-passwords/end"
     static let style = "/pages/style.css"
 }

@@ -9,6 +9,8 @@ struct PageRoutes: Sendable {
     let sessions: Sessions
     let clients: Clients
     let logIn: LogIn
+    let changes: AccountChanges
+    let appPasswords: AppPasswords
     let authorization: Authorization
     let devices: DeviceGrant
     let mail: MailPages
@@ -41,7 +43,11 @@ struct PageRoutes: Sendable {
         add(.post, Correspondence.resetPath, &router) { context throws(APIError) in try mail.set(context) }
         add(.get, MailPages.forgotPath, &router) { context throws(APIError) in try mail.showForgotten(context) }
         add(.post, MailPages.forgotPath, &router) { context throws(APIError) in try mail.ask(context) }
-        let account = AccountPages(sessions: sessions, clients: clients, time: time)
+        let account = AccountPages(sessions: sessions, clients: clients, appPasswords: appPasswords)
+        let secrets = SecretPages(changes: changes, appPasswords: appPasswords)
+        add(.post, PagePaths.password, &router) { context throws(APIError) in try secrets.setPassword(context) }
+        add(.post, PagePaths.makeAppPassword, &router) { context throws(APIError) in try secrets.make(context) }
+        add(.post, PagePaths.endAppPassword, &router) { context throws(APIError) in try secrets.end(context) }
         add(.get, PagePaths.account, &router) { context throws(APIError) in try account.show(context) }
         add(.post, PagePaths.endSession, &router) { context throws(APIError) in try account.endSession(context) }
         add(.post, PagePaths.endOtherSessions, &router) { context throws(APIError) in

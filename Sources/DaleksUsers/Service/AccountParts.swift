@@ -11,6 +11,8 @@ struct AccountParts {
     let correspondence: Correspondence
     let registration: Registration
     let logIn: LogIn
+    let changes: AccountChanges
+    let appPasswords: AppPasswords
     let firstAdmin: FirstAdmin
     let restoration: Restoration
     let lifeline: Lifeline
@@ -70,7 +72,7 @@ struct AccountParts {
             time: time
         )
         pages = MailPages(registration: registration, reset: reset)
-        let changes = AccountChanges(
+        changes = AccountChanges(
             store: store,
             hasher: hasher,
             proof: proof,
@@ -78,6 +80,7 @@ struct AccountParts {
             correspondence: correspondence,
             time: time
         )
+        appPasswords = AppPasswords(store: store, changes: changes, time: time)
         let services = ServiceCheck(store: store)
         let enrolment = Enrolment(store: store, issuer: issuer, time: time)
         accounts = AccountRoutes(
@@ -92,7 +95,7 @@ struct AccountParts {
                 issuer: issuer,
                 time: time
             ),
-            appPasswords: AppPasswords(store: store, changes: changes, time: time),
+            appPasswords: appPasswords,
             people: People(store: store, attempts: attempts),
             check: check,
             services: services,

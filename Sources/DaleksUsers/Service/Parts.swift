@@ -80,6 +80,12 @@ struct Parts {
         )
         self.measures = measures
         self.time = time
+        if settings.keySchedule.announce < Limits.Users.keyAnnouncementMin {
+            logger.warning(
+                "keys sign sooner after they are announced than regions and libraries ask for unknown ones",
+                ["seconds": Limits.Users.keyAnnouncementMin.nanoseconds / 1_000_000_000]
+            )
+        }
         upkeep = Upkeep(
             store: store,
             keys: keys,
@@ -111,12 +117,15 @@ struct Parts {
                 sessions: sessions,
                 clients: clients,
                 logIn: accounts.logIn,
+                changes: accounts.changes,
+                appPasswords: accounts.appPasswords,
                 authorization: authorization,
                 devices: devices,
                 mail: accounts.pages,
                 issuer: issuer,
                 time: time
             ),
+            documents: DocumentRoutes(issuer: issuer),
             check: check,
             metrics: metrics
         )

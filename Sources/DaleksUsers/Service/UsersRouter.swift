@@ -12,6 +12,7 @@ struct UsersRouter: Sendable {
     let logIn: LogIn
     let oauth: OAuthRoutes
     let pages: PageRoutes
+    let documents: DocumentRoutes
     let check: AccessTokenCheck
     let metrics: Metrics
 
@@ -24,6 +25,7 @@ struct UsersRouter: Sendable {
         addLogIn(to: &router)
         oauth.add(to: &router)
         pages.add(to: &router)
+        documents.add(to: &router)
         return router
     }
 

@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksCrypto
 import DaleksHTTP
+import DaleksHTTPServer
 import DaleksPostgres
 import DaleksSQLite
 public import DaleksService
@@ -24,6 +25,8 @@ public final class UsersService: RunningService {
     /// For administration.
     let clients: Clients
     let keys: KeyRing
+    /// Everything that is answered.
+    let routes: [(method: HTTPMethod, pattern: String)]
 
     private let state: StateFolder
     private let store: UsersStore
@@ -56,11 +59,13 @@ public final class UsersService: RunningService {
             throw error
         }
         parts.measure(metrics, time)
+        let router = parts.routes(settings, metrics).router
+        routes = router.routes
         do throws(ServiceFailure) {
             server = try ServiceServer(
                 settings.serving,
                 listening: listening,
-                router: parts.routes(settings, metrics).router,
+                router: router,
                 metrics: metrics,
                 logger: logger
             )

@@ -53,15 +53,6 @@ final class AccessTokenCheck: Sendable {
         return try access(of: claims)
     }
 
-    /// The account whose programs of this house may see and change it. What others are let do is not that.
-    func account(of request: HTTPRequest) throws(APIError) -> Account {
-        let access = try self.access(of: request)
-        guard let account = access.account, access.client == OAuthClient.house.id else {
-            throw .insufficientScope("this program may not manage the account")
-        }
-        return account
-    }
-
     func access(of request: HTTPRequest) throws(APIError) -> Access {
         let token = try request.bearerToken()
         let claims: JWT.Claims
@@ -147,7 +138,8 @@ final class AccessTokenCheck: Sendable {
         let now = time.wall
         return try store.read { [rule] db -> Access? in
             guard let state = try SessionTable.load(session, db), state.ended == nil, !rule.isOver(state, at: now),
-                state.account == user, state.client == client, let account = try AccountTable.load(user, db)
+                state.account == user, state.client == client, let account = try AccountTable.load(user, db),
+                account.lockedSince == nil
             else { return nil }
             return Access(claims: claims, scope: scope, client: client, session: state, account: account)
         }

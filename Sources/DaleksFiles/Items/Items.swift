@@ -1,0 +1,79 @@
+import DaleksAPI
+import DaleksCore
+import DaleksHTTP
+import DaleksHTTPServer
+import DaleksSystem
+
+/// Files as whole things: written in one request, sent with everything that a browser needs to know and nothing that
+/// it could run.
+struct Items: Sendable {
+    let store: TreeStore
+    let content: ChunkAccess
+    let feed: ChangeFeed
+
+    func announce(_ owners: [UserID]) { for owner in owners { feed.announce(owner) } }
+
+    // MARK: Writing
+
+    /// Reads a body into a file. What is refused for sure is refused before a byte of it is read.
+    func write(
+        _ body: HTTPBody,
+        to target: WriteTarget,
+        by caller: UserID
+    ) throws(APIError) -> (record: NodeRecord, isNew: Bool) {
+        let place = try store.beginWriting(to: target, bytes: body.contentLength ?? 0, by: caller)
+        var writer = ContentWriter(content, place)
+        try body.forEach { piece throws(APIError) in try writer.append(piece) }
+        let digest = try writer.finish()
+        let written = WrittenContent(size: writer.size, spans: writer.spans, digest: digest)
+        let told = try store.putContent(written, at: target, by: caller)
+        announce(told.owners)
+        return told.value
+    }
+
+    /// Bytes that are in memory, such as a part of a form.
+    func write(_ bytes: [UInt8], to target: WriteTarget, by caller: UserID) throws(APIError) -> NodeRecord {
+        try write(HTTPBody(bytes), to: target, by: caller).record
+    }
+
+    // MARK: Reading
+
+    struct Wish: Sendable {
+        var isInline = false
+        /// An earlier content; nil is the present one.
+        var content: Revision?
+    }
+
+    /// The bytes of a file as an answer, for one who may read it.
+    func response(_ id: NodeID, for caller: UserID, _ wish: Wish = Wish()) throws(APIError) -> HTTPResponse {
+        let file = try store.file(id, at: wish.content, for: caller)
+        let bytes = try ItemContent(content, node: id, content: file.content, reader: caller)
+        let kind = MediaKind(of: file.name)
+        var isInline = false
+        if wish.isInline { isInline = kind.maySee(try bytes.read(0, 512)) }
+        var response = HTTPResponse.source(bytes.source, contentType: kind.type)
+        if file.content != 0 || wish.content == nil { response.fields.set("ETag", "\"\(file.content)\"") }
+        response.fields.set("Last-Modified", HTTPDate.text(file.modified))
+        if let digest = file.digest {
+            response.fields.set("Repr-Digest", "sha-256=:\(Base64.encode(digest.bytes, .standard)):")
+        }
+        response.fields.set("Cache-Control", "private, no-cache")
+        Self.guardAgainstScripts(&response, name: file.name, isInline: isInline)
+        return response
+    }
+
+    /// Nothing that a user stored runs in anybody's browser as part of our pages.
+    static func guardAgainstScripts(_ response: inout HTTPResponse, name: Name, isInline: Bool) {
+        let way = isInline ? "inline" : "attachment"
+        let shown = name.text ?? name.description
+        let plain = String(
+            decoding: shown.utf8.map { (32..<127).contains($0) && $0 != 34 && $0 != 92 ? $0 : UInt8(ascii: "_") },
+            as: UTF8.self
+        )
+        let full = PercentEncoding.encode(shown)
+        response.fields.set("Content-Disposition", "\(way); filename=\"\(plain)\"; filename*=UTF-8''\(full)")
+        response.fields.set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+        response.fields.set("Cross-Origin-Resource-Policy", "same-origin")
+        response.fields.set("Referrer-Policy", "no-referrer")
+    }
+}

@@ -1,0 +1,232 @@
+import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksJSON
+import DaleksSQLite
+import DaleksSystem
+
+/// Which rows go out next, and as what.
+extension Pusher {
+    struct Batch {
+        var device: DeviceID
+        var acknowledged: Int64
+        var rows: [JournalTable.Row]
+        var operations: [Operation]
+    }
+
+    func nextBatch() throws(PushFailure) -> Batch? {
+        do throws(Errno) {
+            if let again = try unansweredBatch() { return again }
+            let rows = try sendableRows()
+            return rows.isEmpty ? nil : try number(rows)
+        } catch {
+            throw .local(error)
+        }
+    }
+
+    /// What was sent before and not answered is sent again, word for word, before anything else.
+    private func unansweredBatch() throws(Errno) -> Batch? {
+        try tree.database.reading { db throws -> Batch? in
+            let rows = try JournalTable.numbered(limit: Limits.Wire.batchOperationCountMax, in: db)
+            guard !rows.isEmpty else { return nil }
+            return try Self.batch(rows, db)
+        }
+    }
+
+    private static func batch(_ rows: [JournalTable.Row], _ db: borrowing Connection) throws -> Batch {
+        guard let text = try MetaTable.text(.device, in: db), let device = DeviceID(text) else {
+            throw SQLiteError(.corrupt, "the replica has no device id", sql: "meta")
+        }
+        var operations: [Operation] = []
+        for row in rows { operations.append(try Journaling.operation(of: row)) }
+        return Batch(
+            device: device,
+            acknowledged: try MetaTable.integer(.acknowledged, in: db) ?? 0,
+            rows: rows,
+            operations: operations
+        )
+    }
+
+    private func sendableRows() throws(Errno) -> [JournalTable.Row] {
+        try letGoOfWithdrawn()
+        let now = tree.wallNow
+        let refusals = try tree.database.reading { db throws in try RefusalTable.all(in: db) }
+        full.withLock { $0 = refusals.contains { $0.code == RefusalPlan.quota } }
+        var plan = JournalPlan(setAside: Set(refusals.lazy.filter { $0.retryAt > now }.map(\.place)))
+        let lacking = Set(refusals.lazy.filter { RefusalTable.Code.needsBase($0.code) }.map(\.place))
+        var rows: [JournalTable.Row] = []
+        var (place, bytes): (Int64, Int) = (0, 0)
+        while rows.count < Limits.Wire.batchOperationCountMax, bytes < Limits.Wire.batchBytesMax / 2 {
+            let page = try tree.database.reading { db throws in
+                try JournalTable.page(after: place, limit: Self.pageRowCount, in: db)
+            }
+            guard let last = page.last else { break }
+            place = last.place
+            for var row in page {
+                switch try plan.judge(row, isPrepared: row.body != nil, folders: folders(of:)) {
+                case .wait: continue
+                case .prepare:
+                    guard let body = lacking.contains(row.place) ? try complete(row) : try prepare(row) else {
+                        plan.hold(row)
+                        continue
+                    }
+                    row.body = body
+                case .send: break
+                }
+                bytes += row.body?.count ?? 0
+                rows.append(row)
+                if rows.count == Limits.Wire.batchOperationCountMax || bytes >= Limits.Wire.batchBytesMax / 2 { break }
+            }
+            if place > Self.lookaheadRowCount + (rows.first?.place ?? place) { break }
+        }
+        return rows
+    }
+
+    private func folders(of inode: Inode) throws(Errno) -> [Inode] {
+        try tree.database.reading { db throws in try EntryTable.places(of: inode, db).map(\.parent) }
+    }
+
+    static let pageRowCount = 256
+
+    /// How far past a row that waits others are looked for.
+    static let lookaheadRowCount: Int64 = 10_000
+
+    /// The body of a commit whose content can ride inside, or nil after giving a larger one to the uploader.
+    private func prepare(_ row: JournalTable.Row) throws(Errno) -> [UInt8]? {
+        let inode = row.subjects.node
+        if active.withLock({ $0[row.place] != nil }) { return nil }
+        guard let (content, node) = try contentAndNode(of: inode) else {
+            try tree.database.writing { db throws in try JournalTable.delete(place: row.place, in: db) }
+            return nil
+        }
+        // First this, then the snapshot: whatever is saved between the two gets a commit of its own, needed or not.
+        tree.takenCommits.withLock { _ = $0.insert(row.place) }
+        let commit = ActiveCommit(content: content, snapshot: content.takeSnapshot(asideFolder: asideFolder))
+        active.withLock { $0[row.place] = commit }
+        if let body = Self.bodyOfNothing(node, commit.snapshot) {
+            // In this order: what is written meanwhile must not take the row for one that will carry it.
+            try tree.database.writing { db throws in
+                try JournalTable.becomeMetadata(place: row.place, body: body, in: db)
+            }
+            finish(row.place)
+            return body
+        }
+        do throws(Errno) {
+            if let spans = try uploader.inlineSpans(of: content, commit.snapshot, base: node.content) {
+                return Self.body(of: node, commit.snapshot, spans)
+            }
+        } catch {
+            finish(row.place)
+            throw error
+        }
+        if !labour.uploads.submit({ [self] in upload(row, node, commit) }) { finish(row.place) }
+        return nil
+    }
+
+    private func contentAndNode(of inode: Inode) throws(Errno) -> (FileContent, LocalNode)? {
+        let node = try tree.database.reading { db throws in try NodeTable.find(inode, in: db) }
+        guard let node, node.attributes.kind == .file else { return nil }
+        return (try tree.contents.use(inode), node)
+    }
+
+    /// Where the region has these very bytes already, only the time has to be told, which never is a conflict.
+    private static func bodyOfNothing(_ node: LocalNode, _ snapshot: ContentSnapshot) -> [UInt8]? {
+        guard snapshot.spans.isEmpty, node.content != 0, snapshot.size == node.contentSize else { return nil }
+        let change = Mutation.AttributeChange(node: node.id, modified: snapshot.modified, time: snapshot.modified)
+        return Operation(sequence: 1, mutation: .attributes(change)).jsonBytes
+    }
+
+    private static func body(of node: LocalNode, _ snapshot: ContentSnapshot, _ spans: [Span]) -> [UInt8] {
+        let commit = Mutation.Commit(
+            node: node.id,
+            base: .content(node.content),
+            size: snapshot.size,
+            spans: spans,
+            modified: snapshot.modified,
+            time: snapshot.modified
+        )
+        return Operation(sequence: 1, mutation: .commit(commit)).jsonBytes
+    }
+
+    /// On a thread of the pool: uploads, then lets the row go on. Tries for ever while the region is away.
+    private func upload(_ row: JournalTable.Row, _ node: LocalNode, _ commit: ActiveCommit) {
+        var retry = Retry()
+        while true {
+            do throws(UploadFailure) {
+                let spans = try uploader.upload(commit.content, commit.snapshot, base: node.content)
+                let body = Self.body(of: node, commit.snapshot, spans)
+                do throws(Errno) {
+                    let isWanted = try tree.database.writing { db throws in
+                        try JournalTable.setBody(body, at: row.place, in: db)
+                    }
+                    if !isWanted { finish(row.place) }
+                    active.withLock { $0[row.place]?.isPrepared = true }
+                } catch {
+                    throw UploadFailure.local(error)
+                }
+                return wake()
+            } catch {
+                logger.info("upload waits", ["inode": row.subjects.node, "reason": "\(error)"])
+            }
+            if rest(retry.next()) || isGone(row) { return finish(row.place) }
+        }
+    }
+
+    /// Commits that were ready to go when their file was removed.
+    private func letGoOfWithdrawn() throws(Errno) {
+        let prepared = active.withLock { $0.filter(\.value.isPrepared).keys.sorted() }
+        guard !prepared.isEmpty else { return }
+        let gone = try tree.database.reading { db throws in
+            try prepared.filter { try JournalTable.find(place: $0, in: db) == nil }
+        }
+        for place in gone { finish(place) }
+    }
+
+    private func isGone(_ row: JournalTable.Row) -> Bool {
+        (try? tree.database.reading { db throws in try JournalTable.find(place: row.place, in: db) == nil }) ?? false
+    }
+
+    /// Waits before another attempt; true where there shall be none.
+    func rest(_ pause: Duration) -> Bool {
+        if let rest = labour.rest { rest(pause) }
+        return state.wait(timeout: labour.rest == nil ? pause : .zero) { $0.isStopping ? true : nil } ?? false
+    }
+
+    /// Lets go of a commit's snapshot and content.
+    func finish(_ place: Int64) {
+        guard let commit = active.withLock({ $0.removeValue(forKey: place) }) else { return }
+        tree.takenCommits.withLock { _ = $0.remove(place) }
+        commit.content.dropSnapshot(commit.snapshot)
+        tree.contents.release(commit.content.inode)
+        tree.collect(commit.content.inode)
+    }
+
+    /// Gives the rows their numbers and fixes what will be sent under them, before anything is sent.
+    private func number(_ rows: [JournalTable.Row]) throws(Errno) -> Batch {
+        let gone = Lock<[Int64]>([])
+        let batch = try tree.database.writing { db throws -> Batch in
+            var sequence = try MetaTable.integer(.sequence, in: db) ?? 0
+            var numbered: [JournalTable.Row] = []
+            for var row in rows {
+                // A commit of a file that was removed meanwhile is no longer there.
+                guard let now = try JournalTable.find(place: row.place, in: db) else {
+                    gone.withLock { $0.append(row.place) }
+                    continue
+                }
+                (row.subjects, row.kind) = (now.subjects, now.kind)
+                sequence += 1
+                var operation = try Journaling.operation(of: row)
+                operation.sequence = sequence
+                let body = operation.jsonBytes
+                try JournalTable.number(sequence, body: body, at: row.place, in: db)
+                row.sequence = sequence
+                row.body = body
+                numbered.append(row)
+            }
+            try MetaTable.set(.sequence, sequence, in: db)
+            return try Self.batch(numbered, db)
+        }
+        for place in gone.withLock({ $0 }) { finish(place) }
+        return batch
+    }
+}

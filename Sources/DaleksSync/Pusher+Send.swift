@@ -1,0 +1,51 @@
+import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksJSON
+import DaleksSQLite
+import DaleksSystem
+
+extension Pusher {
+    func send(_ batch: Batch) throws(PushFailure) {
+        guard !batch.rows.isEmpty else { return }
+        let answer: BatchAnswer
+        do throws(RemoteError) {
+            answer = try remote.mutate(
+                MutationBatch(device: batch.device, acknowledged: batch.acknowledged, operations: batch.operations)
+            )
+        } catch {
+            if error == .deviceForked { try takeNewDevice() }
+            throw .remote(error)
+        }
+        guard answer.results.count == batch.rows.count else {
+            throw .remote(.unreachable("the region answered \(answer.results.count) of \(batch.rows.count) operations"))
+        }
+        do throws(Errno) {
+            try settle(
+                zip(batch.rows, batch.operations).enumerated().map { index, pair in
+                    Settlement.Item(row: pair.0, operation: pair.1, outcome: answer.results[index].outcome)
+                }
+            )
+        } catch {
+            throw .local(error)
+        }
+        // After the answers are in: only then is what they held back settled.
+        wasAnswered()
+    }
+
+    /// Somebody else counts under our device id (a copied machine, a restored backup): count anew under another.
+    private func takeNewDevice() throws(PushFailure) {
+        logger.warning("the region knows this device id from elsewhere; taking a new one")
+        do throws(Errno) {
+            try tree.database.writing { db throws in
+                try MetaTable.set(.device, "\(DeviceID.random(at: tree.wallNow))", in: db)
+                try MetaTable.set(.sequence, 0, in: db)
+                try MetaTable.set(.acknowledged, 0, in: db)
+                try db.execute("UPDATE journal SET sequence = NULL")
+                try NodeTable.distrustAll(in: db)
+            }
+        } catch {
+            throw .local(error)
+        }
+    }
+}

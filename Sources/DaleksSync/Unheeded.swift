@@ -1,0 +1,26 @@
+import DaleksAPI
+import DaleksCore
+
+/// What the feed said of nodes that were not known here. A listing takes a while; what it says of such a node may be
+/// older than what the feed said meanwhile, and nobody would notice.
+struct Unheeded {
+    /// Listings are over long before so many others have changed; a flood past this makes them all doubtful.
+    private static let countMax = 16_384
+
+    private var revisions: [NodeID: Revision] = [:]
+    /// Up to here it was forgotten which they were.
+    private var forgotten: Revision = 0
+
+    mutating func note(_ record: NodeRecord) {
+        if revisions.count >= Self.countMax {
+            forgotten = max(forgotten, revisions.values.max() ?? 0)
+            revisions = [:]
+        }
+        revisions[record.id] = record.revision
+    }
+
+    func isOutdated(_ record: NodeRecord) -> Bool {
+        if let known = revisions[record.id] { return record.revision < known }
+        return record.revision < forgotten
+    }
+}

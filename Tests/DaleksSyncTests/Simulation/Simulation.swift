@@ -1,0 +1,252 @@
+import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksSQLite
+import DaleksSystem
+import DaleksTestSupport
+
+@testable import DaleksFiles
+@testable import DaleksSync
+
+/// Some machines of one user and a region, in one process, moved by a seed: the same seed, the same story.
+struct Simulation {
+    struct Failure: Error, CustomStringConvertible {
+        let seed: UInt64
+        let what: String
+        let trace: [String]
+
+        var description: String {
+            "seed \(seed): \(what)\n" + trace.suffix(4_000).joined(separator: "\n")
+        }
+    }
+
+    /// Only ever replaced by rename, so at no moment anything but whole.
+    static let safeName = "safe"
+
+    private let seed: UInt64
+    private let stage: Stage
+    private let region: SimulatedRegion
+    private let book = Book()
+    private var clients: [SimulatedClient] = []
+
+    init(seed: UInt64) throws {
+        self.seed = seed
+        stage = Stage(seed: seed)
+        region = try SimulatedRegion(stage: stage)
+        let book = book
+        region.isSound = { try Self.unsoundness($0) ?? Self.brokenPromise($0, book) }
+        for number in 0..<(2 + stage.number(below: 2)) {
+            clients.append(try SimulatedClient("m\(number)", stage: stage, region: region, book: book))
+        }
+    }
+
+    /// Runs to the end. Throws what did not hold.
+    static func run(seed: UInt64, turns: Int = 700) throws {
+        let simulation = try Simulation(seed: seed)
+        defer { simulation.end() }
+        try simulation.run(turns)
+    }
+
+    func fail(_ what: String) -> Failure { Failure(seed: seed, what: what, trace: stage.trace) }
+
+    private func run(_ turns: Int) throws {
+        for _ in 0..<turns {
+            _ = stage.turn()
+            if isWatching { try watch() }
+            try disturb()
+            if let what = region.unsoundness ?? book.fault { throw fail(what) }
+        }
+        try comeToRest()
+        try judge()
+    }
+
+    /// For looking into a failure: what every client has of every node, whenever it changes. `DALEKS_WATCH=1`.
+    private let isWatching = Environment.current["DALEKS_WATCH"] != nil
+    private let seen = Lock<[String: String]>([:])
+
+    private func watch() throws {
+        for client in clients {
+            let lines = try client.engine.database.read { db throws in
+                try db.query(
+                    """
+                    SELECT inode, id, revision, answered, content, stale, complete, links,
+                       (SELECT group_concat(parent || '/' || CAST(name AS TEXT), ' ') FROM entries WHERE node = inode),
+                       (SELECT group_concat(span || ':' || state, ' ') FROM spans WHERE node = inode),
+                       (SELECT group_concat(place % 1000000 || '#' || coalesce(sequence, '-') || 'k' || kind, ' ')
+                        FROM journal WHERE node = inode)
+                    FROM nodes
+                    """,
+                    []
+                ) { row in
+                    let id: NodeID = try row.identifier(1)
+                    return (
+                        "\(client.name) \(Words.short(id))",
+                        "inode \(try row.int64(0)) rev \(try row.int64(2)) answered \(try row.int64(3)) content "
+                            + "\(try row.int64(4)) stale \(try row.int64(5)) complete \(try row.int64(6)) links "
+                            + "\(try row.int64(7)) at [\(try row.optionalText(8) ?? "")] spans "
+                            + "[\(try row.optionalText(9) ?? "")] journal [\(try row.optionalText(10) ?? "")]"
+                    )
+                }
+            }
+            let now = Dictionary(lines) { first, _ in first }
+            seen.withLock { seen in
+                for (key, line) in now.sorted(by: { $0.key < $1.key }) where seen[key] != line {
+                    stage.note("    \(key): \(line)")
+                    seen[key] = line
+                }
+                for key in seen.keys where key.hasPrefix(client.name) && now[key] == nil {
+                    stage.note("    \(key): gone")
+                    seen[key] = nil
+                }
+            }
+        }
+    }
+
+    private func disturb() throws {
+        if stage.oneIn(60) {
+            let client = stage.pick(clients)
+            client.line.isUp.toggle()
+            stage.note("\(client.name): line \(client.line.isUp ? "up" : "down")")
+        }
+        if stage.oneIn(300) {
+            let isFull = stage.oneIn(2)
+            try region.fill(isFull)
+            stage.note("region: \(isFull ? "full" : "room")")
+        }
+        if stage.oneIn(250) { try stage.pick(clients).crash() }
+    }
+
+    /// Everybody stops working and the network is well: then it must become quiet by itself.
+    private func comeToRest() throws {
+        try region.fill(false)
+        for client in clients {
+            client.retire()
+            (client.line.isUp, client.line.lossOneIn) = (true, .max)
+            while let closed = try? client.closeHeld() { stage.note("\(client.name): \(closed)") }
+        }
+        stage.note("— the rest is quiet —")
+        for round in 0..<400 {
+            for _ in 0..<40 {
+                _ = stage.turn()
+                if isWatching { try watch() }
+            }
+            if let what = book.fault { throw fail(what) }
+            if round % 4 == 3, try clients.allSatisfy({ try $0.unrest() == nil }) { return }
+            // What waits for a time to come has had its time.
+            if round % 20 == 19 { stage.pass(400_000) }
+        }
+        throw fail("does not come to rest: \(try clients.map { "\($0.name) \(try $0.unrest() ?? "rests")" })")
+    }
+
+    private func end() {
+        for client in clients {
+            client.line.isDead = true
+            client.engine.pusher.stop()
+            client.engine.puller.stop()
+            client.engine.fetcher.stop()
+        }
+        while stage.turn() {}
+        for client in clients { client.end() }
+    }
+
+    // MARK: Judging
+
+    /// At every moment: what is only ever replaced by rename is never empty and never a mixture.
+    private static func unsoundness(_ region: SimulatedRegion) throws -> String? {
+        let root = try region.storage.store.tree(of: region.owner).root
+        let entries = try region.storage.store.children(of: root, after: nil, limit: 1_000, for: region.owner).entries
+        guard let entry = entries.first(where: { "\($0.name)" == safeName }) else { return nil }
+        guard entry.node.content > 0 else { return "the region shows `\(safeName)` without its content" }
+        let words = Words.words(of: try region.bytes(of: entry.node.id, at: entry.node.content))
+        return words.count == 1 ? nil : "the region shows `\(safeName)` with \(words)"
+    }
+
+    /// What says that something was made safe is not seen before that.
+    private static func brokenPromise(_ region: SimulatedRegion, _ book: Book) -> String? {
+        for name in region.told where name.hasPrefix("safe-") {
+            guard let word = UInt32(name.dropFirst(5).prefix { $0.isNumber }), let node = book.promised[word],
+                region.committed[word] == nil, !book.superseded.contains(word), !region.refused.contains(node)
+            else { continue }
+            return "the region shows `\(name)` before the content that was made safe before it"
+        }
+        return nil
+    }
+
+    private func judge() throws {
+        var truth: [String: String] = [:]
+        var live: [UInt32: String] = [:]
+        var files: [(String, Set<UInt32>)] = []
+        try region.walk { path, node in
+            var words: [UInt32] = []
+            if node.attributes.kind == .file, node.content > 0 {
+                words = Words.words(of: try region.bytes(of: node.id, at: node.content))
+            }
+            for word in words { live[word] = path }
+            if node.attributes.kind == .file { files.append((path, Set(words))) }
+            truth[path] = Self.picture(node.id, node.attributes, words)
+        }
+        for client in clients { try judge(client, truth) }
+        for (word, who) in book.written.sorted(by: { $0.key < $1.key }) {
+            guard !book.superseded.contains(word), live[word] == nil else { continue }
+            // In the trash: somebody removed the file without having seen this.
+            if let nodes = region.committed[word], !nodes.isDisjoint(with: region.removed) { continue }
+            let fate = region.committed[word].map { "committed to \($0.map(Words.short))" } ?? "never committed"
+            throw fail("word \(word), written by \(who), is lost (\(fate))")
+        }
+        for (path, words) in files where !words.isEmpty && words.isSubset(of: book.discarded) {
+            let nodes = words.compactMap { region.committed[$0] }
+            guard !nodes.isEmpty, nodes.allSatisfy({ $0.count > 1 && !$0.isDisjoint(with: region.removed) }) else {
+                continue
+            }
+            throw fail("\(path) came back with \(words.sorted()), which were removed")
+        }
+    }
+
+    private static func picture(_ id: NodeID, _ attributes: Attributes, _ words: [UInt32]) -> String {
+        var text =
+            "\(attributes.kind) \(Words.short(id)) \(String(attributes.mode, radix: 8)) links \(attributes.links)"
+        text += " mtime \(attributes.modified.nanoseconds / 1_000_000 % 10_000_000)"
+        if attributes.kind == .file { text += " size \(attributes.size) \(words)" }
+        return text
+    }
+
+    private func judge(_ client: SimulatedClient, _ truth: [String: String]) throws {
+        let picture: [String: String]
+        do { picture = try self.picture(client, "") } catch { throw fail("\(client.name) cannot be read: \(error)") }
+        for path in Set(truth.keys).union(picture.keys).sorted() where truth[path] != picture[path] {
+            throw fail("\(client.name) shows \(path) as \(picture[path] ?? "-"), the region as \(truth[path] ?? "-")")
+        }
+        let leftover = try client.engine.database.read { db throws in
+            (
+                try db.first("SELECT count(*) FROM spans WHERE state = 2", [], { row in try row.int64(0) }) ?? 0,
+                try NodeTable.unreachable(limit: 10, in: db)
+            )
+        }
+        if leftover.0 > 0 { throw fail("\(client.name) keeps \(leftover.0) dirty spans") }
+        if !leftover.1.isEmpty {
+            let ids = try client.engine.database.read { db throws in
+                try leftover.1.map { try NodeTable.find($0, in: db).map { Words.short($0.id) } ?? "-" }
+            }
+            throw fail("\(client.name) keeps nodes that nobody can reach: \(ids)")
+        }
+        let loaded = client.engine.tree.contents.allLoaded.map(\.inode)
+        if !loaded.isEmpty { throw fail("\(client.name) keeps files open: \(loaded)") }
+    }
+
+    private func picture(_ client: SimulatedClient, _ path: String) throws -> [String: String] {
+        let entries = try client.doing { tree throws(Obstacle) in
+            try tree.entries(of: try client.node(path, tree).inode, after: 0, limit: 10_000)
+        }
+        var picture: [String: String] = [:]
+        for entry in entries {
+            let child = path.isEmpty ? "\(entry.name)" : "\(path)/\(entry.name)"
+            let isFile = entry.node.attributes.kind == .file
+            let words = isFile ? Words.words(of: try client.read(at: child)) : []
+            picture[child] = Self.picture(entry.node.id, entry.node.attributes, words)
+            if entry.node.attributes.kind == .folder {
+                picture.merge(try self.picture(client, child)) { first, _ in first }
+            }
+        }
+        return picture
+    }
+}
