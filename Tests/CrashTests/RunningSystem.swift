@@ -29,7 +29,7 @@ final class RunningSystem {
             "daleks-users",
             [
                 "--state", scratch.path("users"), "--port", "\(usersPort)", "--issuer", usersURL, "--region",
-                "local=\(filesURL)",
+                "local=\(filesURL)", "--registration", "open",
             ]
         )
     }

@@ -26,6 +26,7 @@ struct Collector: Sendable {
         let due = store.time.wall - grace
         let limit = Limits.Files.collectedRowCountMax
         while goesOn(), try store.expireTrash(limit: limit) == limit {}
+        while goesOn(), try store.expireUploads(limit: limit) == limit {}
         while goesOn(), try store.thinVersions(limit: limit) == limit {}
         while goesOn(), try store.forgetOldRows(limit: limit) == limit {}
         while goesOn(), try collectNodes(removedBefore: due, limit) == limit {}

@@ -23,7 +23,7 @@ enum UsersDocument {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                 "description": .string(
                     "An access token of a session that the user began with the password itself (POST /v1/login), "
-                    + "not with an app password and not for another program."
+                        + "not with an app password and not for another program."
                 ),
             ],
             Access.admin: [
@@ -37,8 +37,8 @@ enum UsersDocument {
             Access.client: [
                 "type": "http", "scheme": "basic",
                 "description": .string(
-                    "A client's id and secret, each form-encoded (RFC 6749, 2.3.1). They may stand in the form instead; "
-                    + "a public client sends its client_id there."
+                    "A client's id and secret, each form-encoded (RFC 6749, 2.3.1). They may stand in the form "
+                        + "instead; a public client sends its client_id there."
                 ),
             ],
         ],
