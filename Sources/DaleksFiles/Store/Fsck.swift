@@ -133,6 +133,11 @@ struct Fsck: Sendable {
             }
             for part in page.spans.flatMap(\.parts) { uses[part.digest, default: 0] += 1 }
         }
+        // What was uploaded so far of files that are not whole yet.
+        try db.forEach(
+            "SELECT digest FROM upload_spans JOIN uploads ON uploads.id = upload_spans.upload WHERE uploads.tree = ?1",
+            [.integer(tree.number)]
+        ) { row in uses[try row.digest(0), default: 0] += 1 }
         var last: Digest?
         repeat {
             let page = try ChunkTable.page(of: tree.number, after: last, limit: 1_000, db)
