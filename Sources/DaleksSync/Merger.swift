@@ -128,7 +128,9 @@ struct Merger {
         if isOtherContent, node.attributes.kind == .file {
             try ContentTable.dropClean(of: node.inode, in: db)
             effects.append(.content(node))
-        } else if node.attributes != known.attributes || node.target != known.target || node.extended != known.extended {
+        } else if node.attributes != known.attributes || node.target != known.target
+            || node.extended != known.extended
+        {
             // Our own change that comes back is none: the kernel would forget what it believes for nothing.
             effects.append(.attributes(node.inode))
         }
