@@ -14,8 +14,9 @@ VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/DaleksCore/Versi
 
 BUILD_PACKAGES := pkg-config fuse3 libfuse3-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev \
 	libgnutls28-dev libpq-dev libargon2-dev libzstd-dev
-TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-linux
-BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc
+TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-linux \
+	attr git rsync sqlite3 inotify-tools gcc make
+BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc sshfs socat openssh-sftp-server
 
 .PHONY: help deps deps-test deps-bench build release run test check check-sanitizers fmt bench crash install deb clean
 

@@ -166,6 +166,12 @@ let package = Package(
             uses: ["DaleksFiles", "DaleksCache", "DaleksSQLite", "DaleksAPI"] + ground + vocabulary
         ),
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
+        // Tries POSIX by system calls, in C and in a process of its own: a mount must not be asked by who serves it.
+        program("posix-probe", path: "Tests/PosixProbe", uses: []),
+        tests(
+            of: "DaleksMount",
+            uses: ["daleks", "daleksd", "daleks-users", "daleks-files", "posix-probe"] + ground
+        ),
         tests(
             of: "DaleksFiles",
             uses: [

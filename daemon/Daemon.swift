@@ -37,6 +37,8 @@ final class Daemon: Sendable {
             }
         }
         var options = MountedAccount.Options(source: credentials.region.filesURL, uid: getuid(), gid: getgid())
+        options.owner = credentials.user.email
+        options.region = credentials.region.code
         do throws(MountedAccount.UnknownOption) {
             for list in settings.mountOptions { try options.add(list) }
         } catch {

@@ -65,6 +65,28 @@ extension JSONReader {
         return kind
     }
 
+    /// The name of an extended attribute, spelt as names of files are.
+    func extendedName() throws(JSONError) -> [UInt8] {
+        let (text, bytes) = (try optionalString("name"), try optionalBytes("name64"))
+        switch (text, bytes) {
+        case (let text?, nil): return Array(text.utf8)
+        case (nil, let bytes?): return bytes
+        default: throw refused("name", "exactly one of name and name64 must be there")
+        }
+    }
+
+    /// Absent where there are none.
+    func extended() throws(JSONError) -> ExtendedAttributes {
+        var extended = ExtendedAttributes()
+        guard has("xattrs") else { return extended }
+        for member in try array("xattrs") {
+            guard let value = try member.optionalBytes("value"),
+                extended.set(try member.extendedName(), to: value)
+            else { throw refused("xattrs", "each has a name and a value, \(Limits.extendedBytesMax) bytes in all") }
+        }
+        return extended
+    }
+
     func time(_ key: String) throws(JSONError) -> Timestamp { Timestamp(nanoseconds: try integer(key)) }
     func revision(_ key: String) throws(JSONError) -> Revision { try integer(key, in: 0...Int64.max) }
     func word32(_ key: String) throws(JSONError) -> UInt32 { try integer(key, in: 0...UInt32.max) }
@@ -93,6 +115,26 @@ extension JSONReader {
 }
 
 extension JSONWriter {
+    mutating func extendedName(_ name: [UInt8]) {
+        if let text = String(validating: name, as: UTF8.self) {
+            member("name", text)
+        } else {
+            member("name64", Base64.encode(name))
+        }
+    }
+
+    mutating func extended(_ extended: ExtendedAttributes) {
+        key("xattrs")
+        beginArray()
+        for item in extended.items {
+            beginObject()
+            extendedName(item.name)
+            member("value", Base64.encode(item.value))
+            endObject()
+        }
+        endArray()
+    }
+
     mutating func name(_ name: Name, prefix: String = "") {
         if let text = name.text {
             member(prefix + "name", text)

@@ -19,6 +19,8 @@ public enum Mutation: Hashable, Sendable {
         public var gid: UInt32
         public var time: Timestamp
         public var target: [UInt8]?
+        /// Of a device node; see `Attributes`.
+        public var device: UInt32
 
         public init(
             parent: NodeID,
@@ -29,7 +31,8 @@ public enum Mutation: Hashable, Sendable {
             uid: UInt32,
             gid: UInt32,
             time: Timestamp,
-            target: [UInt8]? = nil
+            target: [UInt8]? = nil,
+            device: UInt32 = 0
         ) {
             self.parent = parent
             self.name = name
@@ -40,6 +43,7 @@ public enum Mutation: Hashable, Sendable {
             self.gid = gid
             self.time = time
             self.target = target
+            self.device = device
         }
     }
 
@@ -103,6 +107,22 @@ public enum Mutation: Hashable, Sendable {
         }
     }
 
+    /// One extended attribute of a node.
+    public struct ExtendedChange: Hashable, Sendable {
+        public var node: NodeID
+        public var name: [UInt8]
+        /// Nil takes it away.
+        public var value: [UInt8]?
+        public var time: Timestamp
+
+        public init(node: NodeID, name: [UInt8], value: [UInt8]?, time: Timestamp) {
+            self.node = node
+            self.name = name
+            self.value = value
+            self.time = time
+        }
+    }
+
     public struct Commit: Hashable, Sendable {
         public var node: NodeID
         public var base: Base
@@ -127,6 +147,7 @@ public enum Mutation: Hashable, Sendable {
     case rename(Rename)
     case remove(parent: NodeID, name: Name, node: NodeID, time: Timestamp)
     case attributes(AttributeChange)
+    case extended(ExtendedChange)
     case commit(Commit)
 
     /// Its name on the wire.
@@ -137,6 +158,7 @@ public enum Mutation: Hashable, Sendable {
         case .rename: "rename"
         case .remove: "remove"
         case .attributes: "attributes"
+        case .extended: "xattr"
         case .commit: "commit"
         }
     }
@@ -148,9 +170,10 @@ public enum Mutation: Hashable, Sendable {
         case .link(_, _, let node, _), .remove(_, _, let node, _): node
         case .rename(let rename): rename.node
         case .attributes(let change): change.node
+        case .extended(let change): change.node
         case .commit(let commit): commit.node
         }
     }
 
-    public static let words = ["create", "link", "rename", "remove", "attributes", "commit"]
+    public static let words = ["create", "link", "rename", "remove", "attributes", "xattr", "commit"]
 }

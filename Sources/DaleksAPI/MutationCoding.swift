@@ -21,6 +21,7 @@ extension Operation: JSONEncodable, JSONDecodable {
         case .create(let creation): creation.encodeMembers(to: &json)
         case .rename(let rename): rename.encodeMembers(to: &json)
         case .attributes(let change): change.encodeMembers(to: &json)
+        case .extended(let change): change.encodeMembers(to: &json)
         case .commit(let commit): commit.encodeMembers(to: &json)
         case .link(let parent, let name, let node, let time), .remove(let parent, let name, let node, let time):
             json.member("parent", parent)
@@ -39,6 +40,7 @@ extension Operation: JSONEncodable, JSONDecodable {
         case "create": mutation = .create(try Mutation.Creation(reader))
         case "rename": mutation = .rename(try Mutation.Rename(reader))
         case "attributes": mutation = .attributes(try Mutation.AttributeChange(reader))
+        case "xattr": mutation = .extended(try Mutation.ExtendedChange(reader))
         case "commit": mutation = .commit(try Mutation.Commit(reader))
         case "link", "remove":
             let (parent, name): (NodeID, Name) = (try reader.identifier("parent"), try reader.name())
@@ -63,6 +65,7 @@ extension Mutation.Creation {
         json.member("gid", Int64(gid))
         json.member("time", time.nanoseconds)
         if let target { json.member("target", Base64.encode(target)) }
+        if device != 0 { json.member("device", Int64(device)) }
     }
 
     init(_ json: JSONReader) throws(JSONError) {
@@ -82,7 +85,8 @@ extension Mutation.Creation {
             uid: try json.word32("uid"),
             gid: try json.word32("gid"),
             time: try json.time("time"),
-            target: target
+            target: target,
+            device: json.has("device") ? try json.word32("device") : 0
         )
     }
 }
@@ -135,6 +139,31 @@ extension Mutation.AttributeChange {
             modified: json.has("mtime") ? try json.time("mtime") : nil,
             time: try json.time("time")
         )
+    }
+}
+
+extension Mutation.ExtendedChange {
+    func encodeMembers(to json: inout JSONWriter) {
+        json.member("node", node)
+        json.extendedName(name)
+        if let value { json.member("value", Base64.encode(value)) }
+        json.member("time", time.nanoseconds)
+    }
+
+    init(_ json: JSONReader) throws(JSONError) {
+        self.init(
+            node: try json.identifier("node"),
+            name: try json.extendedName(),
+            value: try json.optionalBytes("value"),
+            time: try json.time("time")
+        )
+        var probe = ExtendedAttributes()
+        guard probe.set(name, to: value ?? []) else {
+            throw json.refused(
+                "name",
+                "has 1 to \(Limits.extendedNameBytesMax) bytes, a value \(Limits.extendedValueBytesMax)"
+            )
+        }
     }
 }
 

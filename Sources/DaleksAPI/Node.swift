@@ -12,6 +12,7 @@ public struct NodeRecord: Hashable, Sendable {
     public var owner: UserID
     /// Where a symlink points.
     public var target: [UInt8]?
+    public var extended: ExtendedAttributes
     /// Who made it, where that is not its owner.
     public var creator: UserID?
     /// By what was said about this very node.
@@ -25,7 +26,8 @@ public struct NodeRecord: Hashable, Sendable {
         revision: Revision,
         content: Revision,
         owner: UserID,
-        target: [UInt8]? = nil
+        target: [UInt8]? = nil,
+        extended: ExtendedAttributes = ExtendedAttributes()
     ) {
         self.id = id
         self.attributes = attributes
@@ -33,6 +35,7 @@ public struct NodeRecord: Hashable, Sendable {
         self.content = content
         self.owner = owner
         self.target = target
+        self.extended = extended
     }
 }
 
@@ -45,6 +48,8 @@ extension NodeKind {
         case .symlink: "symlink"
         case .fifo: "fifo"
         case .socket: "socket"
+        case .characterDevice: "character_device"
+        case .blockDevice: "block_device"
         }
     }
 
@@ -67,10 +72,12 @@ extension NodeRecord: JSONEncodable, JSONDecodable {
         json.member("ctime", attributes.changed.nanoseconds)
         json.member("size", attributes.size)
         json.member("links", Int64(attributes.links))
+        if attributes.device != 0 { json.member("device", Int64(attributes.device)) }
         json.member("rev", revision)
         json.member("content", content)
         json.member("owner", owner)
         if let target { json.member("target", Base64.encode(target)) }
+        if !extended.isEmpty { json.extended(extended) }
         if let creator { json.member("creator", creator) }
         if visibility != .private { json.member("visibility", visibility.rawValue) }
         if let rights { json.member("rights", rights.words) }
@@ -93,12 +100,14 @@ extension NodeRecord: JSONEncodable, JSONDecodable {
                 modified: try json.time("mtime"),
                 changed: try json.time("ctime"),
                 size: try json.integer("size", in: 0...Limits.fileBytesMax),
-                links: try json.word32("links")
+                links: try json.word32("links"),
+                device: json.has("device") ? try json.word32("device") : 0
             ),
             revision: try json.revision("rev"),
             content: try json.revision("content"),
             owner: try json.identifier("owner"),
-            target: try json.optionalBytes("target")
+            target: try json.optionalBytes("target"),
+            extended: try json.extended()
         )
         creator = try json.optionalIdentifier("creator")
         visibility = json.has("visibility") ? try json.visibility("visibility") : .private

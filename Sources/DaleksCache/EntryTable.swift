@@ -3,21 +3,39 @@ public import DaleksSQLite
 
 /// Rows of `entries`: names in folders.
 public enum EntryTable {
+    private static let nameQuery = SQL(
+        """
+        SELECT \(NodeTable.columns) FROM entries JOIN nodes ON nodes.inode = entries.node
+        WHERE entries.parent = ?1 AND entries.name = ?2
+        """
+    )
+    private static let pageQuery = SQL(
+        """
+        SELECT entries.position, entries.name, \(NodeTable.columns)
+        FROM entries JOIN nodes ON nodes.inode = entries.node
+        WHERE entries.parent = ?1 AND entries.position > ?2 ORDER BY entries.position LIMIT ?3
+        """
+    )
+
     public static func find(
         _ name: Name,
         in parent: Inode,
         _ db: borrowing Connection
     ) throws -> LocalNode? {
-        try db.first(
-            SQL(
-                """
-                SELECT \(NodeTable.columns) FROM entries JOIN nodes ON nodes.inode = entries.node
-                WHERE entries.parent = ?1 AND entries.name = ?2
-                """
-            ),
-            [.integer(parent.column), .name(name)],
-            NodeTable.decode
-        )
+        try db.withStatement(nameQuery) { statement in
+            try statement.bind(parent.column, at: 1)
+            try statement.bind(name, at: 2)
+            return try statement.step() ? try NodeTable.decode(statement, from: 0) : nil
+        }
+    }
+
+    /// Whether the name is taken, without reading what it names.
+    public static func isTaken(_ name: Name, in parent: Inode, _ db: borrowing Connection) throws -> Bool {
+        try db.withStatement("SELECT 1 FROM entries WHERE parent = ?1 AND name = ?2") { statement in
+            try statement.bind(parent.column, at: 1)
+            try statement.bind(name, at: 2)
+            return try statement.step()
+        }
     }
 
     public static func insert(
@@ -26,17 +44,20 @@ public enum EntryTable {
         node: Inode,
         _ db: borrowing Connection
     ) throws {
-        try db.execute(
-            "INSERT INTO entries (parent, name, node) VALUES (?1, ?2, ?3)",
-            [.integer(parent.column), .name(name), .integer(node.column)]
-        )
+        try db.withStatement("INSERT INTO entries (parent, name, node) VALUES (?1, ?2, ?3)") { statement in
+            try statement.bind(parent.column, at: 1)
+            try statement.bind(name, at: 2)
+            try statement.bind(node.column, at: 3)
+            try statement.run()
+        }
     }
 
     public static func delete(_ name: Name, in parent: Inode, _ db: borrowing Connection) throws {
-        try db.execute(
-            "DELETE FROM entries WHERE parent = ?1 AND name = ?2",
-            [.integer(parent.column), .name(name)]
-        )
+        try db.withStatement("DELETE FROM entries WHERE parent = ?1 AND name = ?2") { statement in
+            try statement.bind(parent.column, at: 1)
+            try statement.bind(name, at: 2)
+            try statement.run()
+        }
     }
 
     /// A page of the folder in the order of positions, starting after `position`.
@@ -46,17 +67,22 @@ public enum EntryTable {
         limit: Int,
         _ db: borrowing Connection
     ) throws -> [LocalEntry] {
-        try db.query(
-            SQL(
-                """
-                SELECT entries.position, entries.name, \(NodeTable.columns)
-                FROM entries JOIN nodes ON nodes.inode = entries.node
-                WHERE entries.parent = ?1 AND entries.position > ?2 ORDER BY entries.position LIMIT ?3
-                """
-            ),
-            [.integer(parent.column), .integer(position), .integer(Int64(limit))]
-        ) { row in
-            LocalEntry(position: try row.int64(0), name: try row.name(1), node: try NodeTable.decode(row, from: 2))
+        try db.withStatement(pageQuery) { statement in
+            try statement.bind(parent.column, at: 1)
+            try statement.bind(position, at: 2)
+            try statement.bind(limit, at: 3)
+            var page: [LocalEntry] = []
+            page.reserveCapacity(min(limit, 128))
+            while try statement.step() {
+                page.append(
+                    LocalEntry(
+                        position: try statement.int64(0),
+                        name: try statement.name(1),
+                        node: try NodeTable.decode(statement, from: 2)
+                    )
+                )
+            }
+            return page
         }
     }
 
@@ -73,6 +99,7 @@ public enum EntryTable {
         return members
     }
 
+    /// Whether any name stands for the node.
     public static func isNamed(_ node: Inode, _ db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM entries WHERE node = ?1 LIMIT 1", [.integer(node.column)])
     }

@@ -21,6 +21,7 @@ public struct LocalNode: Hashable, Sendable {
     public var listed: Revision
     /// A remote change was held back because operations of ours were under way: ask again when they are done.
     public var isStale: Bool
+    public var extended: ExtendedAttributes
 
     public init(
         inode: Inode,
@@ -33,7 +34,8 @@ public struct LocalNode: Hashable, Sendable {
         target: [UInt8]? = nil,
         isComplete: Bool = false,
         listed: Revision = 0,
-        isStale: Bool = false
+        isStale: Bool = false,
+        extended: ExtendedAttributes = ExtendedAttributes()
     ) {
         self.inode = inode
         self.id = id
@@ -46,6 +48,7 @@ public struct LocalNode: Hashable, Sendable {
         self.isComplete = isComplete
         self.listed = listed
         self.isStale = isStale
+        self.extended = extended
     }
 }
 

@@ -6,45 +6,65 @@ public enum NodeTable {
     static let columns = """
         nodes.inode, nodes.id, nodes.kind, nodes.mode, nodes.uid, nodes.gid, nodes.atime, nodes.mtime, nodes.ctime, \
         nodes.size, nodes.links, nodes.revision, nodes.content, nodes.content_size, nodes.target, nodes.complete, \
-        nodes.listed, nodes.stale, nodes.answered
+        nodes.listed, nodes.stale, nodes.answered, nodes.device, nodes.xattrs
         """
 
     private static let inodeQuery = SQL("SELECT \(columns) FROM nodes WHERE inode = ?1")
     private static let idQuery = SQL("SELECT \(columns) FROM nodes WHERE id = ?1")
 
     public static func find(_ inode: Inode, in db: borrowing Connection) throws -> LocalNode? {
-        try db.first(inodeQuery, [.integer(inode.column)], decode)
+        try db.withStatement(inodeQuery) { statement in
+            try statement.bind(inode.column, at: 1)
+            return try statement.step() ? try decode(statement, from: 0) : nil
+        }
     }
 
     public static func find(_ id: NodeID, in db: borrowing Connection) throws -> LocalNode? {
-        try db.first(idQuery, [.id(id)], decode)
+        try db.withStatement(idQuery) { statement in
+            try statement.bind(id, at: 1)
+            return try statement.step() ? try decode(statement, from: 0) : nil
+        }
     }
 
     /// Adds a row and tells the inode it got; the one in `node` is ignored unless it is the root's.
     public static func insert(_ node: LocalNode, in db: borrowing Connection) throws -> Inode {
-        let inode: Value = node.inode == .root ? .integer(1) : .null
-        try db.execute(
+        try db.withStatement(
             """
             INSERT INTO nodes (inode, id, kind, mode, uid, gid, atime, mtime, ctime, size, links, revision, content,
-                               content_size, target, complete, listed, stale, answered)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
-            """,
-            [inode] + values(of: node)
-        )
+                               content_size, target, complete, listed, stale, answered,
+                               device, xattrs)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                    ?21)
+            """
+        ) { statement in
+            if node.inode == .root { try statement.bind(Int64(1), at: 1) } else { try statement.bindNull(at: 1) }
+            try bind(node, to: statement)
+            try statement.run()
+        }
         return Inode(column: db.lastInsertRowID)
     }
 
     /// Writes every column of the row with this node's inode.
     public static func update(_ node: LocalNode, in db: borrowing Connection) throws {
-        try db.execute(
+        // The id hardly ever changes, and naming it would write its index anew.
+        let isDone = try db.withStatement(
             """
-            UPDATE nodes SET id = ?2, kind = ?3, mode = ?4, uid = ?5, gid = ?6, atime = ?7, mtime = ?8, ctime = ?9,
-                   size = ?10, links = ?11, revision = ?12, content = ?13, content_size = ?14, target = ?15,
-                   complete = ?16, listed = ?17, stale = ?18, answered = ?19
-            WHERE inode = ?1
-            """,
-            [.integer(node.inode.column)] + values(of: node)
+            UPDATE nodes SET kind = ?3, mode = ?4, uid = ?5, gid = ?6, atime = ?7, mtime = ?8, ctime = ?9, size = ?10,
+                   links = ?11, revision = ?12, content = ?13, content_size = ?14, target = ?15, complete = ?16,
+                   listed = ?17, stale = ?18, answered = ?19, device = ?20, xattrs = ?21
+            WHERE inode = ?1 AND id = ?2
+            """
+        ) { statement in
+            try statement.bind(node.inode.column, at: 1)
+            try bind(node, to: statement)
+            return try statement.run() == 1
+        }
+        guard !isDone else { return }
+        let isThere = try db.execute(
+            "UPDATE nodes SET id = ?2 WHERE inode = ?1",
+            [.integer(node.inode.column), .id(node.id)]
         )
+        if isThere == 1 { try update(node, in: db) }
     }
 
     /// Forgets a node that no entry names. Its spans and manifest go with it.
@@ -77,9 +97,8 @@ public enum NodeTable {
                 ORDER BY inode LIMIT ?1
                 """
             ),
-            [.integer(Int64(limit)), .integer(inode?.column ?? 0)],
-            decode
-        )
+            [.integer(Int64(limit)), .integer(inode?.column ?? 0)]
+        ) { row in try decode(row) }
     }
 
     /// Makes nothing certain any more: the feed was lost, and everything has to be asked again.
@@ -112,14 +131,14 @@ public enum NodeTable {
         return Inode(column: last ?? 1)
     }
 
-    static func decode(_ row: borrowing Row) throws -> LocalNode {
-        try decode(row, from: 0)
-    }
+    // MARK: Columns
 
+    static func decode(_ row: borrowing Row) throws -> LocalNode { try decode(row, from: 0) }
+
+    /// The columns above, which begin at `first`.
     static func decode(_ row: borrowing Row, from first: Int) throws -> LocalNode {
-        guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 2))) else {
-            throw SQLiteError(.corrupt, "a node of an unknown kind", sql: "nodes")
-        }
+        let code = try row.int64(first + 2)
+        guard let kind = NodeKind(rawValue: UInt8(truncatingIfNeeded: code)) else { throw unknownKind }
         return LocalNode(
             inode: Inode(column: try row.int64(first)),
             id: try row.identifier(first + 1),
@@ -132,7 +151,8 @@ public enum NodeTable {
                 modified: Timestamp(nanoseconds: try row.int64(first + 7)),
                 changed: Timestamp(nanoseconds: try row.int64(first + 8)),
                 size: try row.int64(first + 9),
-                links: UInt32(truncatingIfNeeded: try row.int64(first + 10))
+                links: UInt32(truncatingIfNeeded: try row.int64(first + 10)),
+                device: UInt32(truncatingIfNeeded: try row.int64(first + 19))
             ),
             revision: try row.int64(first + 11),
             answered: try row.int64(first + 18),
@@ -141,31 +161,51 @@ public enum NodeTable {
             target: try row.optionalBlob(first + 14),
             isComplete: try row.int64(first + 15) != 0,
             listed: try row.int64(first + 16),
-            isStale: try row.int64(first + 17) != 0
+            isStale: try row.int64(first + 17) != 0,
+            extended: try extended(try row.optionalBlob(first + 20))
         )
     }
 
-    private static func values(of node: LocalNode) -> [Value] {
+    static func decode(_ statement: borrowing Statement, from first: Int) throws -> LocalNode {
+        try decode(statement.row, from: first)
+    }
+
+    private static var unknownKind: SQLiteError { SQLiteError(.corrupt, "a node of an unknown kind", sql: "nodes") }
+
+    private static func extended(_ bytes: [UInt8]?) throws -> ExtendedAttributes {
+        guard let bytes else { return ExtendedAttributes() }
+        guard let extended = ExtendedAttributes(encoded: bytes) else {
+            throw SQLiteError(.corrupt, "extended attributes that cannot be read", sql: "nodes")
+        }
+        return extended
+    }
+
+    /// Everything but the inode.
+    private static func bind(_ node: LocalNode, to statement: borrowing Statement) throws {
         let attributes = node.attributes
-        return [
-            .id(node.id),
-            .integer(Int64(attributes.kind.rawValue)),
-            .integer(Int64(attributes.mode)),
-            .integer(Int64(attributes.uid)),
-            .integer(Int64(attributes.gid)),
-            .time(attributes.accessed),
-            .time(attributes.modified),
-            .time(attributes.changed),
-            .integer(attributes.size),
-            .integer(Int64(attributes.links)),
-            .integer(node.revision),
-            .integer(node.content),
-            .integer(node.contentSize),
-            node.target.map { .blob($0) } ?? .null,
-            .integer(node.isComplete ? 1 : 0),
-            .integer(node.listed),
-            .integer(node.isStale ? 1 : 0),
-            .integer(node.answered),
-        ]
+        try statement.bind(node.id, at: 2)
+        try statement.bind(Int64(attributes.kind.rawValue), at: 3)
+        try statement.bind(Int64(attributes.mode), at: 4)
+        try statement.bind(Int64(attributes.uid), at: 5)
+        try statement.bind(Int64(attributes.gid), at: 6)
+        try statement.bind(attributes.accessed, at: 7)
+        try statement.bind(attributes.modified, at: 8)
+        try statement.bind(attributes.changed, at: 9)
+        try statement.bind(attributes.size, at: 10)
+        try statement.bind(Int64(attributes.links), at: 11)
+        try statement.bind(node.revision, at: 12)
+        try statement.bind(node.content, at: 13)
+        try statement.bind(node.contentSize, at: 14)
+        if let target = node.target { try statement.bind(target, at: 15) } else { try statement.bindNull(at: 15) }
+        try statement.bind(node.isComplete, at: 16)
+        try statement.bind(node.listed, at: 17)
+        try statement.bind(node.isStale, at: 18)
+        try statement.bind(node.answered, at: 19)
+        try statement.bind(Int64(attributes.device), at: 20)
+        if node.extended.isEmpty {
+            try statement.bindNull(at: 21)
+        } else {
+            try statement.bind(node.extended.encoded, at: 21)
+        }
     }
 }

@@ -9,7 +9,8 @@ public enum ReplicaDatabase {
     public static func open(at path: String, logger: Logger) throws(SQLiteError) -> Database {
         try Database.open(
             path: path,
-            configuration: DatabaseConfiguration(applicationID: applicationID, readerCount: 4),
+            // Nearly every commit here is one small change.
+            configuration: DatabaseConfiguration(applicationID: applicationID, readerCount: 4, pageBytes: 2_048),
             migrations: migrations,
             logger: logger
         )
@@ -130,6 +131,15 @@ public enum ReplicaDatabase {
             DELETE FROM sqlite_sequence WHERE name = 'journal';
             INSERT INTO sqlite_sequence (name, seq)
                 SELECT 'journal', coalesce(max(place), 0) + 1000000000 FROM journal;
+            """
+        ),
+        Migration(
+            5,
+            "device nodes and extended attributes",
+            """
+            -- xattrs: NULL where there are none.
+            ALTER TABLE nodes ADD COLUMN device INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE nodes ADD COLUMN xattrs BLOB
             """
         ),
     ]

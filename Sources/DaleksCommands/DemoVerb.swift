@@ -19,7 +19,7 @@ enum DemoVerb: Verb {
         Option(
             "options",
             .text(placeholder: "LIST"),
-            help: "Mount options, separated by commas: allow_other, nonempty, ro.",
+            help: "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev.",
             short: "o",
             repeats: true
         ),

@@ -14,7 +14,7 @@ enum MountVerb: Verb {
         Option(
             "options",
             .text(placeholder: "LIST"),
-            help: "Mount options, separated by commas: allow_other, nonempty, ro.",
+            help: "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev.",
             short: "o",
             repeats: true
         ),

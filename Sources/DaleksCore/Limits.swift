@@ -7,6 +7,9 @@ public enum Limits {
     /// PATH_MAX without its terminator; a symlink's target obeys it too.
     public static let pathBytesMax = 4_095
 
+    /// Names of one node: what ext4 holds, and what region and machine must agree on.
+    public static let linksMax: UInt32 = 65_000
+
     /// One span of a file's content: large enough that a gigabyte has a thousand of them, small enough that changing
     /// one byte moves a megabyte at most.
     public static let spanBytes = 1 << 20

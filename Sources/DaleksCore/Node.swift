@@ -5,6 +5,8 @@ public enum NodeKind: UInt8, Sendable, CaseIterable {
     case symlink = 3
     case fifo = 4
     case socket = 5
+    case characterDevice = 6
+    case blockDevice = 7
 }
 
 /// The attributes of a node, as region, replica and kernel all see them.
@@ -19,6 +21,8 @@ public struct Attributes: Hashable, Sendable {
     public var changed: Timestamp
     public var size: Int64
     public var links: UInt32
+    /// Which device a device node stands for, as Linux's kernel packs major and minor into 32 bits; 0 for all else.
+    public var device: UInt32
 
     public init(
         kind: NodeKind,
@@ -29,7 +33,8 @@ public struct Attributes: Hashable, Sendable {
         modified: Timestamp,
         changed: Timestamp,
         size: Int64,
-        links: UInt32
+        links: UInt32,
+        device: UInt32 = 0
     ) {
         self.kind = kind
         self.mode = mode & 0o7777
@@ -40,6 +45,7 @@ public struct Attributes: Hashable, Sendable {
         self.changed = changed
         self.size = size
         self.links = links
+        self.device = device
     }
 }
 

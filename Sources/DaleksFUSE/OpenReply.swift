@@ -21,5 +21,10 @@ public struct OpenReply: ~Copyable, FUSEReply {
         pending.error(code == .notImplemented ? .notSupported : code)
     }
 
+    /// Of a folder: the kernel opens and closes all folders by itself from now on, and keeps what it listed until their
+    /// pages are invalidated.
+    @discardableResult
+    public consuming func leavesFoldersToKernel() -> Bool { pending.error(.notImplemented) }
+
     public mutating func onInterrupt(_ handler: @escaping @Sendable () -> Void) { pending.onInterrupt(handler) }
 }

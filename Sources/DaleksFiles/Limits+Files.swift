@@ -13,8 +13,8 @@ extension Limits {
         /// Pages of one manifest: 16 TiB of content. Its row, which every commit writes anew, stays under 4 MiB.
         static let manifestPageCountMax = 262_144
 
-        /// Names of one node, as ext4 has it.
-        static let linksMax: UInt32 = 65_000
+        /// Extended attributes in one page of a folder, more or less: its answer is made in memory.
+        static let pageExtendedBytesMax = 4 << 20
 
         /// Answers of a device whose digests are remembered after it took them. A machine whose journal lost its end in
         /// a power cut uses those sequences again for something else, and must hear of it.

@@ -12,11 +12,15 @@ extension KernelBridge {
         do throws(Obstacle) {
             let handle = try open(Inode(rawValue: inode), flags)
             // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
-            if !reply.opened(handle: handle, options: .keepsCache) { try? files.close(handle) }
+            if !reply.opened(handle: handle, options: Self.openOptions) { try? files.close(handle) }
         } catch {
             overcome(error, reply) { [self] reply in open(request, inode: inode, flags: flags, reply: reply) }
         }
     }
+
+    /// Pages stay good between opens. Closing reports nothing: what was written is in the backing file and marked,
+    /// which a crash survives, and the journal gets it with the release or before a rename, whichever comes first.
+    private static let openOptions: FUSEOpenOptions = [.keepsCache, .skipsFlush]
 
     private func open(_ inode: Inode, _ flags: FUSEOpenFlags) throws(Obstacle) -> UInt64 {
         if flags.truncates, flags.clearsSetID {
@@ -41,7 +45,8 @@ extension KernelBridge {
         reply: consuming CreateReply
     ) {
         do throws(Obstacle) {
-            create(Inode(rawValue: parent), try Self.name(name), mode, flags, reply)
+            let making = FileSystem.Making(.file, mode: mode, caller: request.caller)
+            create(Inode(rawValue: parent), try Self.name(name), making, flags, reply)
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -50,20 +55,20 @@ extension KernelBridge {
     private func create(
         _ parent: Inode,
         _ name: Name,
-        _ mode: UInt32,
+        _ making: FileSystem.Making,
         _ flags: FUSEOpenFlags,
         _ reply: consuming CreateReply
     ) {
         let epoch = engine.epoch
         do throws(Obstacle) {
-            let node = try nodeToCreate(parent, name, mode, flags)
+            let node = try nodeToCreate(parent, name, making, flags)
             let handle = try open(node.inode, flags)
             files.retain(node.inode)
-            guard !reply.created(entry(node, since: epoch), handle: handle, options: .keepsCache) else { return }
+            guard !reply.created(entry(node, since: epoch), handle: handle, options: Self.openOptions) else { return }
             files.forget(node.inode, count: 1)
             try? files.close(handle)
         } catch {
-            overcome(error, reply) { [self] reply in create(parent, name, mode, flags, reply) }
+            overcome(error, reply) { [self] reply in create(parent, name, making, flags, reply) }
         }
     }
 
@@ -71,11 +76,11 @@ extension KernelBridge {
     private func nodeToCreate(
         _ parent: Inode,
         _ name: Name,
-        _ mode: UInt32,
+        _ making: FileSystem.Making,
         _ flags: FUSEOpenFlags
     ) throws(Obstacle) -> LocalNode {
         do throws(Obstacle) {
-            return try files.make(.file, name, in: parent, mode: mode)
+            return try files.make(making, name, in: parent)
         } catch {
             guard error == .errno(.exists), !flags.isExclusive else { throw error }
             return try files.lookup(name, in: parent)
@@ -185,33 +190,4 @@ extension KernelBridge {
         }
     }
 
-    // MARK: Extended attributes
-
-    func getxattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming XattrReply) {
-        do throws(Obstacle) {
-            let name = String(decoding: name, as: UTF8.self)
-            guard let value = try files.fact(name, of: Inode(rawValue: inode)) else { throw .errno(.noData) }
-            reply.value(Array(value.utf8))
-        } catch {
-            overcome(error, reply) { _ in }
-        }
-    }
-
-    func listxattr(_ request: FUSERequest, inode: UInt64, reply: consuming XattrReply) { reply.value([]) }
-
-    func setxattr(
-        _ request: FUSERequest,
-        inode: UInt64,
-        name: FUSEName,
-        value: UnsafeRawBufferPointer,
-        flags: Int32,
-        reply: consuming EmptyReply
-    ) {
-        // Not ENOSYS: the kernel would never ask again, and the wire will carry these.
-        reply.error(.notSupported)
-    }
-
-    func removexattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming EmptyReply) {
-        reply.error(.notSupported)
-    }
 }

@@ -9,33 +9,29 @@ import Glibc
 /// Making, renaming and removing names; listing folders.
 extension KernelBridge {
     private func make(
-        _ kind: NodeKind,
+        _ making: FileSystem.Making,
         _ parent: UInt64,
         _ rawName: FUSEName,
-        mode: UInt32,
-        target: [UInt8]? = nil,
         _ reply: consuming EntryReply
     ) {
         do throws(Obstacle) {
-            make(kind, Inode(rawValue: parent), try Self.name(rawName), mode, target, reply)
+            make(making, Inode(rawValue: parent), try Self.name(rawName), reply)
         } catch {
             overcome(error, reply) { _ in }
         }
     }
 
     private func make(
-        _ kind: NodeKind,
+        _ making: FileSystem.Making,
         _ parent: Inode,
         _ name: Name,
-        _ mode: UInt32,
-        _ target: [UInt8]?,
         _ reply: consuming EntryReply
     ) {
         let epoch = engine.epoch
         do throws(Obstacle) {
-            send(try files.make(kind, name, in: parent, mode: mode, target: target), reply, since: epoch)
+            send(try files.make(making, name, in: parent), reply, since: epoch)
         } catch {
-            overcome(error, reply) { [self] reply in make(kind, parent, name, mode, target, reply) }
+            overcome(error, reply) { [self] reply in make(making, parent, name, reply) }
         }
     }
 
@@ -47,16 +43,29 @@ extension KernelBridge {
         device: UInt64,
         reply: consuming EntryReply
     ) {
+        let kind: NodeKind
         switch mode & S_IFMT {
-        case S_IFREG, 0: make(.file, parent, name, mode: mode, reply)
-        case S_IFIFO: make(.fifo, parent, name, mode: mode, reply)
-        case S_IFSOCK: make(.socket, parent, name, mode: mode, reply)
-        default: reply.error(.notPermitted)
+        case S_IFREG, 0: kind = .file
+        case S_IFIFO: kind = .fifo
+        case S_IFSOCK: kind = .socket
+        case S_IFCHR: kind = .characterDevice
+        case S_IFBLK: kind = .blockDevice
+        default:
+            reply.error(.invalid)
+            return
         }
+        let isDevice = kind == .characterDevice || kind == .blockDevice
+        let number = isDevice ? UInt32(truncatingIfNeeded: device) : 0
+        make(
+            FileSystem.Making(kind, mode: mode, caller: request.caller, device: number),
+            parent,
+            name,
+            reply
+        )
     }
 
     func mkdir(_ request: FUSERequest, parent: UInt64, name: FUSEName, mode: UInt32, reply: consuming EntryReply) {
-        make(.folder, parent, name, mode: mode, reply)
+        make(FileSystem.Making(.folder, mode: mode, caller: request.caller), parent, name, reply)
     }
 
     func symlink(
@@ -66,7 +75,12 @@ extension KernelBridge {
         name: FUSEName,
         reply: consuming EntryReply
     ) {
-        make(.symlink, parent, name, mode: 0o777, target: Array(target), reply)
+        make(
+            FileSystem.Making(.symlink, mode: 0o777, caller: request.caller, target: Array(target)),
+            parent,
+            name,
+            reply
+        )
     }
 
     func link(
@@ -164,6 +178,12 @@ extension KernelBridge {
 
     // MARK: Listing
 
+    func opendir(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
+        // From then on the kernel opens folders by itself and keeps their listings: a change here it sees itself, of
+        // one elsewhere it is told. What is listed again costs no request.
+        reply.leavesFoldersToKernel()
+    }
+
     /// Offsets 1 and 2 stand behind `.` and `..`; entries have their positions, which start at 1, behind those.
     private static let positionOffset: Int64 = 2
 
@@ -252,4 +272,8 @@ extension KernelBridge {
             overcome(error, reply) { _ in }
         }
     }
+}
+
+extension FUSERequest {
+    var caller: Caller { Caller(uid: userID, gid: groupID) }
 }

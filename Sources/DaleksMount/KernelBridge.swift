@@ -71,6 +71,7 @@ final class KernelBridge: FUSEFileSystem {
             linkCount: attributes.links,
             userID: attributes.uid,
             groupID: attributes.gid,
+            device: UInt64(attributes.device),
             size: attributes.size,
             blockCount: (attributes.size + 511) / 512,
             accessed: attributes.accessed,
@@ -86,6 +87,8 @@ final class KernelBridge: FUSEFileSystem {
         case .symlink: S_IFLNK
         case .fifo: S_IFIFO
         case .socket: S_IFSOCK
+        case .characterDevice: S_IFCHR
+        case .blockDevice: S_IFBLK
         }
     }
 
@@ -150,8 +153,10 @@ final class KernelBridge: FUSEFileSystem {
         wanted.uid = changes.userID
         wanted.gid = changes.groupID
         wanted.size = changes.size
-        wanted.accessed = Self.time(changes.accessed)
-        wanted.modified = Self.time(changes.modified)
+        // One moment for both: who sets them to now expects them to be the same.
+        let now = TimeSource.system.wall
+        wanted.accessed = Self.time(changes.accessed, now)
+        wanted.modified = Self.time(changes.modified, now)
         wanted.clearsSetID = changes.clearsSetID
         do throws(Obstacle) {
             let node = try files.setAttributes(of: Inode(rawValue: inode), wanted)
@@ -163,9 +168,9 @@ final class KernelBridge: FUSEFileSystem {
         }
     }
 
-    private static func time(_ time: FUSEAttributeChanges.Time?) -> Timestamp? {
+    private static func time(_ time: FUSEAttributeChanges.Time?, _ now: Timestamp) -> Timestamp? {
         switch time {
-        case .now: TimeSource.system.wall
+        case .now: now
         case .at(let time): time
         case nil: nil
         }

@@ -42,7 +42,7 @@ final class KernelNotices: TreeObserver {
         queue(parent) { [session] () throws(Errno) in
             try session.invalidateEntry(parent: parent.rawValue, name: name.bytes)
         }
-        attributesChanged(parent)
+        listingChanged(parent)
     }
 
     func entryRemoved(_ name: Name, in parent: Inode, node: Inode) {
@@ -54,8 +54,11 @@ final class KernelNotices: TreeObserver {
                 if error != .noEntry { try session.invalidateEntry(parent: parent.rawValue, name: name.bytes) }
             }
         }
-        attributesChanged(parent)
+        listingChanged(parent)
     }
+
+    /// The kernel may keep a folder's listing in its pages, as the bytes of a file.
+    private func listingChanged(_ folder: Inode) { contentChanged(folder) }
 
     private func queue(_ subject: Inode, _ notice: @escaping @Sendable () throws(Errno) -> Void) {
         let pool = pools[Int(subject.rawValue % UInt64(Self.threadCount))]

@@ -2,6 +2,7 @@ import DaleksFUSE
 public import DaleksSync
 public import DaleksSystem
 import DaleksVFS
+import Glibc
 
 /// One account of one region in the file system of this machine: the engine, the kernel session and what joins them.
 public final class MountedAccount: Sendable {
@@ -9,7 +10,15 @@ public final class MountedAccount: Sendable {
         public var allowsOther = false
         public var allowsNonEmpty = false
         public var isReadOnly = false
+        /// Owners are whom the region says, and not the mounting user.
+        public var storesOwners = false
+        public var allowsSetID = false
+        public var allowsDevices = false
+        public var forbidsExecution = false
         public var source: String
+        /// Whose account it is, and of which region: facts about every file.
+        public var owner = ""
+        public var region = ""
         public var uid: UInt32
         public var gid: UInt32
 
@@ -19,19 +28,32 @@ public final class MountedAccount: Sendable {
             self.gid = gid
         }
 
-        /// Words of `-o`, comma-separated, as mount(8) has them. Throws the first that it does not know.
+        /// Words of `-o`, comma-separated, as mount(8) has them. Throws the first that cannot be obeyed.
         public mutating func add(_ list: String) throws(UnknownOption) {
             for word in list.split(separator: ",") where !word.isEmpty {
                 switch word {
                 case "allow_other": allowsOther = true
                 case "nonempty": allowsNonEmpty = true
                 case "ro": isReadOnly = true
+                case "rw": isReadOnly = false
+                case "noexec": forbidsExecution = true
+                case "exec": forbidsExecution = false
+                case "owners=stored": storesOwners = true
+                case "owners=mine": storesOwners = false
+                case "suid", "dev":
+                    // Whoever can share a file with us could otherwise share a way to become root.
+                    guard getuid() == 0 else { throw UnknownOption(word: String(word), reason: "needs root") }
+                    if word == "suid" { allowsSetID = true } else { allowsDevices = true }
+                case "nosuid": allowsSetID = false
+                case "nodev": allowsDevices = false
+                case "locks=region":
+                    let reason = "is not there yet; locks hold on this machine (locks=local)"
+                    throw UnknownOption(word: String(word), reason: reason)
                 // What every line of fstab may carry and what we do anyway.
-                case "rw", "nosuid", "nodev", "noatime", "relatime", "defaults", "default_permissions", "_netdev",
-                    "noauto",
-                    "nofail", "user":
+                case "locks=local", "noatime", "relatime", "defaults", "default_permissions", "_netdev", "noauto",
+                    "nofail", "user", "users":
                     continue
-                default: throw UnknownOption(word: String(word))
+                default: throw UnknownOption(word: String(word), reason: nil)
                 }
             }
         }
@@ -39,9 +61,13 @@ public final class MountedAccount: Sendable {
 
     public struct UnknownOption: Error, Sendable, CustomStringConvertible {
         public let word: String
+        /// Why it cannot be had; nil where nobody knows the word.
+        public let reason: String?
 
         public var description: String {
-            "`\(word)` is not a mount option; known are allow_other, nonempty, ro, rw and fstab's common words"
+            if let reason { return "the mount option `\(word)` \(reason)" }
+            return "`\(word)` is not a mount option; known are allow_other, owners=stored, nonempty, ro, rw, noexec, "
+                + "suid, dev, locks=local and fstab's common words"
         }
     }
 
@@ -59,13 +85,19 @@ public final class MountedAccount: Sendable {
         self.logger = logger
         let files = FileSystem(
             engine: engine,
-            presentation: FileSystem.Presentation(uid: options.uid, gid: options.gid)
+            presentation: options.storesOwners
+                ? .stored(mounter: options.uid, group: options.gid)
+                : .everything(uid: options.uid, gid: options.gid),
+            description: FileSystem.Description(owner: options.owner, region: options.region)
         )
         var mountOptions = FUSEMountOptions()
         mountOptions.source = options.source
         mountOptions.allowOther = options.allowsOther
         mountOptions.allowsNonEmpty = options.allowsNonEmpty
         mountOptions.isReadOnly = options.isReadOnly
+        mountOptions.ignoresSetID = !options.allowsSetID
+        mountOptions.ignoresDevices = !options.allowsDevices
+        mountOptions.forbidsExecution = options.forbidsExecution
         mountOptions.invalidation = .explicit
         do throws(FUSEError) {
             session = try FUSESession(fileSystem: KernelBridge(files: files, engine: engine), options: mountOptions)

@@ -38,6 +38,12 @@ enum Callbacks {
         }
     }
 
+    /// A row was inserted, updated or deleted, in a transaction that may still be rolled back.
+    static func changed(_ context: UnsafeMutableRawPointer?, _ table: UnsafePointer<CChar>?, _ row: Int64) {
+        guard let context else { return }
+        Unmanaged<RowWatch>.fromOpaque(context).takeUnretainedValue().note(table, row)
+    }
+
     /// After each commit that wrote to the log. Setting this hook also turns SQLite's own checkpoints off.
     private static func committed(_ context: UnsafeMutableRawPointer?, _ frameCount: Int32) -> Int32 {
         guard let notes = context?.assumingMemoryBound(to: Notes.self) else { return SQLITE_OK }

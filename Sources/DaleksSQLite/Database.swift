@@ -108,8 +108,20 @@ public final class Database: Sendable {
             throw error
         }
         guard writer.takeHasWritten() else { return (result, log.committed) }
+        // Before anybody can write again, and before the caller goes on.
+        writer.watch?.tellCommitted()
         checkpointer?.noteLog(frameCount: writer.logFrameCount)
         return (result, log.recordCommit())
+    }
+
+    /// Tells after each commit, before the next can begin, which rows of a table it changed, by their rowids: what was
+    /// read of them before must not be believed any more. One watch at a time; `committed` does arithmetic only.
+    ///
+    /// SQLite does not tell of tables without rowids, nor of rows that REPLACE or a DELETE without WHERE took away.
+    public func watch(table: String, committed: @escaping @Sendable ([Int64]) -> Void) throws {
+        try turn.take()
+        defer { turn.release() }
+        writer.install(RowWatch(table: table, committed: committed))
     }
 
     /// The last commit. A caller that asks right after its own commit may be told of a later one, which is as good:

@@ -11,6 +11,10 @@ public struct DatabaseConfiguration: Sendable {
     /// How long a caller waits for another writer, in this process or another, or for a free reader, before `.busy`.
     public var busyTimeout: Duration
 
+    /// A new file's pages; an old one keeps its own. A commit writes every page that it touched whole, so that many
+    /// small commits want small pages and large rows want large ones.
+    public var pageBytes: Int
+
     /// Pages each connection keeps in memory.
     public var cacheBytes: Int
 
@@ -26,15 +30,18 @@ public struct DatabaseConfiguration: Sendable {
         applicationID: Int32,
         readerCount: Int = 2,
         busyTimeout: Duration = .seconds(10),
+        pageBytes: Int = 4_096,
         cacheBytes: Int = 8 << 20,
         checkpointBytes: Int64 = 16 << 20,
         truncateBytes: Int64 = 64 << 20
     ) {
         precondition(applicationID != 0, "zero is what files of no program carry")
         precondition((1...Limits.SQLite.readersMax).contains(readerCount), "1 to \(Limits.SQLite.readersMax) readers")
+        precondition((512...65_536).contains(pageBytes) && pageBytes & (pageBytes - 1) == 0, "SQLite has no such pages")
         self.applicationID = applicationID
         self.readerCount = readerCount
         self.busyTimeout = busyTimeout
+        self.pageBytes = pageBytes
         self.cacheBytes = cacheBytes
         self.checkpointBytes = checkpointBytes
         self.truncateBytes = truncateBytes

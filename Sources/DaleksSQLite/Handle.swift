@@ -19,6 +19,8 @@ final class Handle: @unchecked Sendable {
     private(set) var scope = Scope.none
     private var isClosed = false
     private let notes: UnsafeMutablePointer<Callbacks.Notes>
+    /// Who hears which rows were changed, if anybody does.
+    private(set) var watch: RowWatch?
 
     init(path: String, flags: Int32, configuration: DatabaseConfiguration) throws(SQLiteError) {
         _ = Self.isConfigured
@@ -62,6 +64,11 @@ final class Handle: @unchecked Sendable {
         return true
     }()
 
+    func install(_ watch: RowWatch) {
+        watch.install(on: raw)
+        self.watch = watch
+    }
+
     private func setOptions() {
         let options: [(option: Int32, isOn: Int32)] = [
             // No statement can damage the file: the schema table and the log's format are out of reach.
@@ -80,6 +87,8 @@ final class Handle: @unchecked Sendable {
     func configure(_ configuration: DatabaseConfiguration) throws(SQLiteError) {
         // NORMAL: a commit is written to the log and not synchronised; `CommitLog` does that for whoever asks.
         try script("PRAGMA synchronous = NORMAL")
+        // Before a new file's first page is written; nothing happens to a file that is there.
+        try script("PRAGMA page_size = \(configuration.pageBytes)")
         try script("PRAGMA cache_size = -\(configuration.cacheBytes / 1_024)")
         try script("PRAGMA temp_store = MEMORY")
         // Debian builds with "on", which writes deleted pages full of zeros; "fast" zeroes what is written anyway.
@@ -179,6 +188,7 @@ extension Handle {
     /// the log is read again, since no commit was written. The next `begin` reports a transaction that is still open.
     private func rollBack() {
         scope = .none
+        watch?.forget()
         guard isInTransaction else { return }
         do throws(SQLiteError) { try control("ROLLBACK") } catch {}
     }

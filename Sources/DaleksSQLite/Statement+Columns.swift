@@ -2,7 +2,8 @@ public import DaleksCore
 
 /// The columns of the row that the statement stands on, as `Row` reads them.
 extension Statement {
-    private var row: Row { Row(statement: prepared) }
+    /// The row itself, for code that reads rows wherever they come from.
+    public var row: Row { Row(statement: prepared) }
 
     public var columnCount: Int { row.columnCount }
 

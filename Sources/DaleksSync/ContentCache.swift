@@ -134,6 +134,9 @@ final class ContentCache: Sendable {
         return try body(content)
     }
 
+    /// Whether anybody works with any file.
+    var hasLoaded: Bool { state.withLock { !$0.slots.isEmpty } }
+
     var allLoaded: [FileContent] { state.withLock { $0.slots.values.map(\.content) } }
 
     /// Which files were used since the last call, and when.

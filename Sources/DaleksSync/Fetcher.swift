@@ -203,7 +203,7 @@ final class Fetcher: Sendable {
             case .rename(let rename):
                 if row.subjects.parent == folder { names.insert(rename.name) }
                 if row.subjects.otherParent == folder { names.insert(rename.toName) }
-            case .attributes, .commit: break
+            case .attributes, .extended, .commit: break
             }
         }
         return names

@@ -99,7 +99,7 @@ enum Journaling {
             guard row.subjects.node == inode, row.kind == .metadata else { return false }
             return switch try operation(of: row).mutation {
             case .rename, .link: true
-            case .create, .remove, .attributes, .commit: false
+            case .create, .remove, .attributes, .extended, .commit: false
             }
         }
         for row in rows where row.kind == .commit && row.subjects.node == inode && row.sequence == nil {
@@ -137,6 +137,9 @@ extension Mutation {
         case .attributes(var change):
             change.node = other(change.node)
             self = .attributes(change)
+        case .extended(var change):
+            change.node = other(change.node)
+            self = .extended(change)
         case .commit(var commit):
             commit.node = other(commit.node)
             self = .commit(commit)
@@ -148,7 +151,7 @@ extension Mutation {
         switch self {
         case .rename(let rename): (rename.parent, rename.name)
         case .remove(let parent, let name, _, _): (parent, name)
-        case .create, .link, .attributes, .commit: nil
+        case .create, .link, .attributes, .extended, .commit: nil
         }
     }
 
@@ -160,7 +163,7 @@ extension Mutation {
             return .rename(rename)
         case .remove(_, _, let node, let time):
             return .remove(parent: folder, name: name, node: node, time: time)
-        case .create, .link, .attributes, .commit: return self
+        case .create, .link, .attributes, .extended, .commit: return self
         }
     }
 }

@@ -27,6 +27,8 @@ extension LocalTree {
         in newParent: Inode,
         _ rule: RenameRule
     ) throws(Obstacle) -> Renamed {
+        // A rename must not reach the region before the content that it is about to publish under the new name.
+        try saveWritten(name, in: parent)
         let now = wallNow
         let renamed: Renamed? = try database.changing { db in
             let node = try Self.entry(name, in: parent, db)
@@ -57,6 +59,13 @@ extension LocalTree {
         }
         grew()
         return if let renamed { renamed } else { Renamed(node: try lookup(newName, in: newParent), replaced: nil) }
+    }
+
+    /// What was written to a file that is still open goes into the journal.
+    private func saveWritten(_ name: Name, in parent: Inode) throws(Obstacle) {
+        guard contents.hasLoaded, let node = try? lookup(name, in: parent), let content = contents.loaded(node.inode)
+        else { return }
+        try saveContent(content)
     }
 
     private struct Step {

@@ -24,7 +24,7 @@ extension LocalTree {
             case .file:
                 let known = try ContentTable.states(of: inode, in: db).count
                 return known == 0 && node.contentSize > 0 ? .remote : .synced
-            case .symlink, .fifo, .socket: return .synced
+            case .symlink, .fifo, .socket, .characterDevice, .blockDevice: return .synced
             }
         }
     }

@@ -11,7 +11,8 @@ import DaleksSystem
 /// Who may do what is decided above; what a POSIX tree is, is decided here.
 ///
 /// ## Concurrency
-/// The database serialises writers and gives readers snapshots. `kernelNodes` counts what the kernel still names and
+/// The database serialises writers and gives readers snapshots; what it said of single nodes is kept in `memory`, which
+/// every commit corrects. `kernelNodes` counts what the kernel still names and
 /// has its own lock, held for arithmetic.
 public final class LocalTree: Sendable {
     let database: Database
@@ -22,6 +23,7 @@ public final class LocalTree: Sendable {
     /// Commits in the journal whose instant is fixed already: what is written now needs another one.
     let takenCommits = Lock<Set<Int64>>([])
     private let kernelNodes = Lock<[Inode: UInt64]>([:])
+    private let memory = NodeMemory()
     /// What an fsync of each node has to wait for.
     let positions = ChangePositions()
 
@@ -37,16 +39,31 @@ public final class LocalTree: Sendable {
         self.store = store
         self.time = time
         self.journalGrew = journalGrew
+        // A database that refuses this is closed, and nothing will be read from it either.
+        try? database.watch(table: "nodes") { [memory] rows in memory.forget(rows) }
     }
 
     // MARK: Looking
 
     public func node(_ inode: Inode) throws(Obstacle) -> LocalNode {
+        live(try stored(inode))
+    }
+
+    /// As the replica has it, without what is written to it just now.
+    func stored(_ inode: Inode) throws(Obstacle) -> LocalNode {
+        if let node = memory.find(inode) { return node }
+        let generation = memory.generation(of: inode)
         let node = try database.looking { db in
             guard let node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
             return node
         }
-        return live(node)
+        memory.keep(node, readAfter: generation)
+        return node
+    }
+
+    /// The extended attribute of that name.
+    public func extendedValue(_ name: [UInt8], of inode: Inode) throws(Obstacle) -> [UInt8]? {
+        try stored(inode).extended[name]
     }
 
     public func lookup(_ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
@@ -78,21 +95,41 @@ public final class LocalTree: Sendable {
         public var uid: UInt32
         public var gid: UInt32
         public var target: [UInt8]?
+        public var device: UInt32
 
-        public init(kind: NodeKind, mode: UInt32, uid: UInt32, gid: UInt32, target: [UInt8]? = nil) {
+        public init(
+            kind: NodeKind,
+            mode: UInt32,
+            uid: UInt32,
+            gid: UInt32,
+            target: [UInt8]? = nil,
+            device: UInt32 = 0
+        ) {
             self.kind = kind
             self.mode = mode
             self.uid = uid
             self.gid = gid
             self.target = target
+            self.device = device
         }
+
+        /// What a folder with setgid hands down: its group, and to folders the bit itself.
+        mutating func inherit(from folder: Attributes) {
+            guard folder.mode & Self.setgid != 0 else { return }
+            gid = folder.gid
+            if kind == .folder { mode |= Self.setgid }
+        }
+
+        private static let setgid: UInt32 = 0o2000
     }
 
-    public func create(_ name: Name, in parent: Inode, _ creation: Creation) throws(Obstacle) -> LocalNode {
+    public func create(_ name: Name, in parent: Inode, _ wanted: Creation) throws(Obstacle) -> LocalNode {
         let now = time.wall
         let node = try database.changing { db in
             var folder = try Self.completeFolder(parent, db)
-            guard try EntryTable.find(name, in: parent, db) == nil else { throw Obstacle.errno(.exists) }
+            guard try !EntryTable.isTaken(name, in: parent, db) else { throw Obstacle.errno(.exists) }
+            var creation = wanted
+            creation.inherit(from: folder.attributes)
             var node = LocalNode(
                 inode: Inode(rawValue: 0),
                 id: .random(at: now),
@@ -105,7 +142,8 @@ public final class LocalTree: Sendable {
                     modified: now,
                     changed: now,
                     size: Int64(creation.target?.count ?? 0),
-                    links: creation.kind == .folder ? 2 : 1
+                    links: creation.kind == .folder ? 2 : 1,
+                    device: creation.device
                 ),
                 target: creation.target,
                 isComplete: creation.kind == .folder
@@ -123,13 +161,14 @@ public final class LocalTree: Sendable {
                     uid: creation.uid,
                     gid: creation.gid,
                     time: now,
-                    target: creation.target
+                    target: creation.target,
+                    device: creation.device
                 )
             )
             try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
             return node
         }
-        noteChange(of: node.inode, isFolder: creation.kind == .folder)
+        noteChange(of: node.inode, isFolder: wanted.kind == .folder)
         journalGrew()
         return node
     }
@@ -141,7 +180,8 @@ public final class LocalTree: Sendable {
             guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.noEntry) }
             guard node.attributes.kind != .folder else { throw Obstacle.errno(.notPermitted) }
             guard node.attributes.links > 0 else { throw Obstacle.errno(.noEntry) }
-            guard try EntryTable.find(name, in: parent, db) == nil else { throw Obstacle.errno(.exists) }
+            guard node.attributes.links < Limits.linksMax else { throw Obstacle.errno(.tooManyLinks) }
+            guard try !EntryTable.isTaken(name, in: parent, db) else { throw Obstacle.errno(.exists) }
             node.attributes.links += 1
             node.attributes.changed = now
             try NodeTable.update(node, in: db)
@@ -182,46 +222,6 @@ public final class LocalTree: Sendable {
         noteChange(of: node.inode, isFolder: isFolder)
         journalGrew()
         return node
-    }
-
-    public func setAttributes(
-        of inode: Inode,
-        mode: UInt32? = nil,
-        uid: UInt32? = nil,
-        gid: UInt32? = nil,
-        accessed: Timestamp? = nil,
-        modified: Timestamp? = nil
-    ) throws(Obstacle) -> LocalNode {
-        let now = time.wall
-        if let modified { contents.loaded(inode)?.state.withLock { $0.modified = modified } }
-        let node = try database.changing { db in
-            guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
-            if let mode { node.attributes.mode = mode & 0o7777 }
-            if let uid { node.attributes.uid = uid }
-            if let gid { node.attributes.gid = gid }
-            if let accessed { node.attributes.accessed = accessed }
-            if let modified { node.attributes.modified = modified }
-            node.attributes.changed = now
-            try NodeTable.update(node, in: db)
-            // A node without a name is nobody's at the region any more.
-            guard node.attributes.links > 0, inode != .root || mode != nil || uid != nil || gid != nil else {
-                return node
-            }
-            let change = Mutation.AttributeChange(
-                node: node.id,
-                mode: mode.map { $0 & 0o7777 },
-                uid: uid,
-                gid: gid,
-                accessed: accessed,
-                modified: modified,
-                time: now
-            )
-            try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
-            return node
-        }
-        noteChange(of: inode, isFolder: node.attributes.kind == .folder)
-        journalGrew()
-        return live(node)
     }
 
     // MARK: What the kernel names
@@ -273,12 +273,13 @@ public final class LocalTree: Sendable {
         return (status.size, modified)
     }
 
+    /// The node with size and times of what was written to it and is not in the replica yet.
     func live(_ node: LocalNode) -> LocalNode {
         guard node.attributes.kind == .file, let content = contents.loaded(node.inode) else { return node }
         var node = node
-        let (size, modified) = content.live
+        let (size, modified, isUnsaved) = content.state.withLock { ($0.size, $0.modified, $0.isUnsaved) }
         node.attributes.size = size
-        if modified > node.attributes.modified {
+        if isUnsaved || modified > node.attributes.modified {
             node.attributes.changed = max(node.attributes.changed, modified)
         }
         node.attributes.modified = modified

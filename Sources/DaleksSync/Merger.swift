@@ -84,7 +84,8 @@ struct Merger {
             contentSize: record.attributes.size,
             target: record.target,
             // A listing that began before the feed told of it is older than what the feed told.
-            isStale: unheeded.isOutdated(record)
+            isStale: unheeded.isOutdated(record),
+            extended: record.extended
         )
         node.inode = try NodeTable.insert(node, in: db)
         inserted.append(node.inode)
@@ -119,6 +120,7 @@ struct Merger {
         node.content = record.content
         node.contentSize = record.attributes.size
         node.target = record.target
+        node.extended = record.extended
         // A folder stays stale until it has been listed again; for everything else this was the answer.
         if node.attributes.kind != .folder { node.isStale = false }
         guard node != known else { return node }
@@ -126,7 +128,10 @@ struct Merger {
         if isOtherContent, node.attributes.kind == .file {
             try ContentTable.dropClean(of: node.inode, in: db)
             effects.append(.content(node))
-        } else if node.attributes != known.attributes || node.target != known.target {
+        } else if node.attributes != known.attributes || node.target != known.target
+            || node.extended != known.extended
+        {
+            // Our own change that comes back is none: the kernel would forget what it believes for nothing.
             effects.append(.attributes(node.inode))
         }
         return node

@@ -27,7 +27,7 @@ extension Settlement {
             try remake(item, creation, db)
         case .commit: try keepAsOwn(item, isDeletedThere: conflict == .missing, db)
         case .remove(_, let name, _, _): try resolve(removal: item, name, conflict, db)
-        case .attributes:
+        case .attributes, .extended:
             try drop(item.row, db)
             try markStale(subjects, db)
             if conflict != .missing { report("a change of attributes did not fit", item, conflict.rawValue) }

@@ -32,7 +32,7 @@ extension Settlement {
             )
             // Once is enough to hear of it.
             if attempts > 0 { return }
-        case .attributes: try drop(item.row, db)
+        case .attributes, .extended: try drop(item.row, db)
         case .remove(_, let name, _, _):
             try drop(item.row, db)
             if let parent = subjects.parent {

@@ -80,13 +80,13 @@ public final class SyncEngine: Sendable {
         folderLock = Lock(try Self.lock(configuration.folder))
         let opened = try Self.open(configuration, logger)
         database = opened.database
-        let wake = Lock<(@Sendable () -> Void)?>(nil)
+        let wake = Lock(Wake())
         let gate = SpaceGate(database: database, store: opened.store, space: configuration.space)
         let barrier = ContentBarrier(database: database, store: opened.store, gate: gate, logger: logger)
         self.barrier = barrier
         let contents = ContentCache(database: database, store: opened.store, barrier: barrier, time: time)
         tree = LocalTree(database: database, contents: contents, store: opened.store, time: time) {
-            wake.withLock { $0 }?()
+            wake.withLock { $0.call }?()
         }
         keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
         news = RemoteNews(tree: tree, logger: logger)
@@ -127,7 +127,7 @@ public final class SyncEngine: Sendable {
             wasAnswered: { puller.poke() }
         )
         let pusher = pusher
-        wake.withLock { $0 = { pusher.wake() } }
+        wake.withLock { $0.call = { pusher.wake() } }
         let keeper = keeper
         gate.begin(
             relieve: { _ = try? keeper.makeRoom() },
@@ -138,6 +138,12 @@ public final class SyncEngine: Sendable {
             throw .unusable("the cache could not be recovered: \(error)")
         }
         try establishRoot(time)
+    }
+
+    /// What wakes the pusher, known only after the tree. Inside a struct: a closure that is itself the state of a
+    /// `Lock` is wrapped once more at each access, until calling it overflows the stack.
+    private struct Wake: Sendable {
+        var call: (@Sendable () -> Void)?
     }
 
     private static func lock(_ folder: String) throws(StartFailure) -> LockFile {

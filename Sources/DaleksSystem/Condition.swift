@@ -1,5 +1,5 @@
 import DaleksCore
-import Glibc
+public import Glibc
 
 /// A value guarded by a mutex, and threads that wait until it changes.
 ///
@@ -7,9 +7,9 @@ import Glibc
 /// `state` is touched only with `mutex` held. Waiters are woken by `signal`/`broadcast`, and always check again.
 public final class Condition<State>: @unchecked Sendable {
     // Unchecked: the mutex guards `state`; both C objects are allocated by themselves and never move.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let condition: UnsafeMutablePointer<pthread_cond_t>
-    private var state: State
+    @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    @usableFromInline let condition: UnsafeMutablePointer<pthread_cond_t>
+    @usableFromInline var state: State
 
     public init(_ state: sending State) {
         mutex = .allocate(capacity: 1)
@@ -32,7 +32,7 @@ public final class Condition<State>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    public func withLock<Result, Failure: Error>(
+    @inlinable public func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
@@ -42,15 +42,15 @@ public final class Condition<State>: @unchecked Sendable {
 
     /// Waits until `body` returns a value; it is asked at once and after each wake-up. Nil when `timeout` passed, which
     /// is counted while the machine is awake.
-    public func wait<Result>(timeout: Duration? = nil, until body: (inout State) -> Result?) -> Result? {
+    @inlinable public func wait<Result>(timeout: Duration? = nil, until body: (inout State) -> Result?) -> Result? {
         // No default argument: its closure is allocated for each call, and leaks in a loop that never ends.
         wait(timeout: timeout, until: body, whileWaiting: Self.ignore)
     }
 
-    private static func ignore(_ state: inout State, _ change: Int) {}
+    @usableFromInline static func ignore(_ state: inout State, _ change: Int) {}
 
     /// The same; `whileWaiting` is told +1 before this thread sleeps and -1 after, under the lock.
-    public func wait<Result>(
+    @inlinable public func wait<Result>(
         timeout: Duration? = nil,
         until body: (inout State) -> Result?,
         whileWaiting: (inout State, Int) -> Void
@@ -68,7 +68,7 @@ public final class Condition<State>: @unchecked Sendable {
     }
 
     /// Waits until `isReady`, then runs `body` under the same lock.
-    public func waitThrowing<Result, Failure: Error>(
+    @inlinable public func waitThrowing<Result, Failure: Error>(
         until isReady: (State) -> Bool,
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -79,7 +79,7 @@ public final class Condition<State>: @unchecked Sendable {
     }
 
     /// Gives the mutex back while asleep. True when the deadline ended it.
-    private func sleep(until deadline: timespec?) -> Bool {
+    @usableFromInline func sleep(until deadline: timespec?) -> Bool {
         guard var deadline else {
             pthread_cond_wait(condition, mutex)
             return false
@@ -87,10 +87,10 @@ public final class Condition<State>: @unchecked Sendable {
         return pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT
     }
 
-    public func signal() { pthread_cond_signal(condition) }
-    public func broadcast() { pthread_cond_broadcast(condition) }
+    @inlinable public func signal() { pthread_cond_signal(condition) }
+    @inlinable public func broadcast() { pthread_cond_broadcast(condition) }
 
-    private static func deadline(_ timeout: Duration) -> timespec {
+    @usableFromInline static func deadline(_ timeout: Duration) -> timespec {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         // A year is as good as for ever and cannot overflow.

@@ -32,19 +32,20 @@ public final class Lock<State: ~Copyable>: @unchecked Sendable {
     }
 }
 #else
-import Synchronization
+public import Synchronization
 
 /// A mutual exclusion around one value.
 ///
 /// Hold it for arithmetic, never for I/O, a reply or a callback. It is not recursive.
 public final class Lock<State: ~Copyable>: Sendable {
-    private let mutex: Mutex<State>
+    @usableFromInline let mutex: Mutex<State>
 
-    public init(_ state: consuming sending State) {
+    // What is used everywhere with every kind of state is specialised where it is used.
+    @inlinable public init(_ state: consuming sending State) {
         mutex = Mutex(state)
     }
 
-    public func withLock<Result: ~Copyable, Failure: Error>(
+    @inlinable public func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout sending State) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         try mutex.withLock(body)

@@ -13,6 +13,8 @@ extension FileSystem {
         switch name.dropFirst(Self.factPrefix.utf8.count) {
         case "status": return try engine.tree.status(of: inode).rawValue
         case "version": return try String(engine.tree.node(inode).content)
+        case "owner": return description.owner
+        case "region": return description.region
         default: return nil
         }
     }

@@ -50,9 +50,7 @@ extension FileSystem {
         clearsSetID: Bool
     ) throws(Obstacle) -> Int {
         let file = try openFiles.find(handle)
-        if clearsSetID, let mode = try modeWithoutSetID(file.content.inode) {
-            _ = try engine.tree.setAttributes(of: file.content.inode, mode: mode)
-        }
+        if clearsSetID { try dropSetID(of: file.content.inode) }
         let count = try file.content.write(bytes, at: file.appends ? nil : offset)
         if file.isSynchronous { try engine.tree.synchronize(file.content) }
         return count

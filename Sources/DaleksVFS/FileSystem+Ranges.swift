@@ -43,9 +43,7 @@ extension FileSystem {
     ) throws(Obstacle) -> Int {
         let (from, to) = (try openFiles.find(source.handle), try openFiles.find(target.handle))
         guard source.offset >= 0 else { throw .errno(.invalid) }
-        if clearsSetID, let mode = try modeWithoutSetID(to.content.inode) {
-            _ = try engine.tree.setAttributes(of: to.content.inode, mode: mode)
-        }
+        if clearsSetID { try dropSetID(of: to.content.inode) }
         let end = source.offset + Int64(min(count, Self.copyBytesMax))
         return Int(try from.content.copy(source.offset..<end, to: to.content, at: target.offset))
     }

@@ -11,28 +11,30 @@ import Glibc
 /// ## Concurrency
 /// Everything may be called from any thread. Open files have a lock of their own, held for arithmetic.
 public final class FileSystem: Sendable {
-    /// How nodes look to this machine's users.
-    public struct Presentation: Sendable {
-        /// Everything belongs to this user, whatever the region says.
-        public var uid: UInt32
-        public var gid: UInt32
+    let engine: SyncEngine
+    let presentation: Presentation
+    /// What facts say of the mount as a whole.
+    let description: Description
+    let openFiles = OpenFiles()
 
-        public init(uid: UInt32, gid: UInt32) {
-            self.uid = uid
-            self.gid = gid
+    /// Facts that are the same for every node.
+    public struct Description: Sendable {
+        public var owner: String
+        public var region: String
+
+        public init(owner: String, region: String) {
+            self.owner = owner
+            self.region = region
         }
     }
 
-    let engine: SyncEngine
-    let presentation: Presentation
-    let openFiles = OpenFiles()
-
-    public init(engine: SyncEngine, presentation: Presentation) {
+    public init(engine: SyncEngine, presentation: Presentation, description: Description) {
         self.engine = engine
         self.presentation = presentation
+        self.description = description
     }
 
-    private var tree: LocalTree { engine.tree }
+    var tree: LocalTree { engine.tree }
 
     // MARK: Names
 
@@ -50,22 +52,47 @@ public final class FileSystem: Sendable {
         return entries
     }
 
-    public func make(
-        _ kind: NodeKind,
-        _ name: Name,
-        in parent: Inode,
-        mode: UInt32,
-        target: [UInt8]? = nil
-    ) throws(Obstacle) -> LocalNode {
-        if let target, target.isEmpty || target.count > Limits.pathBytesMax {
+    /// What is made, and by whom.
+    public struct Making: Sendable {
+        public var kind: NodeKind
+        public var mode: UInt32
+        public var caller: Caller
+        public var target: [UInt8]?
+        public var device: UInt32
+
+        public init(
+            _ kind: NodeKind,
+            mode: UInt32,
+            caller: Caller,
+            target: [UInt8]? = nil,
+            device: UInt32 = 0
+        ) {
+            self.kind = kind
+            self.mode = mode
+            self.caller = caller
+            self.target = target
+            self.device = device
+        }
+    }
+
+    public func make(_ making: Making, _ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
+        if let target = making.target, target.isEmpty || target.count > Limits.pathBytesMax {
             throw .errno(target.isEmpty ? .noEntry : .nameTooLong)
         }
+        switch making.kind {
+        case .characterDevice, .blockDevice:
+            // They mean something only where owners do: elsewhere every user's mount could bring one along.
+            guard presentation.storesOwners else { throw .errno(.notPermitted) }
+        case .file, .folder, .symlink, .fifo, .socket: break
+        }
+        let owner = presentation.owner(for: making.caller)
         let creation = LocalTree.Creation(
-            kind: kind,
-            mode: kind == .symlink ? 0o777 : mode & 0o7777,
-            uid: presentation.uid,
-            gid: presentation.gid,
-            target: target
+            kind: making.kind,
+            mode: making.kind == .symlink ? 0o777 : making.mode & 0o7777,
+            uid: owner.uid,
+            gid: owner.gid,
+            target: making.target,
+            device: making.device
         )
         return present(try tree.create(name, in: parent, creation))
     }
@@ -96,57 +123,12 @@ public final class FileSystem: Sendable {
         return target
     }
 
-    // MARK: Attributes
-
-    /// What a setattr asks for.
-    public struct AttributeRequest: Sendable {
-        public var mode: UInt32?
-        public var uid: UInt32?
-        public var gid: UInt32?
-        public var size: Int64?
-        public var accessed: Timestamp?
-        public var modified: Timestamp?
-        /// setuid, and setgid where the group may execute, must not survive this.
-        public var clearsSetID = false
-
-        public init() {}
-    }
-
-    public func setAttributes(of inode: Inode, _ request: AttributeRequest) throws(Obstacle) -> LocalNode {
-        // Everything here belongs to one user, so giving a thing to another cannot be done and is not pretended.
-        if let uid = request.uid, uid != presentation.uid { throw .errno(.notPermitted) }
-        if let gid = request.gid, gid != presentation.gid { throw .errno(.notPermitted) }
-        if let size = request.size {
-            let node = try tree.node(inode)
-            guard node.attributes.kind != .folder else { throw .errno(.isDirectory) }
-            guard node.attributes.kind == .file else { throw .errno(.invalid) }
-            _ = try tree.truncate(inode, to: size)
-        }
-        var mode = request.mode
-        if mode == nil, request.clearsSetID || request.uid != nil || request.gid != nil {
-            mode = try modeWithoutSetID(inode)
-        }
-        guard mode != nil || request.accessed != nil || request.modified != nil else { return try node(inode) }
-        return present(
-            try tree.setAttributes(of: inode, mode: mode, accessed: request.accessed, modified: request.modified)
-        )
-    }
-
-    /// The mode that a change by somebody without privileges leaves, or nil where it stays.
-    func modeWithoutSetID(_ inode: Inode) throws(Obstacle) -> UInt32? {
-        let attributes = try tree.node(inode).attributes
-        guard attributes.kind == .file else { return nil }
-        var mode = attributes.mode & ~UInt32(S_ISUID)
-        if mode & UInt32(S_IXGRP) != 0 { mode &= ~UInt32(S_ISGID) }
-        return mode == attributes.mode ? nil : mode
-    }
+    // MARK: The whole
 
     /// How much the account holds and may hold: what `df` shows. Before the region has said it, nothing is known.
     public var capacity: (bytesUsed: Int64, bytesQuota: Int64, filesUsed: Int64)? {
         engine.usage.map { ($0.bytesUsed, $0.bytesQuota, $0.filesUsed) }
     }
-
-    // MARK: What the kernel names
 
     public func retain(_ inode: Inode) { tree.retain(inode) }
     public func forget(_ inode: Inode, count: UInt64) { tree.forget(inode, count: count) }
@@ -154,10 +136,9 @@ public final class FileSystem: Sendable {
     /// Makes everything that was done so far safe against a power cut.
     public func synchronizeFolder() throws(Obstacle) { try tree.synchronizeJournal() }
 
-    private func present(_ node: LocalNode) -> LocalNode {
+    func present(_ node: LocalNode) -> LocalNode {
         var node = node
-        node.attributes.uid = presentation.uid
-        node.attributes.gid = presentation.gid
+        node.attributes = presentation.present(node.attributes, isRoot: node.inode == .root)
         return node
     }
 }

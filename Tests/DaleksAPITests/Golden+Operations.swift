@@ -11,6 +11,11 @@ extension Golden {
         Golden(Operation(sequence: 1, mutation: .create(creation(.fifo))), creationText("fifo")),
         Golden(Operation(sequence: 1, mutation: .create(creation(.socket))), creationText("socket")),
         Golden(
+            Operation(sequence: 1, mutation: .create(creation(.blockDevice, device: 0x801))),
+            creationText("block_device", more: #","device":2049"#),
+            optional: ["device"]
+        ),
+        Golden(
             Operation(sequence: 1, mutation: .create(creation(.symlink, target: [0xff]))),
             creationText("symlink", more: #","target":"_w""#)
         ),
@@ -63,6 +68,16 @@ extension Golden {
             optional: ["mode", "uid", "gid", "atime", "mtime"]
         ),
         Golden(
+            Operation(
+                sequence: 7,
+                mutation: .extended(
+                    Mutation.ExtendedChange(node: T.file, name: Array("user.tag".utf8), value: [0xff], time: T.time(8))
+                )
+            ),
+            #"{"sequence":7,"op":"xattr","node":"\#(T.fileText)","name":"user.tag","value":"_w","time":8}"#,
+            optional: ["value"]
+        ),
+        Golden(
             Operation(sequence: 6, mutation: .commit(commit)),
             commitText,
             // A span that says nothing of its bytes is a hole.
@@ -108,7 +123,11 @@ extension Golden {
         ),
     ]
 
-    private static func creation(_ kind: NodeKind, target: [UInt8]? = nil) -> Mutation.Creation {
+    private static func creation(
+        _ kind: NodeKind,
+        target: [UInt8]? = nil,
+        device: UInt32 = 0
+    ) -> Mutation.Creation {
         Mutation.Creation(
             parent: T.folder,
             name: T.name("a"),
@@ -118,7 +137,8 @@ extension Golden {
             uid: 1_001,
             gid: 1_002,
             time: T.time(6),
-            target: target
+            target: target,
+            device: device
         )
     }
 

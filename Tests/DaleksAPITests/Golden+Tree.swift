@@ -8,7 +8,9 @@ extension Golden {
     static let all: [Golden] = users + control + nodes + operations + results + changes + content + sharing + history
 
     static let nodes: [Golden] =
-        [NodeKind.file, .folder, .fifo, .socket].map { kind in Golden(T.node(kind), T.nodeText(kind.word)) } + [
+        [NodeKind.file, .folder, .fifo, .socket, .characterDevice, .blockDevice].map { kind in
+            Golden(T.node(kind), T.nodeText(kind.word))
+        } + [
             Golden(
                 T.node(.symlink, target: Array("../b".utf8)),
                 T.nodeText("symlink", more: #","target":"Li4vYg""#),

@@ -45,7 +45,8 @@ extension Golden {
         Golden(
             Capabilities(region: "de", features: [.pieces, .chunkBatches, .batchedReads]),
             """
-            {"protocol":1,"region":"de","operations":["create","link","rename","remove","attributes","commit"],
+            {"protocol":1,"region":"de","operations":["create","link","rename","remove","attributes","xattr",
+            "commit"],
             "features":["pieces","chunk_batches","batched_reads"],
             "limits":{"batch_operations":1000,"batch_bytes":8388608,"children_page":4096,"chunk_bytes":1048576,
             "inline_bytes":65536,"chunk_batch_bytes":16777216}}

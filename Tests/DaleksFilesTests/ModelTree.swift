@@ -8,6 +8,7 @@ struct ModelTree {
         var revision: Revision = 0
         var content: Revision = 0
         var target: [UInt8]?
+        var extended = ExtendedAttributes()
         var parent: NodeID?
         var spans: [Int: [UInt8]] = [:]
     }
@@ -40,6 +41,7 @@ struct ModelTree {
         case .remove(let parent, let name, let node, let time): remove(parent, name, node, time)
         case .rename(let rename): self.rename(rename)
         case .attributes(let change): setAttributes(change)
+        case .extended(let change): setExtended(change)
         case .commit(let commit): self.commit(commit)
         }
     }
@@ -175,6 +177,13 @@ struct ModelTree {
         if let gid = change.gid { nodes[change.node]?.attributes.gid = gid }
         if let accessed = change.accessed { nodes[change.node]?.attributes.accessed = accessed }
         if let modified = change.modified { nodes[change.node]?.attributes.modified = modified }
+        nodes[change.node]?.attributes.changed = change.time
+        return done(change.node)
+    }
+
+    private mutating func setExtended(_ change: Mutation.ExtendedChange) -> Verdict {
+        guard nodes[change.node] != nil else { return .conflict(.missing) }
+        _ = nodes[change.node]?.extended.set(change.name, to: change.value)
         nodes[change.node]?.attributes.changed = change.time
         return done(change.node)
     }

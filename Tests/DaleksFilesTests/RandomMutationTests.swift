@@ -60,6 +60,7 @@ import Testing
             let record = try device.node(id)
             #expect(record.attributes == node.attributes)
             #expect(record.content == node.content && record.target == node.target)
+            #expect(record.extended == node.extended)
             if id != model.root { #expect(record.revision == node.revision) }
         }
         for (folder, entries) in model.entries {
@@ -116,7 +117,8 @@ private struct History {
         case 7: return { Self.link($0, &$1, time) }
         case 8..<12: return { Self.rename($0, &$1, time) }
         case 12..<14: return { Self.removal($0, &$1, time) }
-        case 14..<16: return { Self.attributes($0, &$1, time) }
+        case 14: return { Self.attributes($0, &$1, time) }
+        case 15: return { Self.extended($0, &$1, time) }
         default: return { Self.commit($0, &$1, time) }
         }
     }
@@ -206,6 +208,17 @@ private struct History {
                 gid: random.oneIn(2) ? 6 : nil,
                 accessed: random.oneIn(2) ? Timestamp(nanoseconds: -1) : nil,
                 modified: random.oneIn(2) ? Timestamp(nanoseconds: .max) : nil,
+                time: time
+            )
+        )
+    }
+
+    private static func extended(_ model: ModelTree, _ random: inout SeededGenerator, _ time: Timestamp) -> Mutation {
+        .extended(
+            Mutation.ExtendedChange(
+                node: anyNode(model, &random),
+                name: [0x75, random.oneIn(2) ? 0xff : 0x76],
+                value: random.oneIn(3) ? nil : [1, 2, 3],
                 time: time
             )
         )

@@ -3,7 +3,7 @@ import DaleksCore
 
 /// How a change is kept: about a third of its JSON, which matters at a million changes a tree.
 enum ChangeRecord {
-    private static let version: UInt8 = 2
+    private static let version: UInt8 = 3
 
     static func bytes(of change: Change) -> [UInt8] {
         var writer = RecordWriter(reservingBytes: 64 + change.nodes.count * 100 + change.entries.count * 64)
@@ -55,12 +55,14 @@ enum ChangeRecord {
         writer.byte(Sharing(node.visibility).rawValue)
         writer.byte(node.creator == nil ? 0 : 1)
         if let creator = node.creator { writer.identifier(creator) }
+        writer.number(attributes.device)
+        writer.blob(node.extended.encoded)
     }
 
     /// The sequence is the column beside it; the owner of a tree owns every node in it, so neither is in the bytes.
     static func change(from bytes: [UInt8], sequence: Revision, owner: UserID) throws(RecordError) -> Change {
         var reader = RecordReader(bytes, "change")
-        // The first version knew nothing of sharing.
+        // The first version knew nothing of sharing, the second neither devices nor extended attributes.
         let version = try reader.byte()
         guard (1...Self.version).contains(version) else { throw reader.failure }
         var change = Change(sequence: sequence, device: nil, operation: nil, nodes: [], entries: [])
@@ -119,6 +121,10 @@ enum ChangeRecord {
         guard version >= 2 else { return record }
         record.visibility = Sharing(rawValue: try reader.byte()).visibility
         record.creator = try reader.byte() == 1 ? try reader.identifier() : nil
+        guard version >= 3 else { return record }
+        record.attributes.device = try reader.unsigned32()
+        guard let extended = ExtendedAttributes(encoded: try reader.blob()) else { throw reader.failure }
+        record.extended = extended
         return record
     }
 }

@@ -50,6 +50,13 @@ struct TreeCopying {
     }
 
     private func children(of folder: NodeID, _ db: borrowing StoreConnection) throws -> [(Name, StoredNode)] {
-        try EntryTable.page(of: folder, after: nil, limit: Limits.Files.copiedNodeCountMax + 1, db).map { ($0, $1) }
+        var (children, isCut): ([(Name, StoredNode)], Bool) = ([], true)
+        while isCut, children.count <= Limits.Files.copiedNodeCountMax {
+            let left = Limits.Files.copiedNodeCountMax + 1 - children.count
+            let page = try EntryTable.page(of: folder, after: children.last?.0, limit: left, db)
+            children += page.rows.map { ($0.name, $0.node) }
+            isCut = page.isCut
+        }
+        return children
     }
 }

@@ -125,7 +125,7 @@ struct BatchTransaction {
         switch mutation {
         case .rename(let rename) where refusedContents.contains(rename.node): return .conflict(.missing, current: nil)
         case .link(_, _, let node, _) where refusedContents.contains(node): return .conflict(.missing, current: nil)
-        case .create, .link, .rename, .remove, .attributes, .commit: break
+        case .create, .link, .rename, .remove, .attributes, .extended, .commit: break
         }
         let author = Author(
             device: device.id,

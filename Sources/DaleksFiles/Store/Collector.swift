@@ -59,7 +59,7 @@ struct Collector: Sendable {
     /// A folder that went to the trash as a whole gives up what is in it first, a few entries at a time.
     private func delete(_ node: StoredNode, _ limit: Int, _ db: borrowing StoreConnection) throws {
         if node.isFolder {
-            let children = try EntryTable.page(of: node.id, after: nil, limit: limit, db)
+            let children = try EntryTable.page(of: node.id, after: nil, limit: limit, db).rows
             for (name, child) in children { try orphan(child, at: EntryKey(parent: node.id, name: name), db) }
             guard children.count < limit else { return }
         }

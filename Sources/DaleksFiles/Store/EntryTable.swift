@@ -98,18 +98,19 @@ enum EntryTable {
         return UInt32(clamping: count ?? 0)
     }
 
-    /// Up to `limit` entries whose names come after `name`, with their nodes.
+    /// Up to `limit` entries whose names come after `name`, with their nodes; fewer, and at least one, where these
+    /// carry much, and then there may be more.
     static func page(
         of folder: NodeID,
         after name: Name?,
         limit: Int,
         _ db: borrowing StoreConnection
-    ) throws -> [(name: Name, node: StoredNode)] {
+    ) throws -> (rows: [(name: Name, node: StoredNode)], isCut: Bool) {
         try db.withStatement(
             """
             SELECT entries.name, id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision,
                 content, entry_count, content_bytes, maker_device, maker_sequence, nodes.parent, target, removed,
-                creator, sharing, removed_name, remover, trash_bytes, trash_files
+                creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs
             FROM entries JOIN nodes ON nodes.id = entries.node
             WHERE entries.parent = ?1 AND entries.name > ?2 ORDER BY entries.name LIMIT ?3
             """
@@ -119,10 +120,13 @@ enum EntryTable {
             try statement.bind(name?.bytes ?? [], at: 2)
             try statement.bind(limit, at: 3)
             var page: [(name: Name, node: StoredNode)] = []
-            while try statement.step() {
-                page.append((try statement.name(0), try NodeTable.node(statement, from: 1)))
+            var extendedBytes = 0
+            while extendedBytes <= Limits.Files.pageExtendedBytesMax, try statement.step() {
+                let node = try NodeTable.node(statement, from: 1)
+                page.append((try statement.name(0), node))
+                extendedBytes += node.extended.byteCount
             }
-            return page
+            return (page, extendedBytes > Limits.Files.pageExtendedBytesMax)
         }
     }
 }

@@ -123,5 +123,14 @@ enum FilesSchema {
         rights,
         surfaces,
         smallChunks(4),
+        Migration(
+            5,
+            "device nodes and extended attributes",
+            """
+            -- xattrs: NULL where there are none.
+            ALTER TABLE nodes ADD COLUMN device INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE nodes ADD COLUMN xattrs BLOB
+            """
+        ),
     ]
 }

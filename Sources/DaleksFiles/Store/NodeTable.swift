@@ -9,7 +9,7 @@ enum NodeTable {
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
                 entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed, creator, sharing,
-                removed_name, remover, trash_bytes, trash_files
+                removed_name, remover, trash_bytes, trash_files, device, xattrs
             FROM nodes WHERE id = ?1
             """
         ) { statement in
@@ -33,7 +33,8 @@ enum NodeTable {
             modified: try row.timestamp(first + 7),
             changed: try row.timestamp(first + 8),
             size: try row.int64(first + 9),
-            links: UInt32(truncatingIfNeeded: try row.int64(first + 10))
+            links: UInt32(truncatingIfNeeded: try row.int64(first + 10)),
+            device: UInt32(truncatingIfNeeded: try row.int64(first + 26))
         )
         let makerDevice = try row.optionalInt64(first + 15)
         let makerSequence = try row.optionalInt64(first + 16)
@@ -58,23 +59,30 @@ enum NodeTable {
         node.remover = try row.optionalIdentifier(first + 23)
         node.trashBytes = try row.int64(first + 24)
         node.trashFiles = try row.int64(first + 25)
+        if let bytes = try row.optionalBlob(first + 27) {
+            guard let extended = ExtendedAttributes(encoded: bytes) else {
+                throw RecordError(record: "list of extended attributes")
+            }
+            node.extended = extended
+        }
         return node
     }
 
     private static let saving: SQL = """
         INSERT INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
             revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
-            creator, sharing, removed_name, remover, trash_bytes, trash_files)
+            creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-            ?22, ?23, ?24, ?25, ?26)
+            ?22, ?23, ?24, ?25, ?26, ?27, ?28)
         ON CONFLICT (id) DO UPDATE SET (tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
             revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
-            creator, sharing, removed_name, remover, trash_bytes, trash_files)
+            creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
             = (excluded.tree, excluded.kind, excluded.mode, excluded.uid, excluded.gid, excluded.accessed,
             excluded.modified, excluded.changed, excluded.size, excluded.links, excluded.revision, excluded.content,
             excluded.entry_count, excluded.content_bytes, excluded.maker_device, excluded.maker_sequence,
             excluded.parent, excluded.target, excluded.removed, excluded.creator, excluded.sharing,
-            excluded.removed_name, excluded.remover, excluded.trash_bytes, excluded.trash_files)
+            excluded.removed_name, excluded.remover, excluded.trash_bytes, excluded.trash_files,
+            excluded.device, excluded.xattrs)
         """
 
     static func save(_ node: StoredNode, _ db: borrowing StoreConnection) throws {
@@ -123,6 +131,12 @@ enum NodeTable {
             }
             try statement.bind(node.trashBytes, at: 25)
             try statement.bind(node.trashFiles, at: 26)
+            try statement.bind(Int64(attributes.device), at: 27)
+            if node.extended.isEmpty {
+                try statement.bindNull(at: 28)
+            } else {
+                try statement.bind(node.extended.encoded, at: 28)
+            }
             try statement.run()
         }
     }
@@ -133,7 +147,7 @@ enum NodeTable {
             for node in nodes { try save(node, db) }
             return
         }
-        try db.insert(saving, types: "biiiiiiiiiiiiiiiibbibibbii", rows: nodes.map(row))
+        try db.insert(saving, types: "biiiiiiiiiiiiiiiibbibibbiiib", rows: nodes.map(row))
     }
 
     private static func row(_ node: StoredNode) -> [Value] {
@@ -147,7 +161,8 @@ enum NodeTable {
             .optional(node.maker?.device), .optional(node.maker?.sequence), .optional(node.parent),
             .optional(node.target), .optional(node.removed), .optional(node.creator),
             .integer(Int64(node.sharing.rawValue)), .optional(node.removedName?.bytes), .optional(node.remover),
-            .integer(node.trashBytes), .integer(node.trashFiles),
+            .integer(node.trashBytes), .integer(node.trashFiles), .integer(Int64(attributes.device)),
+            .optional(node.extended.isEmpty ? nil : node.extended.encoded),
         ]
     }
 
@@ -158,7 +173,7 @@ enum NodeTable {
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
                 entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed, creator, sharing,
-                removed_name, remover, trash_bytes, trash_files
+                removed_name, remover, trash_bytes, trash_files, device, xattrs
             FROM nodes WHERE id = ANY(?1)
             """
         ) { statement in

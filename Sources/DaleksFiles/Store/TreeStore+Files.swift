@@ -193,7 +193,7 @@ struct TreeWalk {
     ) throws -> (name: Name, node: StoredNode)? {
         while true {
             if page.isEmpty {
-                page = try EntryTable.page(of: folder, after: after, limit: Limits.Files.walkPageCount, db)[...]
+                page = try EntryTable.page(of: folder, after: after, limit: Limits.Files.walkPageCount, db).rows[...]
             }
             guard let entry = page.popFirst() else {
                 guard folder != tree.root, let key = try EntryTable.parents(of: folder, db).first else { return nil }

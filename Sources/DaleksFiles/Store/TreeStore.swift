@@ -146,13 +146,13 @@ final class TreeStore: Sendable {
             guard folder.standing.isReachable else { throw Self.hidden }
             guard folder.node.isFolder else { throw APIError.invalid("only a folder has children") }
             // One more than asked for tells whether there is a next page.
-            let rows = try EntryTable.page(of: id, after: name, limit: limit + 1, db)
+            let (rows, isCut) = try EntryTable.page(of: id, after: name, limit: limit + 1, db)
             let entries = try rows.prefix(limit).map { row in
                 EntryRecord(name: row.name, node: try record(of: row.node, in: folder, caller, db))
             }
             return ChildrenPage(
                 entries: entries,
-                next: rows.count > limit ? entries.last?.name : nil,
+                next: rows.count > limit || isCut ? entries.last?.name : nil,
                 cursor: folder.tree.cursor.description
             )
         }

@@ -16,6 +16,7 @@ struct StoredNode: Hashable, Sendable {
     /// The sequence at which its bytes last changed; 0 where it never had any.
     var content: Revision
     var target: [UInt8]?
+    var extended = ExtendedAttributes()
     /// Where it lies. A folder's is always there but for the root's, and following it upwards finds cycles and rights.
     /// Of something with several names it may be missing; what was removed keeps the folder that it was removed from.
     var parent: NodeID?
@@ -48,7 +49,8 @@ struct StoredNode: Hashable, Sendable {
             revision: revision,
             content: content,
             owner: owner,
-            target: target
+            target: target,
+            extended: extended
         )
         record.creator = creator
         record.visibility = sharing.visibility

@@ -24,7 +24,8 @@ extension TreeDraft {
                 modified: creation.time,
                 changed: creation.time,
                 size: Int64(creation.target?.count ?? 0),
-                links: isFolder ? 2 : 1
+                links: isFolder ? 2 : 1,
+                device: creation.device
             ),
             revision: nextRevision,
             content: 0,
@@ -52,8 +53,8 @@ extension TreeDraft {
         guard !node.isFolder else { throw .conflict(.kind, try record(node)) }
         try refuseCrossing(node, folder)
         try refuseTaken(key)
-        guard node.attributes.links < Limits.Files.linksMax else {
-            throw .denied("invalid", "a node has no more than \(Limits.Files.linksMax) names")
+        guard node.attributes.links < Limits.linksMax else {
+            throw .denied("invalid", "a node has no more than \(Limits.linksMax) names")
         }
 
         node.attributes.links += 1

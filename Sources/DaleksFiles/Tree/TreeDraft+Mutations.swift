@@ -14,6 +14,7 @@ extension TreeDraft {
         case .remove(let parent, let name, let node, let time):
             try remove(EntryKey(parent: parent, name: name), node, time, by: author)
         case .attributes(let change): try setAttributes(change, by: author)
+        case .extended(let change): try setExtended(change, by: author)
         case .commit(let commit): try self.commit(commit, by: author)
         }
     }
@@ -34,6 +35,8 @@ extension TreeDraft {
             if let replaces = rename.replaces { facts.append(.node(replaces)) }
             return facts
         case .attributes(let change):
+            return [.node(change.node)]
+        case .extended(let change):
             return [.node(change.node)]
         case .commit(let commit):
             var facts = [Fact.node(commit.node)]
@@ -58,6 +61,7 @@ extension Mutation {
         case .rename(let rename): [rename.parent, rename.toParent]
         case .remove(let parent, _, _, _): [parent]
         case .attributes(let change): [change.node]
+        case .extended(let change): [change.node]
         case .commit(let commit): [commit.node]
         }
     }

@@ -35,4 +35,17 @@ extension TreeDraft {
         put(node)
         return .done(revision: finish(author, nodes: [node.id]), content: nil)
     }
+
+    mutating func setExtended(
+        _ change: Mutation.ExtendedChange,
+        by author: Author
+    ) throws(Stop) -> OperationResult.Outcome {
+        var node = try liveNode(change.node, for: .change)
+        guard node.extended.set(change.name, to: change.value) else {
+            throw .denied("too_large", "the extended attributes of a node hold \(Limits.extendedBytesMax) bytes")
+        }
+        node.attributes.changed = change.time
+        put(node)
+        return .done(revision: finish(author, nodes: [node.id]), content: nil)
+    }
 }

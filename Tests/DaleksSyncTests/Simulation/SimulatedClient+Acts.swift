@@ -173,7 +173,9 @@ extension SimulatedClient {
         let mode = UInt32([0o600, 0o640, 0o644, 0o700, 0o755][stage.number(below: 5)])
         return try doing { tree throws(Obstacle) in
             let node = try node(path, tree)
-            _ = try tree.setAttributes(of: node.inode, mode: mode)
+            var edit = LocalTree.AttributeEdit()
+            edit.mode = mode
+            _ = try tree.setAttributes(of: node.inode, edit)
             return "chmod \(path) \(mode)"
         }
     }

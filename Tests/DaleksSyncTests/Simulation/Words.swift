@@ -36,6 +36,7 @@ enum Words {
                 + "\(short(rename.toParent))/\(rename.toName)\(rename.replaces.map { " over \(short($0))" } ?? "")"
         case .remove(let parent, let name, let node, _): "remove \(short(node)) \(short(parent))/\(name)"
         case .attributes(let change): "attributes \(short(change.node))"
+        case .extended(let change): "xattr \(short(change.node))"
         case .commit(let commit):
             "commit \(short(commit.node)) on \(commit.base) size \(commit.size) spans \(commit.spans.map(\.index))"
         }

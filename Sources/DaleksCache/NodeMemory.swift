@@ -1,0 +1,81 @@
+import DaleksCore
+import DaleksSystem
+
+/// Nodes that were used lately, as the replica has them: what the kernel asks again and again needs no database.
+///
+/// The kernel's questions about one file come in a row (an attribute, a capability, an attribute again), so few are
+/// worth many.
+///
+/// ## Concurrency
+/// Each shard has its own lock, held for arithmetic. Who reads a node from the database first asks for the shard's
+/// `generation` and gives it back with the node: a commit that changed anything in the shard meanwhile has raised it,
+/// and the node, which may be older than that commit, is not kept.
+public final class NodeMemory: Sendable {
+    /// A moment of one shard.
+    public struct Generation: Sendable {
+        fileprivate let number: UInt64
+    }
+
+    /// Two generations of nodes: when the younger is full, the older goes. What is used again becomes young again.
+    private struct Shard {
+        var generation: UInt64 = 0
+        var young: [Inode: LocalNode] = [:]
+        var old: [Inode: LocalNode] = [:]
+
+        mutating func keep(_ node: LocalNode) {
+            if young.count >= Limits.NodeMemory.shardNodesMax { (old, young) = (young, [:]) }
+            young[node.inode] = node
+        }
+    }
+
+    private let shards: [Lock<Shard>]
+
+    public init() { shards = (0..<Limits.NodeMemory.shardCount).map { _ in Lock(Shard()) } }
+
+    private func shard(of inode: Inode) -> Lock<Shard> {
+        shards[Int(truncatingIfNeeded: inode.rawValue % UInt64(Limits.NodeMemory.shardCount))]
+    }
+
+    public func generation(of inode: Inode) -> Generation {
+        Generation(number: shard(of: inode).withLock { $0.generation })
+    }
+
+    public func find(_ inode: Inode) -> LocalNode? {
+        shard(of: inode).withLock { shard in
+            if let node = shard.young[inode] { return node }
+            guard let node = shard.old.removeValue(forKey: inode) else { return nil }
+            shard.keep(node)
+            return node
+        }
+    }
+
+    /// Keeps what was read after `generation` was asked for.
+    public func keep(_ node: LocalNode, readAfter generation: Generation) {
+        shard(of: node.inode).withLock { shard in
+            guard shard.generation == generation.number else { return }
+            shard.keep(node)
+        }
+    }
+
+    /// A commit changed these.
+    public func forget(_ rows: [Int64]) {
+        for row in rows {
+            let inode = Inode(column: row)
+            shard(of: inode).withLock { shard in
+                shard.generation += 1
+                shard.young[inode] = nil
+                shard.old[inode] = nil
+            }
+        }
+    }
+}
+
+extension Limits {
+    enum NodeMemory {
+        /// Enough that a change of one file hardly ever gets in the way of reading another.
+        static let shardCount = 64
+
+        /// Twice this for each shard: some 16,000 nodes of about 300 bytes.
+        static let shardNodesMax = 128
+    }
+}
