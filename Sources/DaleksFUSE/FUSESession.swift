@@ -35,8 +35,7 @@ public final class FUSESession: Sendable {
     }
 
     /// libfuse's session and where it is mounted.
-    //
-    // Unchecked: libfuse locks its session itself; the other fields never change.
+    /// Unchecked: libfuse locks its session itself, and the other fields never change.
     struct Mount: @unchecked Sendable {
         let raw: OpaquePointer
         let descriptor: Int32

@@ -39,9 +39,8 @@ final class Exchange: Sendable {
         case replying
     }
 
-    /// A suspended connection.
+    /// A suspended connection. Unchecked: any thread may resume it, and it exists until somebody does.
     private struct Suspended: @unchecked Sendable {
-        // Unchecked: any thread may resume a suspended connection, and it exists until somebody does.
         let connection: OpaquePointer
     }
 
@@ -69,17 +68,17 @@ final class Exchange: Sendable {
 
     // These belong to the connection's event thread.
     nonisolated(unsafe) private var stage = Stage.new
-    // As above.
+    // Belongs to the event thread as well.
     nonisolated(unsafe) private(set) var requestID = RequestID.given("")
-    // As above.
+    // Belongs to the event thread as well.
     nonisolated(unsafe) private var method: HTTPMethod?
-    // As above.
+    // Belongs to the event thread as well.
     nonisolated(unsafe) private var route: Route?
-    // As above. Of the answer's body.
+    // Belongs to the event thread as well. Of the answer's body.
     nonisolated(unsafe) private var sentBytes: Int64 = 0
-    // As above. What an authenticator notes is read at the end.
+    // Belongs to the event thread as well. What an authenticator notes is read at the end.
     nonisolated(unsafe) private var head: HTTPRequest.Head?
-    // As above. What may still be poured away.
+    // Belongs to the event thread as well. What may still be poured away.
     nonisolated(unsafe) private var unwantedLeft = Limits.HTTPServer.unwantedBodyBytesMax
 
     init(_ core: ServerCore, _ record: ConnectionRecord, target: RawTarget?) {

@@ -30,9 +30,8 @@ final class ServerCore: Sendable {
     private let active = Atomic<Int>(0)
     private let suspended = Atomic<Int>(0)
 
-    /// The handle of libmicrohttpd, which locks by itself.
+    /// The handle of libmicrohttpd. Unchecked: it may be used from any thread, since the library locks by itself.
     private struct Daemon: @unchecked Sendable {
-        // Unchecked: libmicrohttpd's handle may be used from any thread.
         let raw: OpaquePointer
     }
 

@@ -4,8 +4,8 @@ import DaleksSystem
 /// What one statement answered, in memory.
 ///
 /// ## Concurrency
-/// Immutable: libpq allows any number of threads to read a result that nobody changes, and `raw` is freed in deinit
-/// only.
+/// Unchecked, since it is immutable: libpq lets any number of threads read a result that nobody changes, and `raw` is
+/// freed in deinit only, when nobody reads any more.
 public final class PostgresRows: RandomAccessCollection, @unchecked Sendable {
     private let raw: OpaquePointer
     public let count: Int

@@ -33,7 +33,8 @@ struct TreeCopying {
             uid: attributes.uid,
             gid: attributes.gid,
             time: now,
-            target: node.target
+            target: node.target,
+            device: attributes.device
         )
         let children = node.isFolder ? try self.children(of: node.id, db) : []
         try session.run(.create(creation), by: .request, db).orThrow()
