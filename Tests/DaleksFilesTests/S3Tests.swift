@@ -41,14 +41,12 @@ struct S3Tests {
         let store = S3ChunkStore(try client(service), logger: .silent)
         defer { store.close() }
         var random = SeededGenerator(for: "S3 chunk store")
-        guard program == .moto else {
-            return try toleratingSilence { try ChunkStoreConformance.check(store, &random) }
-        }
-        try ChunkStoreConformance.check(store, &random)
+        // moto takes a hundredth of a second for each request.
+        try ChunkStoreConformance.check(store, &random, rounds: 4)
 
-        // 800 chunks of eight writers shared objects; each knows its own, and all can be listed.
+        // 160 chunks of eight writers shared objects; each knows its own, and all can be listed.
         let segments = try store.segments()
-        #expect(segments.count < 300)
+        #expect(segments.count < 100 || Environment.current["DALEKS_ROUNDS"] != nil)
         #expect(segments.allSatisfy { abs(($0.written - TimeSource.system.wall).nanoseconds) < 600_000_000_000 })
 
         let kept = segments.prefix(2).map(\.number)
@@ -67,18 +65,18 @@ struct S3Tests {
         defer { client.shutdown() }
         let threads = (0..<8).map { thread in
             Thread(name: "put") {
-                for index in 0..<130 { try? client.put("some/prefix/chunks/\(thread)-\(index)", [1]) }
+                for index in 0..<13 { try? client.put("some/prefix/chunks/\(thread)-\(index)", [1]) }
             }
         }
         for thread in threads { thread.join() }
         try client.put("elsewhere", [2])
         var keys: Set<String> = []
         var pageCount = 0
-        try client.list(prefix: "some/") { objects in
+        try client.list(prefix: "some/", pageCountMax: 100) { objects in
             keys.formUnion(objects.map(\.key))
             pageCount += 1
         }
-        #expect(keys.count == 1_040 && pageCount == 2)
+        #expect(keys.count == 104 && pageCount == 2)
     }
 
     @Test(.enabled(if: isThere, why)) func `an object is written once`() throws {
@@ -118,17 +116,6 @@ struct S3Tests {
         }
     }
 
-    /// Now and then rclone leaves a request unanswered for longer than we wait, and why is not known: it may be ours.
-    /// Anything but that silence still fails.
-    private func toleratingSilence(_ body: () throws -> Void) rethrows {
-        try withKnownIssue(isIntermittent: true) {
-            try body()
-        } matching: { issue in
-            guard case .unreachable = issue.error as? ChunkStoreError else { return false }
-            return true
-        }
-    }
-
     @Test(.enabled(if: isThere, why)) func `what breaks off, stalls or arrives cut is tried again and never half read`()
         throws
     {
@@ -137,32 +124,30 @@ struct S3Tests {
         defer { proxy.stop() }
         let store = S3ChunkStore(try client(service, port: proxy.port), logger: .silent)
         defer { store.close() }
-        try toleratingSilence {
-            var random = SeededGenerator(for: "S3 faults")
-            let content = ChunkContent(random.bytes(count: 300_000))
-            let location = try #require(try store.store([content]).first)
+        var random = SeededGenerator(for: "S3 faults")
+        let content = ChunkContent(random.bytes(count: 300_000))
+        let location = try #require(try store.store([content]).first)
 
-            for fault in 0..<4 {
-                proxy.set { faults in
-                    switch fault {
-                    case 0: faults.toClient.truncateAfterBytes = 20_000
-                    case 1: faults.toClient.resetAfterBytes = 50_000
-                    case 2: faults.toServer.resetAfterBytes = 100
-                    default: faults.toClient.bytesPerSecond = 400_000
-                    }
+        for fault in 0..<4 {
+            proxy.set { faults in
+                switch fault {
+                case 0: faults.toClient.truncateAfterBytes = 20_000
+                case 1: faults.toClient.resetAfterBytes = 50_000
+                case 2: faults.toServer.resetAfterBytes = 100
+                default: faults.toClient.bytesPerSecond = 400_000
                 }
-                proxy.resetConnections()
-                let cure = Thread(name: "cure") {
-                    _ = Condition(()).wait(timeout: .milliseconds(700)) { _ in Bool?.none }
-                    proxy.set { $0 = FaultProxy.Faults() }
-                    proxy.resetConnections()
-                }
-                #expect(try store.read(content.digest, at: location) == content.bytes)
-                let other = ChunkContent(random.bytes(count: 100_000))
-                let place = try #require(try store.store([other]).first)
-                cure.join()
-                #expect(try store.read(other.digest, at: place) == other.bytes)
             }
+            proxy.resetConnections()
+            let cure = Thread(name: "cure") {
+                _ = Condition(()).wait(timeout: .milliseconds(700)) { _ in Bool?.none }
+                proxy.set { $0 = FaultProxy.Faults() }
+                proxy.resetConnections()
+            }
+            #expect(try store.read(content.digest, at: location) == content.bytes)
+            let other = ChunkContent(random.bytes(count: 100_000))
+            let place = try #require(try store.store([other]).first)
+            cure.join()
+            #expect(try store.read(other.digest, at: place) == other.bytes)
         }
     }
 

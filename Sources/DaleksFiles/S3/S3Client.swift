@@ -119,11 +119,12 @@ final class S3Client: Sendable {
         guard answer.response.status.isSuccess || answer.response.status.code == 404 else { throw failure(answer) }
     }
 
-    /// Every object whose key begins so, a page at a time.
-    func list(prefix: String, _ body: ([Object]) -> Void) throws(Failure) {
+    /// Every object whose key begins so, a page at a time. A service has 1,000 in a page, or fewer where it is asked to.
+    func list(prefix: String, pageCountMax: Int? = nil, _ body: ([Object]) -> Void) throws(Failure) {
         var next: String?
         repeat {
             var query = [("list-type", "2"), ("prefix", prefix)]
+            if let pageCountMax { query.append(("max-keys", "\(pageCountMax)")) }
             if let next { query.append(("continuation-token", next)) }
             let answer = try send(.get, nil, query: query, answerBytesMax: Limits.S3.listBytesMax)
             guard answer.response.status.isSuccess else { throw failure(answer) }
