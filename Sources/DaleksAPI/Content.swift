@@ -25,6 +25,8 @@ public struct Span: Hashable, Sendable {
         self.source = source
     }
 
+    // Never inlined: the optimizer of Swift 6.3.1 crashes over callers that this is inlined into.
+    @inline(never)
     public var digest: Digest? {
         guard case .chunk(let digest) = source else { return nil }
         return digest

@@ -27,6 +27,8 @@ public struct Piece: Hashable, Sendable {
     /// Pieces of a whole span.
     public static let countPerSpan = Limits.spanBytes / Limits.pieceBytes
 
+    // Never inlined: the optimizer of Swift 6.3.1 crashes over callers that this is inlined into.
+    @inline(never)
     public var digest: Digest? {
         guard case .chunk(let digest) = source else { return nil }
         return digest
