@@ -53,6 +53,7 @@ extension Pusher {
         let refusals = try tree.database.reading { db throws in try RefusalTable.all(in: db) }
         full.withLock { $0 = refusals.contains { $0.code == RefusalPlan.quota } }
         var plan = JournalPlan(setAside: Set(refusals.lazy.filter { $0.retryAt > now }.map(\.place)))
+        let questions = JournalPlan.Questions(folders: folders(of:), isFolder: isFolder(_:), mutation: mutation(of:))
         let lacking = Set(refusals.lazy.filter { RefusalTable.Code.needsBase($0.code) }.map(\.place))
         var rows: [JournalTable.Row] = []
         var (place, bytes): (Int64, Int) = (0, 0)
@@ -63,7 +64,7 @@ extension Pusher {
             guard let last = page.last else { break }
             place = last.place
             for var row in page {
-                switch try plan.judge(row, isPrepared: row.body != nil, folders: folders(of:)) {
+                switch try plan.judge(row, isPrepared: row.body != nil, questions) {
                 case .wait: continue
                 case .prepare:
                     guard let body = lacking.contains(row.place) ? try complete(row) : try prepare(row) else {
@@ -84,6 +85,17 @@ extension Pusher {
 
     private func folders(of inode: Inode) throws(Errno) -> [Inode] {
         try tree.database.reading { db throws in try EntryTable.places(of: inode, db).map(\.parent) }
+    }
+
+    private func isFolder(_ inode: Inode) throws(Errno) -> Bool {
+        try tree.database.reading { db throws in try NodeTable.find(inode, in: db)?.attributes.kind == .folder }
+    }
+
+    private func mutation(of row: JournalTable.Row) throws(Errno) -> Mutation {
+        do { return try Journaling.operation(of: row).mutation } catch {
+            logger.error("the journal cannot be read", ["reason": "\(error)"])
+            throw .io
+        }
     }
 
     static let pageRowCount = 256

@@ -52,13 +52,7 @@ struct KilledDaemonTests {
                 continue
             }
             let problems = try worker.state.withLock { state in try state.manifest.problems(in: folder) }
-            // A death between the region's doing and our hearing of it: the journal may take the region's answer for
-            // somebody else's doing. Nothing is lost, but a name may be another one.
-            let isAboutNames = problems.allSatisfy { !$0.contains("bytes that nobody wrote") }
-            withKnownIssue("an answer that a death cost may be met as a conflict", isIntermittent: true) {
-                #expect(problems.isEmpty || !isAboutNames, "round \(round), \(worker.name): \(problems)")
-            }
-            try #require(isAboutNames, "round \(round), \(worker.name): \(problems)")
+            #expect(problems.isEmpty, "round \(round), \(worker.name): \(problems)")
             try worker.state.withLock { state in try state.manifest.settle(in: folder) }
         }
     }

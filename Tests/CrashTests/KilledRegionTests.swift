@@ -35,11 +35,7 @@ struct KilledRegionTests {
         let problems = try worker.state.withLock { state in
             try state.manifest.problems(in: "\(empty.path)/\(worker.name)")
         }
-        let isAboutNames = problems.allSatisfy { !$0.contains("bytes that nobody wrote") }
-        withKnownIssue("an answer that a death cost may be met as a conflict", isIntermittent: true) {
-            #expect(problems.isEmpty || !isAboutNames, "\(problems)")
-        }
-        #expect(isAboutNames, "\(problems)")
+        #expect(problems.isEmpty, "\(problems)")
         #expect(try Files.entries(of: empty.path) == [worker.name])
         print("\(Self.rounds) rounds, \(worker.state.withLock { $0.doneCount }) operations")
         try empty.stop()

@@ -33,12 +33,21 @@ public final class RunningProgram: Sendable {
         try Subprocess.capture(command(program, arguments), timeout: .seconds(20))
     }
 
+    /// With `DALEKS_TEST_LOGS=FOLDER`, what programs say is kept there, a file for each kind.
+    private static func keep(_ line: String, of program: String) {
+        guard let folder = Environment.current["DALEKS_TEST_LOGS"],
+            let log = try? FileDescriptor.open("\(folder)/\(program).log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+        else { return }
+        try? log.writeAll(Array("\(line)\n".utf8))
+    }
+
     /// Returns when the program said `ready`.
     public init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         let lines = Condition<[String]>([])
         var command = Self.command(program, arguments, environment)
         command.errors = .lines { line in
             lines.withLock { $0.append(line) }
+            Self.keep(line, of: program)
             lines.broadcast()
         }
         process = try Subprocess.start(command)
