@@ -119,7 +119,7 @@ final class S3Client: Sendable {
         guard answer.response.status.isSuccess || answer.response.status.code == 404 else { throw failure(answer) }
     }
 
-    /// Every object whose key begins so, a page at a time. A service has 1,000 in a page, or fewer where it is asked to.
+    /// Every object whose key begins so, a page at a time: 1,000 of them, or fewer where the service is asked to.
     func list(prefix: String, pageCountMax: Int? = nil, _ body: ([Object]) -> Void) throws(Failure) {
         var next: String?
         repeat {
