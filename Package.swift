@@ -152,8 +152,9 @@ let package = Package(
         tests(of: "DaleksJSON", uses: ["DaleksCore"]),
         tests(of: "DaleksHTTP", uses: ["DaleksCore", "DaleksJSON"]),
         tests(of: "DaleksSystem", uses: ["DaleksCore"]),
-        // The bench's server is the daemon that dies, and that others run.
-        tests(of: "DaleksFUSE", uses: ["bench-fuse"] + ground),
+        // The bench's server is the daemon that dies, and that others run. CFuse: which of two C modules the compiler
+        // takes `struct stat` for depends on which it loads first, and the tests must be built either way.
+        tests(of: "DaleksFUSE", uses: ["bench-fuse", "CFuse"] + ground),
         tests(of: "DaleksSQLite", uses: ground),
         tests(of: "DaleksPostgres", uses: ground),
         tests(of: "DaleksHTTPClient", uses: ["DaleksHTTP"] + ground),

@@ -9,7 +9,8 @@ public protocol FUSEReply: ~Copyable, Sendable {
     consuming func error(_ code: Errno) -> Bool
 
     /// `handler` is called, at most once and perhaps before this returns, when the caller is interrupted before the
-    /// answer: a signal came that it does not ignore. The answer is still owed. Ask once a reply.
+    /// answer: a signal came that it does not ignore. The answer is still owed. Asked again, the new handler takes the
+    /// place of the old, and hears of an interruption that came before it too.
     mutating func onInterrupt(_ handler: @escaping @Sendable () -> Void)
 }
 

@@ -44,9 +44,10 @@ struct PendingRequest: ~Copyable, @unchecked Sendable {
     /// Whether data may go from a descriptor to the kernel without passing through our memory.
     var splicesReplies: Bool { session._withUnsafeGuaranteedRef { $0.options.splicesReplies } }
 
-    /// `handler` is called, at most once, if the caller is interrupted before the answer.
+    /// `handler` is called, at most once, if the caller is interrupted before the answer; it takes the place of the one
+    /// before. Where the interruption came already, libfuse remembers that and calls this one at once.
     mutating func onInterrupt(_ handler: @escaping @Sendable () -> Void) {
-        precondition(interruptKey == 0, "a request has one interruption handler")
+        if interruptKey != 0 { session._withUnsafeGuaranteedRef { $0.interrupts.remove(interruptKey) } }
         let key = session._withUnsafeGuaranteedRef { $0.interrupts.add(handler) }
         interruptKey = key
         // What C keeps is a number and not a pointer: libfuse may read it, be overtaken by the answer, and call after.

@@ -1,3 +1,4 @@
+import CFuse
 import DaleksSystem
 import Glibc
 

@@ -1,3 +1,4 @@
+import CFuse
 import DaleksCore
 import DaleksFUSE
 import DaleksSystem

@@ -1,3 +1,4 @@
+import CFuse
 import DaleksCore
 import DaleksFUSE
 import DaleksSystem
@@ -93,6 +94,28 @@ struct ReplyTests {
         #expect(caller.result() == .some(.some(.interrupted)))
         #expect(mount.tree.count("interrupted") == 1)
         #expect(parked.isTaken)
+    }
+
+    @Test func `a reply may be parked again, and an interruption before that is not lost`() throws {
+        let mount = try MountFixture()
+        let path = mount.file("later")
+        let caller = Caller { () throws(Errno) in _ = try Syscalls.status(path) }
+        guard let reply = try parkedLookup(mount).take() else { throw Errno.noEntry }
+        let again = reply.park()
+
+        #expect(caller.result(within: .milliseconds(20)) == nil)
+        caller.interrupt()
+        #expect(caller.result() == .some(.some(.interrupted)))
+        #expect(again.isTaken)
+
+        let other = Caller { () throws(Errno) in _ = try Syscalls.status(path) }
+        guard let unparked = try parkedLookup(mount).take() else { throw Errno.noEntry }
+        other.interrupt()
+        // Whoever had parked it first hears of it, and has nothing to answer any more.
+        for _ in 0..<1_000 where mount.tree.count("interrupted") == 0 { usleep(5_000) }
+        let late = unparked.park()
+        #expect(other.result() == .some(.some(.interrupted)))
+        #expect(late.isTaken)
     }
 
     @Test func `interruption and answer may race without harm`() throws {
