@@ -97,10 +97,10 @@ final class ContentCache: Sendable {
 
     /// Runs `body` with those of the files that somebody works with, and lets nobody begin to work with the others
     /// meanwhile: what is loaded from tables that are being changed would go on showing the old.
-    func holding<Result>(
+    func holding<Result, Failure: Error>(
         _ inodes: Set<Inode>,
-        _ body: ([Inode: FileContent]) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
+        _ body: ([Inode: FileContent]) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         let held = state.waitThrowing(until: { $0.loading.isDisjoint(with: inodes) }) { state in
             var held: [Inode: FileContent] = [:]
             for inode in inodes {
@@ -116,7 +116,7 @@ final class ContentCache: Sendable {
         defer {
             state.withLock { $0.loading.subtract(inodes.subtracting(held.keys)) }
             state.broadcast()
-            for inode in held.keys { release(inode) }
+            for inode in held.keys { leave(inode) }
         }
         return try body(held)
     }

@@ -69,7 +69,7 @@ enum Journaling {
     }
 
     /// A folder's times changed through something that is not told itself.
-    private static func tellTimes(of inode: Inode, _ db: borrowing Connection) throws {
+    static func tellTimes(of inode: Inode, _ db: borrowing Connection) throws {
         guard let folder = try NodeTable.find(inode, in: db), folder.attributes.links > 0 else { return }
         let change = Mutation.AttributeChange(
             node: folder.id,

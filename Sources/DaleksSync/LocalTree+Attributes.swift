@@ -24,12 +24,25 @@ extension LocalTree {
     }
 
     public func setAttributes(of inode: Inode, _ wanted: AttributeEdit) throws(Obstacle) -> LocalNode {
-        let now = wallNow
+        let node: LocalNode
         if let modified = wanted.modified {
-            // In this order: what is saved later must not bring back the time of the last write.
-            contents.loaded(inode)?.state.withLock { $0.modified = modified }
+            // Held, so that nobody begins to work with the file on the strength of the time before.
+            node = try contents.holding([inode]) { held throws(Obstacle) in
+                // In this order: what is saved later must not bring back the time of the last write.
+                held[inode]?.state.withLock { $0.modified = modified }
+                return try change(inode, wanted)
+            }
+        } else {
+            node = try change(inode, wanted)
         }
-        let node = try database.changing { db in
+        noteChange(of: inode, isFolder: node.attributes.kind == .folder)
+        grew()
+        return live(node)
+    }
+
+    private func change(_ inode: Inode, _ wanted: AttributeEdit) throws(Obstacle) -> LocalNode {
+        let now = wallNow
+        return try database.changing { db in
             guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
             var edit = wanted
             if edit.mode == nil, edit.dropsSetID { edit.mode = Self.modeWithoutSetID(node.attributes) }
@@ -54,9 +67,6 @@ extension LocalTree {
             try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
             return node
         }
-        noteChange(of: inode, isFolder: node.attributes.kind == .folder)
-        grew()
-        return live(node)
     }
 
     /// The mode that a change by somebody without privileges leaves, or nil where it stays.

@@ -23,39 +23,42 @@ extension LocalTree {
     /// Puts what was written into the journal: size and time into the tree, and a commit that the uploader will fill.
     /// Called at close, at fsync and after a pause in writing.
     public func saveContent(_ content: FileContent) throws(Obstacle) {
-        let pending = content.state.withLock { state -> (size: Int64, modified: Timestamp, isUncommitted: Bool)? in
+        let pending = content.state.withLock { state -> Bool? in
             guard state.isUnsaved || state.isUncommitted else { return nil }
             defer { (state.isUnsaved, state.isUncommitted) = (false, false) }
-            return (state.size, state.modified, state.isUncommitted)
+            return state.isUncommitted
         }
-        guard let pending else { return }
+        guard let isUncommitted = pending else { return }
         do throws(Obstacle) {
             try contents.barrier.telling(content) { generation throws(Obstacle) in
                 let vouched = contents.barrier.vouched
                 try database.changing { db in
                     guard var node = try NodeTable.find(content.inode, in: db) else { return }
                     let before = node.attributes.size
-                    node.attributes.size = pending.size
-                    node.attributes.changed = max(node.attributes.changed, pending.modified)
-                    node.attributes.modified = pending.modified
+                    // As they are when it is this transaction's turn: what set a time or a size meanwhile, and has
+                    // written it already, must not be undone.
+                    let (size, modified) = content.live
+                    node.attributes.size = size
+                    node.attributes.changed = max(node.attributes.changed, modified)
+                    node.attributes.modified = modified
                     try NodeTable.update(node, in: db)
-                    if before != pending.size {
+                    if before != size {
                         try ContentGenerationTable.noteSize(
                             of: node.inode,
                             from: before,
-                            to: pending.size,
+                            to: size,
                             generation: generation,
                             vouched: vouched,
                             in: db
                         )
                     }
-                    if pending.isUncommitted, node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
+                    if isUncommitted, node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
                 }
             }
         } catch {
             content.state.withLock { state in
                 state.isUnsaved = true
-                state.isUncommitted = state.isUncommitted || pending.isUncommitted
+                state.isUncommitted = state.isUncommitted || isUncommitted
             }
             throw error
         }

@@ -71,7 +71,7 @@ struct Merger {
             }
             return node
         }
-        return try apply(record, to: node, db)
+        return try apply(record, origin, to: node, db)
     }
 
     private mutating func insert(_ record: NodeRecord, _ db: borrowing Connection) throws -> LocalNode {
@@ -100,6 +100,7 @@ struct Merger {
 
     private mutating func apply(
         _ record: NodeRecord,
+        _ origin: Origin,
         to known: LocalNode,
         _ db: borrowing Connection
     ) throws -> LocalNode {
@@ -109,8 +110,11 @@ struct Merger {
         if node.attributes.kind == .folder, try JournalTable.isPending(in: node.inode, in: db) {
             // What we did in it is newer than what the region counts.
             node.attributes.links = known.attributes.links
-            node.attributes.modified = max(known.attributes.modified, node.attributes.modified)
-            node.attributes.changed = max(known.attributes.changed, node.attributes.changed)
+            // A step of ours says nothing new: the folder may have been given an older time since.
+            let isOwn = origin == .own
+            let (modified, changed) = (node.attributes.modified, node.attributes.changed)
+            node.attributes.modified = isOwn ? known.attributes.modified : max(known.attributes.modified, modified)
+            node.attributes.changed = isOwn ? known.attributes.changed : max(known.attributes.changed, changed)
         }
         if node.attributes.links == 0, try EntryTable.isNamed(node.inode, db) {
             // It is gone at the region. While it still has a name here it can be worked on, and that must be told.

@@ -209,7 +209,7 @@ extension Pusher {
         guard let commit = active.withLock({ $0.removeValue(forKey: place) }) else { return }
         tree.takenCommits.withLock { _ = $0.remove(place) }
         commit.content.dropSnapshot(commit.snapshot)
-        tree.contents.release(commit.content.inode)
+        tree.contents.leave(commit.content.inode)
         tree.collect(commit.content.inode)
     }
 

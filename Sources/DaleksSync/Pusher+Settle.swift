@@ -15,7 +15,7 @@ extension Pusher {
         ).filter { (try? tree.contents.use($0)) != nil }
         defer {
             for inode in resumed {
-                tree.contents.release(inode)
+                tree.contents.leave(inode)
                 tree.collect(inode)
             }
         }

@@ -48,6 +48,8 @@ struct Settlement {
     var ownCopies: Set<Inode> = []
     /// What goes out again: an operation of the same batch that missed it only came too early.
     var resent: Set<Inode> = []
+    /// How steps of ours leave the times of folders at the region.
+    var folderTimes: [Inode: FolderTimes] = [:]
 
     init(
         changedSince: [Int64: Set<Int>],
@@ -62,6 +64,11 @@ struct Settlement {
     }
 
     mutating func settle(_ items: [Item], _ db: borrowing Connection) throws {
+        try take(items, db)
+        try correctFolderTimes(db)
+    }
+
+    private mutating func take(_ items: [Item], _ db: borrowing Connection) throws {
         for (index, item) in items.enumerated() {
             guard let sequence = item.row.sequence else { continue }
             switch item.outcome {
@@ -86,6 +93,7 @@ struct Settlement {
         _ db: borrowing Connection
     ) throws {
         try drop(item.row, db)
+        noteFolderTimes(item)
         let subjects = item.row.subjects
         for folder in Set([subjects.parent, subjects.otherParent].compactMap { $0 }) where folder != subjects.node {
             try NodeTable.raiseAnswered(folder, to: revision, in: db)

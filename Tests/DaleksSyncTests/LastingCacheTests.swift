@@ -84,6 +84,24 @@ import Testing
         #expect(try elsewhere.read("file") == expected)
     }
 
+    @Test func `sending a file is not using it`() throws {
+        let machine = try machine { $0.space = CacheSpace(bytesMax: 4 << 20, reserveBytes: 0) }
+        defer { machine.stop() }
+        _ = try machine.list()
+        machine.region.setUp(false)
+        for index in 0..<4 { try machine.write(Self.large, to: "file \(index)") }
+        // The first is used once more, then all are sent, and the first of all.
+        _ = try machine.read("file 0")
+        let nodes = try (0..<4).map { try machine.lookup("file \($0)").inode }
+        machine.region.setUp(true)
+        try machine.drain()
+
+        #expect(try machine.engine.trimCache() > 0)
+
+        #expect(try machine.engine.tree.status(of: nodes[0]) != .remote)
+        #expect(try machine.engine.tree.status(of: nodes[1]) == .remote)
+    }
+
     @Test func `the longest unused goes when the cache is full, and comes back when it is read`() throws {
         let machine = try machine { configuration in
             configuration.space = CacheSpace(bytesMax: 4 << 20, reserveBytes: 0)
