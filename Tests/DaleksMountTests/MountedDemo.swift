@@ -53,6 +53,9 @@ final class MountedDemo {
         try Files.removeTree(folder.path("state/client/content"))
     }
 
+    /// The last that the programs said, for reports of failures.
+    var said: String { process?.lines.suffix(60).joined(separator: "\n") ?? "" }
+
     /// Runs a script by bash in the mount; its standard error too.
     func script(_ text: String, timeout: Duration = .seconds(60)) throws -> (isSuccess: Bool, output: String) {
         let path = try folder.write(text, to: "script")

@@ -17,16 +17,18 @@ final class Demo: Sendable {
     var client: String { "\(state)/client" }
     var credentials: String { "\(client)/credentials.json" }
 
-    /// Returns when it said `ready`.
-    init(_ scratch: ScratchFolder = ScratchFolder()) throws {
+    /// Returns when it said `ready`. By make, it is `make run` with what is built already, in a terminal's group.
+    init(_ scratch: ScratchFolder = ScratchFolder(), byMake: Bool = false) throws {
         self.scratch = scratch
         let ports = try (users: LoopbackSocket.freePort(), files: LoopbackSocket.freePort())
         let lines = Condition<[String]>([])
+        let words = Self.arguments(scratch, ports)
         var command = Command(
-            "\(RunningProgram.folder)/daleks",
-            Self.arguments(scratch, ports),
+            byMake ? "make" : "\(RunningProgram.folder)/daleks",
+            byMake ? try Self.makeArguments(scratch, words.dropFirst().joined(separator: " ")) : words,
             environment: ["PATH": Environment.current["PATH"] ?? "", "HOME": scratch.path],
-            deathSignal: SIGTERM
+            deathSignal: SIGTERM,
+            startsGroup: byMake
         )
         let note: @Sendable (String) -> Void = { line in
             lines.withLock { $0.append(line) }
@@ -50,6 +52,15 @@ final class Demo: Sendable {
             "demo", "--state", scratch.path("state"), "--mount", scratch.path("mount"), "--users-port",
             "\(ports.users)", "--files-port", "\(ports.files)",
         ]
+    }
+
+    private static func makeArguments(_ scratch: ScratchFolder, _ options: String) throws -> [String] {
+        try Files.createPrivateDirectory(scratch.path("build"), durable: false)
+        guard let programs = realpath(RunningProgram.folder, nil) else { throw Errno.last }
+        defer { free(programs) }
+        guard symlink(programs, scratch.path("build/release")) == 0 else { throw Errno.last }
+        let repository = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+        return ["-C", repository, "-o", "release", "run", "BUILD=\(scratch.path("build"))", "DEMO=\(options)"]
     }
 
     /// As Ctrl-C does. How it ended.

@@ -25,6 +25,15 @@ struct DemoTests {
         #expect(second.interrupt() == .exited(0) && second.processes.isEmpty && !second.isMounted)
     }
 
+    @Test(.needs(.program("make", package: "make")))
+    func `Ctrl-C in make run leaves no process and no mount either`() throws {
+        let demo = try Demo(byMake: true)
+        #expect(try shell("echo hello >\"$1/a\"; cat \"$1/a\"", [demo.mount]) == "hello\n")
+
+        #expect(demo.interrupt() != nil)
+        #expect(demo.processes.isEmpty && !demo.isMounted)
+    }
+
     @Test func `killed without a word, it leaves no service behind, and the next run heals its mount`() throws {
         let scratch = ScratchFolder()
         let first = try Demo(scratch)
