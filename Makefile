@@ -18,7 +18,7 @@ TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-lin
 	attr git rsync sqlite3 inotify-tools gcc make
 BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc sshfs socat openssh-sftp-server
 
-.PHONY: help deps deps-test deps-bench build release run test check check-sanitizers fmt bench crash install deb clean
+.PHONY: help deps deps-test deps-bench build release run test test-unit check check-sanitizers fmt bench crash install deb clean
 
 help: ## Lists what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -53,6 +53,10 @@ test: deps-test ## Builds and runs every test
 	$(SWIFT) build $(FLAGS) --build-tests
 	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" $(if $(TEST),$(SWIFT) test $(FLAGS) --skip-build --no-parallel $(TEST),Tests/run)
 
+test-unit: deps-test ## Builds the tests and runs those of single targets: no whole system, no kills
+	$(SWIFT) build $(FLAGS) --build-tests
+	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" Tests/run unit
+
 check: deps ## Checks format and manifest
 	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format $(SOURCES)
 	$(SWIFT) build $(FLAGS)
@@ -70,9 +74,14 @@ crash: deps-test ## Kills the daemon and the services at random, many rounds
 	$(SWIFT) build $(FLAGS) --build-tests
 	DALEKS_ROUNDS=$(or $(ROUNDS),100) $(SWIFT) test $(FLAGS) --skip-build --filter Crash
 
-# Installed programs need no Swift toolchain on the machine they run on.
+# Installed programs need no Swift toolchain on the machine they run on. What an attacker would write over is read-only
+# once they run, and functions of the C shims check their stack.
+HARDENING := -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xcc -fstack-protector-strong
 static: deps
-	$(SWIFT) build $(FLAGS) -c release --static-swift-stdlib --scratch-path $(BUILD)/static
+	for program in $(PROGRAMS); do \
+		$(SWIFT) build $(FLAGS) -c release --static-swift-stdlib --scratch-path $(BUILD)/static $(HARDENING) \
+			--product $$program || exit 1; done
+	deploy/hardening $(addprefix $(BUILD)/static/release/,$(PROGRAMS))
 .PHONY: static
 
 install: static ## Installs programs and units under PREFIX
