@@ -33,6 +33,8 @@ public final class FileContent: Sendable {
         /// that the region must be told of. 0 where it was not cut.
         var cutFrom: Int64 = 0
         var modified: Timestamp
+        /// When somebody last wrote here, which `modified` does not say where a program set another time since.
+        var written = Timestamp.zero
         /// Size or time changed since the database last heard of them.
         var isUnsaved = false
         /// Bytes changed since the journal last got a commit for this file.
@@ -202,7 +204,7 @@ public final class FileContent: Sendable {
                 state.notePieces(grows ? min(oldSize, range.lowerBound)..<range.upperBound : range)
             }
             if !change.keepsSize { state.size = max(state.size, range.upperBound) }
-            state.modified = now
+            (state.modified, state.written) = (now, now)
             state.isUnsaved = true
             state.isUncommitted = true
             state.isUnsynchronized = true
@@ -239,7 +241,7 @@ public final class FileContent: Sendable {
                 state.cutFrom = max(state.cutFrom, snapshot.size)
             }
             state.size = size
-            state.modified = now
+            (state.modified, state.written) = (now, now)
             state.isUnsaved = true
             state.isUncommitted = true
             state.isUnsynchronized = true

@@ -37,9 +37,9 @@ extension LocalTree {
                     let before = node.attributes.size
                     // As they are when it is this transaction's turn: what set a time or a size meanwhile, and has
                     // written it already, must not be undone.
-                    let (size, modified) = content.live
+                    let (size, modified, written) = content.state.withLock { ($0.size, $0.modified, $0.written) }
                     node.attributes.size = size
-                    node.attributes.changed = max(node.attributes.changed, modified)
+                    node.attributes.changed = max(node.attributes.changed, written)
                     node.attributes.modified = modified
                     try NodeTable.update(node, in: db)
                     if before != size {

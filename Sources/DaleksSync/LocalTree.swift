@@ -277,11 +277,9 @@ public final class LocalTree: Sendable {
     func live(_ node: LocalNode) -> LocalNode {
         guard node.attributes.kind == .file, let content = contents.loaded(node.inode) else { return node }
         var node = node
-        let (size, modified, isUnsaved) = content.state.withLock { ($0.size, $0.modified, $0.isUnsaved) }
+        let (size, modified, written) = content.state.withLock { ($0.size, $0.modified, $0.written) }
         node.attributes.size = size
-        if isUnsaved || modified > node.attributes.modified {
-            node.attributes.changed = max(node.attributes.changed, modified)
-        }
+        node.attributes.changed = max(node.attributes.changed, written)
         node.attributes.modified = modified
         return node
     }
