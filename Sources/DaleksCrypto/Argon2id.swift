@@ -34,11 +34,14 @@ public enum Argon2id {
     private static let saltBytes = 16
     private static let hashBytes = 32
 
-    /// Throws where the password is longer than `Limits.Crypto.passwordBytesMax`, or no memory was to be had.
+    /// Throws where the password is longer than `Limits.Crypto.passwordBytesMax`, or no memory was to be had. Whoever
+    /// hashes many in a row keeps the memory from one to the next, and gives it back afterwards.
     public static func hash(
         password: [UInt8],
-        parameters: Parameters = .standard
+        parameters: Parameters = .standard,
+        keepsMemory: Bool = false
     ) throws(CryptoError) -> String {
+        defer { if !keepsMemory { giveBackMemory() } }
         let salt = Random.bytes(count: saltBytes)
         let hash = try raw(password, parameters, salt: salt, byteCount: hashBytes)
         return PasswordHash(parameters: parameters, salt: salt, hash: hash).description
@@ -46,7 +49,12 @@ public enum Argon2id {
 
     /// False for another password, and for a stored text that is not a hash within the limits. Throws where the
     /// question could not be answered for want of memory, which must not look like a wrong password.
-    public static func verify(password: [UInt8], against stored: String) throws(CryptoError) -> Bool {
+    public static func verify(
+        password: [UInt8],
+        against stored: String,
+        keepsMemory: Bool = false
+    ) throws(CryptoError) -> Bool {
+        defer { if !keepsMemory { giveBackMemory() } }
         guard let stored = PasswordHash(stored), password.count <= Limits.Crypto.passwordBytesMax else { return false }
         let hash = try raw(password, stored.parameters, salt: stored.salt, byteCount: stored.hash.count)
         return constantTimeEqual(hash, stored.hash)
@@ -57,6 +65,9 @@ public enum Argon2id {
         guard let stored = PasswordHash(stored) else { return true }
         return stored.parameters != parameters || stored.salt.count < saltBytes || stored.hash.count < hashBytes
     }
+
+    /// What was kept for hashes to come goes back to the system.
+    public static func giveBackMemory() { HashMemory.giveBack() }
 
     private static func raw(
         _ password: [UInt8],

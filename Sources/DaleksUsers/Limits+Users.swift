@@ -76,7 +76,7 @@ extension Limits {
         static let requestIDBytes = 16...128
 
         /// Log-ins that wait for a core: two seconds' work of one at 27 ms each. Later ones are told to come back.
-        static let waitingHashesMaxPerCore = 64
+        public static let waitingHashesMaxPerCore = 64
 
         /// Regions of one directory.
         static let regionCountMax = 256
@@ -89,7 +89,7 @@ extension Limits {
         static let keyAnnouncementMin = Duration.seconds(30)
 
         /// Keys that wait, sign or retire at a time: what `JWKSet` holds, with room for those of a clock that jumped.
-        static let keyCountMax = 32
+        static let keyCountMax = 64
 
         /// A private key is a few hundred bytes of PEM.
         static let keyFileBytesMax = 16 << 10
@@ -102,6 +102,14 @@ extension Limits {
 
         /// Rows that one transaction of the upkeep takes: a few milliseconds of the writer's turn.
         static let prunedRowCountMax = 1_000
+
+        /// How often a statement is tried that others got in the way of, and a refresh that another one overtook: each
+        /// time somebody else got on.
+        static let statementTriesMax = 5
+        static let refreshTriesMax = 8
+
+        /// Threads of one core's passwords: one hashes while others wait for the database.
+        static let passwordThreadsPerCore = 4
 
         /// Connections of one process to PostgreSQL. Requests that write wait for the disk, so more than cores; a few
         /// processes must fit into the 100 that a server has by default.

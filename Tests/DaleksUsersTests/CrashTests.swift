@@ -44,8 +44,8 @@ struct CrashTests {
         let (folder, memory, checked) = (ScratchFolder(), Memory(), Lock((sessions: 0, accounts: 0, tokens: 0)))
         var arguments = [
             "--state", folder.path("state"), "--port", "0", "--region", "here=http://files.example", "--registration",
-            "open", "--registrations-per-hour", "1000000", "--access-lifetime", "5s", "--key-period", "1s",
-            "--key-announce", "300ms", "--key-retire", "7s",
+            "open", "--registrations-per-hour", "1000000", "--attempts-per-address", "1000000", "--access-lifetime",
+            "5s", "--key-period", "1s", "--key-announce", "300ms", "--key-retire", "7s",
         ]
         if let url = try backend.makeURL() { arguments += ["--database", url] }
 

@@ -27,7 +27,7 @@ struct InteropTests {
             settings.oauthRule.devicePause = .seconds(1)
         }
         let rotating = try Self.start(folder, "rotating", authority) { settings in
-            // Twenty keys take forty seconds; with DALEKS_ROTATION_SECONDS=40 the libraries need no haste.
+            // Each key takes two seconds; with DALEKS_ROTATION_SECONDS=40 the libraries need no haste.
             let seconds = Environment.current["DALEKS_ROTATION_SECONDS"].flatMap { Int64($0) } ?? 2
             settings.keySchedule.period = .seconds(seconds)
             settings.keySchedule.announce = .seconds(seconds)
@@ -39,7 +39,10 @@ struct InteropTests {
         let captured = try Subprocess.capture(
             Command(
                 "\(try PythonTools.programs.get())/python",
-                ["-m", "pytest", "-q", "-p", "no:cacheprovider", "\(PythonTools.tests)/interop"],
+                [
+                    "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=12", "-s",
+                    "\(PythonTools.tests)/interop",
+                ],
                 environment: Environment.current.merging([
                     "DALEKS_INTEROP": folder.path("place.json"), "PYTHONDONTWRITEBYTECODE": "1",
                 ]) { $1 },
@@ -48,6 +51,8 @@ struct InteropTests {
             timeout: .seconds(1_800)
         )
 
+        // What took how long, and how many tokens were checked.
+        if Environment.current["DALEKS_ROTATIONS"] != nil { print(captured.outputText.suffix(4_000)) }
         #expect(captured.ending.isSuccess, "\(captured.outputText.suffix(8_000))\(captured.errorText.suffix(2_000))")
     }
 
@@ -80,6 +85,7 @@ struct InteropTests {
     ) throws -> String {
         let ann = try service.register()
         let web = try Program(service, id: "web")
+        let rsa = try Program(service, id: "rsa", idTokenAlgorithm: .rs256)
         let native = try Program(
             service,
             id: "native",
@@ -96,7 +102,8 @@ struct InteropTests {
             return .object(client)
         }
         let clients: JSONObject = [
-            "web": client(web), "native": client(native, "http://127.0.0.1:4711/back"), "robot": client(robots[0]),
+            "web": client(web), "rsa": client(rsa), "native": client(native, "http://127.0.0.1:4711/back"),
+            "robot": client(robots[0]),
             "rotating_robot": client(robots[1]),
         ]
         let place: JSONObject = [

@@ -40,7 +40,10 @@ struct KeyTests {
         return schedule
     }
 
-    @Test func `through forty rotations every token checks, with the set of now and with one that was kept`() throws {
+    /// DALEKS_ROTATIONS=40 and more in the long form.
+    private static let rotationCount = Environment.current["DALEKS_ROTATIONS"].flatMap { Int($0) } ?? 8
+
+    @Test func `through rotation after rotation every token checks, with the set of now and with a kept one`() throws {
         let folder = ScratchFolder()
         let clock = ManualClock()
         var generator = SeededGenerator(for: "rotations")
@@ -50,7 +53,7 @@ struct KeyTests {
         var signers: Set<String> = []
         let message = Array("what a token says".utf8)
 
-        while signers.count < 40 {
+        while signers.count < Self.rotationCount {
             let now = clock.source.wall
             // As long as the router's max-age for this announcement.
             if now >= kept.until { kept = (try ring.keySet, now + .seconds(15)) }
@@ -143,6 +146,51 @@ struct KeyTests {
             #expect(try !Files.entries(of: folder.path("keys")).contains("stray.pem"))
             after.store.close()
         }
+    }
+
+    @Test func `keys of a program that wants RS256 come and go as the others do, and only where one wants them`() throws
+    {
+        let folder = ScratchFolder()
+        let clock = ManualClock()
+        let ring = try Ring(folder, schedule, clock)
+        defer { ring.store.close() }
+        #expect(throws: APIError.self) { try ring.ring.signing(.rs256) }
+        #expect(try ring.keySet.keys.map(\.algorithm) == [.es256])
+        _ = try Clients(store: ring.store, time: clock.source).register(
+            Clients.Registration(
+                name: "x",
+                isPublic: false,
+                redirects: [Program.redirect],
+                grants: [.authorizationCode],
+                scope: "openid",
+                idTokenAlgorithm: .rs256
+            ),
+            by: nil,
+            from: try .test
+        )
+
+        let first = try ring.ring.signing(.rs256)
+        #expect(try ring.keySet.keys.map(\.algorithm) == [.es256, .rs256])
+        #expect(first.key.algorithm == .rs256 && ring.ring.signing.key.algorithm == .es256)
+        clock.advance(by: .seconds(70))
+        _ = try ring.ring.turn()
+        let announced = try ring.keySet.keys.filter { $0.algorithm == .rs256 }.map(\.keyID)
+        #expect(announced.count == 2 && announced[0] == first.id)
+        #expect(try ring.ring.signing(.rs256).id == first.id)
+        clock.advance(by: .seconds(30))
+        _ = try ring.ring.turn()
+        let second = try ring.ring.signing(.rs256)
+        #expect(second.id == announced[1])
+        #expect(try ring.keySet[first.id] != nil)
+        clock.advance(by: .seconds(20))
+        _ = try ring.ring.turn()
+        #expect(try ring.keySet[first.id] == nil)
+
+        // Taken back: another signs at once, and the other algorithm's goes on.
+        let other = ring.ring.signing.id
+        #expect(try ring.ring.revoke(second.id, by: nil, from: try .test))
+        #expect(try ring.ring.signing(.rs256).id != second.id && ring.ring.signing.id == other)
+        #expect(try ring.keySet[second.id] == nil)
     }
 
     @Test func `with periods of a second tokens check all the time, over the wire`() throws {

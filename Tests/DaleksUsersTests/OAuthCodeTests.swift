@@ -124,6 +124,23 @@ struct OAuthCodeTests {
         #expect(try program.redeem(late).code == "invalid_grant")
     }
 
+    @Test func `a program that asked for RS256 gets its ID tokens so, and everything else as before`() throws {
+        let service = try TestService()
+        let ann = try service.register()
+        let program = try Program(service, idTokenAlgorithm: .rs256)
+
+        let tokens = try program.session([("scope", "openid email files:read")])
+
+        let identity = try service.identity(try tokens.string("id_token"), client: program.id, .rs256)
+        #expect(identity.subject == "\(ann.id)")
+        _ = try service.verify(try tokens.string("access_token"))
+        #expect(throws: JWTError.self) {
+            try service.identity(try tokens.string("id_token"), client: program.id, .es256)
+        }
+        let metadata = try service.send(.get, Routes.Users.openIDMetadata).json
+        #expect(try metadata.strings("id_token_signing_alg_values_supported") == ["ES256", "RS256"])
+    }
+
     /// What is wrong, and what the program is told.
     static let refusals: [(changes: [(String, String?)], error: String)] = [
         ([("response_type", nil)], "invalid_request"),

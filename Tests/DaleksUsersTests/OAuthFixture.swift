@@ -31,7 +31,8 @@ struct Program {
         isPublic: Bool = false,
         redirects: [String] = [Program.redirect],
         grants: Set<GrantKind> = [.authorizationCode, .refreshToken],
-        scope: String = Scopes.known.text
+        scope: String = Scopes.known.text,
+        idTokenAlgorithm: SignatureAlgorithm = .es256
     ) throws {
         let clients = service.service.clients
         let registered = try clients.register(
@@ -41,7 +42,8 @@ struct Program {
                 isPublic: isPublic,
                 redirects: redirects,
                 grants: grants,
-                scope: scope
+                scope: scope,
+                idTokenAlgorithm: idTokenAlgorithm
             ),
             by: nil,
             from: try .test

@@ -45,6 +45,7 @@ final class TestService: Sendable {
         // All tests come from one address.
         settings.siteAttemptRule = AttemptRule(freeCount: 1_000_000)
         settings.passwordParameters = try required(Argon2id.Parameters(memory: 64, passes: 1, lanes: 1))
+        settings.mailInterval = .milliseconds(20)
         change(&settings)
         self.folder = folder
         self.time = time
@@ -143,13 +144,17 @@ final class TestService: Sendable {
 
 extension TestService {
     /// Checks an ID token as a program would.
-    func identity(_ token: String, client: String) throws -> JWT.Claims {
+    func identity(
+        _ token: String,
+        client: String,
+        _ algorithm: SignatureAlgorithm = .es256
+    ) throws -> JWT.Claims {
         let keys = try keySet()
         return try JWT.verify(
             token,
             keys: { id, _ in keys[id].flatMap { try? VerificationKey(jwk: $0) } },
             type: "JWT",
-            allowed: [.es256],
+            allowed: [algorithm],
             now: TimeSource.system.wall,
             leeway: .seconds(1),
             audience: client,

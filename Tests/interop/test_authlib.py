@@ -39,25 +39,28 @@ def log_in(place, metadata, person, name="web", scope="openid profile email file
     return client
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_code_with_pkce_then_userinfo_and_id_token(place, metadata, person, method):
-    client = log_in(place, metadata, person, token_endpoint_auth_method=method)
+@pytest.mark.parametrize(
+    "name,algorithm,method",
+    [("web", "ES256", "client_secret_basic"), ("web", "ES256", "client_secret_post"), ("rsa", "RS256", "client_secret_basic")],
+)
+def test_code_with_pkce_then_userinfo_and_id_token(place, metadata, person, name, algorithm, method):
+    client = log_in(place, metadata, person, name=name, token_endpoint_auth_method=method)
 
     info = client.get(metadata["userinfo_endpoint"]).json()
     assert info["email"] == place["email"]
 
     keys = KeySet.import_key_set(client.get(metadata["jwks_uri"], withhold_token=True).json())
-    token = jwt.decode(client.token["id_token"], keys, algorithms=["ES256", "RS256"])
+    token = jwt.decode(client.token["id_token"], keys, algorithms=[algorithm])
     claims = CodeIDToken(
         token.claims,
         token.header,
         options={
             "iss": {"essential": True, "value": metadata["issuer"]},
-            "aud": {"essential": True, "value": place["clients"]["web"]["id"]},
+            "aud": {"essential": True, "value": place["clients"][name]["id"]},
         },
         params={
             "nonce": "a-nonce",
-            "client_id": place["clients"]["web"]["id"],
+            "client_id": place["clients"][name]["id"],
             "access_token": client.token["access_token"],
         },
     )

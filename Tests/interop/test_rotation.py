@@ -16,7 +16,7 @@ from authlib.jose import JsonWebKey, JsonWebToken
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 
-ROTATIONS = int(os.environ.get("DALEKS_ROTATIONS", "20"))
+ROTATIONS = int(os.environ.get("DALEKS_ROTATIONS", "4"))
 
 # How long a key is announced, and then signs. With 40 every library runs as it comes; that takes a quarter of an hour.
 # With less, what is measured in seconds by default is shortened alike.

@@ -6,7 +6,7 @@ import DaleksSystem
 enum AdminClients {
     static let actions: KeyValuePairs<String, String> = [
         "[list]": "lists the programs that are known",
-        "add [ID] --name N --grants WORDS --scope WORDS [--redirect URL]… [--public]":
+        "add [ID] --name N --grants WORDS --scope WORDS [--redirect URL]… [--public] [--id-token-alg RS256]":
             "registers a program; its secret is shown once",
         "new-secret ID": "gives a program another secret",
         "remove ID": "removes a program, and ends what people let it do",
@@ -48,6 +48,7 @@ enum AdminClients {
         if let id = admin.arguments.dropFirst().first { body["id"] = .string(id) }
         body["is_public"] = .bool(admin.settings.flag("public"))
         body["grants"] = .array(grants.split(separator: " ").map { .string(String($0)) })
+        if let algorithm = admin.settings.optionalText("id-token-alg") { body["id_token_alg"] = .string(algorithm) }
         body["redirects"] = .array(admin.settings.texts("redirect").map { .string($0) })
         let answer = try admin.ask(.post, "/v1/admin/clients", body)
         let row = AdminRow(answer)

@@ -27,6 +27,11 @@ enum AdminVerb: Verb {
             help: "Where a program is answered; may be given more than once.",
             repeats: true
         ),
+        Option(
+            "id-token-alg",
+            .choice(["ES256", "RS256"]),
+            help: "What a program's ID tokens are signed with: ES256, or RS256 for programs that know nothing else."
+        ),
         Option("public", .flag, help: "A program that can keep no secret, such as one people install."),
         Option("user", .text(placeholder: "WHO"), help: "Only what concerns this user: an id or an e-mail address."),
         Option("action", .text(placeholder: "WORD"), help: "Only such lines of the audit log, such as login."),

@@ -16,56 +16,58 @@ struct Attempts: Sendable {
 
     /// Throws 429 where one must wait.
     func reserve(_ email: Email, from origin: Origin) throws(APIError) {
-        let (account, site) = (AttemptSubject(email), AttemptSubject(site: origin.site))
-        let wait = try store.write(.normal) { db -> Duration? in
-            // In here, since the turn to write was waited for.
-            let now = time.wall
-            let decisions = [
-                accountRule.admit(after: try AttemptTable.load(account, db), at: now),
-                siteRule.admit(after: try AttemptTable.load(site, db), at: now),
-            ]
-            var states: [AttemptState] = []
-            var waits: [Duration] = []
-            for decision in decisions {
-                switch decision {
-                case .admitted(let state): states.append(state)
-                case .refused(let retryAfter): waits.append(retryAfter)
+        let subjects = [AttemptSubject(email), AttemptSubject(site: origin.site)]
+        do throws(APIError) {
+            try store.writeHolding(.normal) { db in
+                let held = try AttemptTable.hold(subjects, at: time.wall, db)
+                // Only now, since the others' turns were waited for.
+                let now = time.wall
+                var states: [AttemptState] = []
+                var waits: [Duration] = []
+                for (rule, state) in zip([accountRule, siteRule], held) {
+                    switch rule.admit(after: state, at: now) {
+                    case .admitted(let state): states.append(state)
+                    case .refused(let retryAfter): waits.append(retryAfter)
+                    }
                 }
+                // Thrown in here, so that who is refused leaves no row behind.
+                if let longest = waits.max() { throw Self.blocked(longest) }
+                for (state, subject) in zip(states, subjects) { try AttemptTable.save(state, of: subject, db) }
             }
-            if let longest = waits.max() { return longest }
-            for (state, subject) in zip(states, [account, site]) { try AttemptTable.save(state, of: subject, db) }
-            return nil
+        } catch {
+            if error.code == .rateLimited { measures.loginsBlocked.increment() }
+            throw error
         }
-        guard let wait else { return }
-        measures.loginsBlocked.increment()
-        throw Self.blocked(wait)
     }
 
     /// Nothing was tried after all: that is nobody's failure.
     func forgive(_ email: Email, from origin: Origin) throws(APIError) {
-        try store.write(.normal) { db in
-            try AttemptTable.forgive(AttemptSubject(email), db)
-            try AttemptTable.forgive(AttemptSubject(site: origin.site), db)
-        }
+        try store.writeOnce(.normal) { db in try AttemptTable.forgive(AttemptSubject(email), db) }
+        try forgive(siteOf: origin)
     }
 
-    /// It was the right one. Whoever has an account of their own must not clean an address's slate with it.
-    func succeed(_ email: Email, from origin: Origin, _ db: borrowing Connection) throws {
+    /// It was the right one: part of the transaction that lets somebody in. `forgive(siteOf:)` belongs after it.
+    func succeed(_ email: Email, _ db: borrowing Connection) throws {
         try AttemptTable.clear(AttemptSubject(email), db)
-        try AttemptTable.forgive(AttemptSubject(site: origin.site), db)
+    }
+
+    /// This one attempt was none of a stranger. All others from there stay counted: whoever has an account of their own
+    /// must not clean an address's slate with it.
+    ///
+    /// By itself and not in the transaction that lets somebody in: all who come from there change this row, and on
+    /// PostgreSQL each of those transactions would stand in the others' way.
+    func forgive(siteOf origin: Origin) throws(APIError) {
+        try store.writeOnce(.normal) { db in try AttemptTable.forgive(AttemptSubject(site: origin.site), db) }
     }
 
     /// Counts something that is not secret but must not be done without end: so many in an hour.
     func count(_ subject: AttemptSubject, perHourMax: Int) throws(APIError) -> Duration? {
-        try store.write(.normal) { db in
+        try store.writeHolding(.normal) { db in
+            let known = try AttemptTable.hold([subject], at: time.wall, db)
             let now = time.wall
             let window = Duration.seconds(3_600)
             var state = AttemptState(failures: 0, last: now, blockedUntil: now + window)
-            if let known = try AttemptTable.load(subject, db), now < known.blockedUntil,
-                known.blockedUntil - now <= window
-            {
-                state = known
-            }
+            if let known = known.first, now < known.blockedUntil, known.blockedUntil - now <= window { state = known }
             guard state.failures < perHourMax else { return state.blockedUntil - now }
             state.failures += 1
             state.last = now

@@ -40,7 +40,11 @@ extension AccessTokenCheck {
         }
         guard account.lockedSince == nil else { throw .invalidToken() }
         let isHouse = access.client == OAuthClient.house.id
-        let isOfAppPassword = try store.read { db in try SessionTable.isOfAppPassword(session.id, db) }
-        return Caller(account: account, session: session, isHouse: isHouse, isOwn: isHouse && !isOfAppPassword)
+        return Caller(
+            account: account,
+            session: session,
+            isHouse: isHouse,
+            isOwn: isHouse && session.appPassword == nil
+        )
     }
 }

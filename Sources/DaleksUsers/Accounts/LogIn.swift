@@ -78,7 +78,7 @@ struct LogIn: Sendable {
             throw .invalid("a device's name has 1 to \(Limits.Users.deviceBytesMax) bytes and no control characters")
         }
         let region = request.region == "auto" ? nil : request.region
-        let regions = try store.read { db in try RegionTable.listed(db) }
+        let regions = try store.readOnce { db in try RegionTable.listed(db) }
         guard !regions.isEmpty else { throw .unavailable("no region is set up here yet", retryAfterSeconds: 60) }
         if let region, !regions.contains(where: { $0.code == region }) {
             let codes = regions.map(\.code).joined(separator: ", ")
@@ -90,14 +90,19 @@ struct LogIn: Sendable {
     private func finish(_ wish: Wish, _ proven: PasswordProof.Proven) throws(APIError) -> SessionAnswer {
         let now = time.wall
         let scope = proven.appPassword?.scope ?? .all
-        let (session, token) = sessions.make(for: proven.account.id, scope: scope, device: wish.device, at: now)
+        let (session, token) = sessions.make(
+            for: proven.account.id,
+            scope: scope,
+            device: wish.device,
+            at: now,
+            appPassword: proven.appPassword?.id
+        )
         let (user, region) = try store.write { db -> (UserRecord, RegionRecord?) in
             let account = try proven.settle(at: now, db)
             let region = try Self.region(wish.region, home: account.home, nearest: wish.nearest, db)
             guard let region else { return (account.record, nil) }
             try AccountTable.setFirstHome(region.code, of: account.id, db)
             try SessionTable.insert(session.state(in: region.code), db)
-            if let appPassword = proven.appPassword { try SessionTable.bind(session.id, to: appPassword.id, db) }
             try AuditTable.add(
                 .login,
                 .done,

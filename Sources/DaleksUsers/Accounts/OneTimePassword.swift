@@ -7,7 +7,7 @@ enum OneTimePassword {
     private static let stepSeconds: Int64 = 30
     private static let digitCount = 6
     /// As long as SHA-1's result (RFC 4226, 4).
-    private static let secretBytes = 20
+    static let secretBytes = 20
 
     static func makeSecret() -> [UInt8] { Random.bytes(count: secretBytes) }
 

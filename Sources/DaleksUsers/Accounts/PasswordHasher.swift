@@ -6,13 +6,15 @@ import DaleksSystem
 /// Where passwords are hashed: one at a time on each core, with a short line of those that wait.
 ///
 /// A hash costs 19 MiB and 27 ms of a core on purpose. Whoever sends passwords faster than that fills the line, and is
-/// told to come back; nobody else's request waits behind them.
+/// told to come back; nobody else's request waits behind them. There are more threads than cores: what a log-in asks of
+/// the database before and after its hash must not leave a core idle.
 ///
 /// ## Concurrency
-/// `admitted` is guarded by itself. Work runs on the pool's threads with no lock held.
+/// `admitted` is guarded by itself. Work runs on the pool's threads with no lock held; hashes take turns.
 final class PasswordHasher: Sendable {
     private let parameters: Argon2id.Parameters
     private let pool: WorkerPool
+    private let turns: CoreTurns
     private let capacity: Int
     private let admitted = Lock(0)
     private let hashes: Counter
@@ -27,7 +29,12 @@ final class PasswordHasher: Sendable {
     ) throws(CryptoError) {
         self.parameters = parameters
         self.hashes = hashes
-        pool = WorkerPool(name: "password", threadCountMax: coreCount, waitingCountMax: waitingCountMax)
+        pool = WorkerPool(
+            name: "password",
+            threadCountMax: coreCount * Limits.Users.passwordThreadsPerCore,
+            waitingCountMax: coreCount + waitingCountMax
+        )
+        turns = CoreTurns(coreCount: coreCount)
         capacity = coreCount + waitingCountMax
         decoy = try Argon2id.hash(password: Random.bytes(count: 16), parameters: parameters)
     }
@@ -56,7 +63,13 @@ final class PasswordHasher: Sendable {
 
         fileprivate init(_ hasher: PasswordHasher) { self.hasher = hasher }
 
-        deinit { hasher.admitted.withLock { $0 -= 1 } }
+        deinit {
+            let isQuiet = hasher.admitted.withLock { count in
+                count -= 1
+                return count == 0
+            }
+            if isQuiet { Argon2id.giveBackMemory() }
+        }
 
         /// Runs the work when it is this place's turn. Throws, and nothing runs, where the service is stopping.
         func run(_ work: @escaping @Sendable (Turn) -> Void) throws(APIError) {
@@ -74,7 +87,13 @@ final class PasswordHasher: Sendable {
         func hash(_ password: String) throws(APIError) -> String {
             hasher.hashes.increment()
             do throws(CryptoError) {
-                return try Argon2id.hash(password: Array(password.utf8), parameters: hasher.parameters)
+                return try hasher.turns.run { () throws(CryptoError) in
+                    try Argon2id.hash(
+                        password: Array(password.utf8),
+                        parameters: hasher.parameters,
+                        keepsMemory: true
+                    )
+                }
             } catch {
                 throw Self.apiError(error)
             }
@@ -84,7 +103,13 @@ final class PasswordHasher: Sendable {
         func verify(_ password: String, against stored: String?) throws(APIError) -> Bool {
             hasher.hashes.increment()
             do throws(CryptoError) {
-                let isSame = try Argon2id.verify(password: Array(password.utf8), against: stored ?? hasher.decoy)
+                let isSame = try hasher.turns.run { () throws(CryptoError) in
+                    try Argon2id.verify(
+                        password: Array(password.utf8),
+                        against: stored ?? hasher.decoy,
+                        keepsMemory: true
+                    )
+                }
                 return isSame && stored != nil
             } catch {
                 throw Self.apiError(error)

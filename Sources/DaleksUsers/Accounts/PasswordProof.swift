@@ -13,6 +13,7 @@ struct PasswordProof: Sendable {
     let store: UsersStore
     let hasher: PasswordHasher
     let attempts: Attempts
+    let sealing: SealingKeys
     let measures: UsersMeasures
     let time: TimeSource
 
@@ -35,14 +36,20 @@ struct PasswordProof: Sendable {
         let account: Account
         let appPassword: AppPassword?
         fileprivate let newHash: String?
+        fileprivate let settlement = Settlement()
 
         /// The first step of the transaction that does what this was proven for. Throws where the account changed since
         /// or the second factor is missing or wrong; then the transaction does not happen, and the attempt stays
         /// counted.
         func settle(at now: Timestamp, _ db: borrowing Connection) throws -> Account {
-            try proof.settle(self, at: now, db)
+            let account = try proof.settle(self, at: now, db)
+            settlement.isDone.withLock { $0 = true }
+            return account
         }
     }
+
+    /// Whether somebody was let in.
+    fileprivate final class Settlement: Sendable { let isDone = Lock(false) }
 
     /// Answers later, on a thread of the hasher, unless it throws.
     func begin(
@@ -55,11 +62,13 @@ struct PasswordProof: Sendable {
         try attempts.reserve(claim.email, from: claim.origin)
         do throws(APIError) {
             try place.run { turn in
-                do throws(APIError) {
-                    work(.success(try prove(claim, turn)), turn)
-                } catch {
-                    work(.failure(error), turn)
+                let proven: Proven
+                do throws(APIError) { proven = try prove(claim, turn) } catch {
+                    return work(.failure(error), turn)
                 }
+                work(.success(proven), turn)
+                // Where this fails, one attempt too many counts against the address for a while.
+                if proven.settlement.isDone.withLock({ $0 }) { try? attempts.forgive(siteOf: claim.origin) }
             }
         } catch {
             try attempts.forgive(claim.email, from: claim.origin)
@@ -68,7 +77,7 @@ struct PasswordProof: Sendable {
     }
 
     private func prove(_ claim: Claim, _ turn: PasswordHasher.Turn) throws(APIError) -> Proven {
-        let account = try store.read { db in try AccountTable.load(email: claim.email, db) }
+        let account = try store.readOnce { db in try AccountTable.load(email: claim.email, db) }
         if let appPassword = try appPassword(claim, account), let account {
             return Proven(proof: self, claim: claim, account: account, appPassword: appPassword, newHash: nil)
         }
@@ -92,7 +101,7 @@ struct PasswordProof: Sendable {
     /// Asked for whether or not there is the account, so that both take as long.
     private func appPassword(_ claim: Claim, _ account: Account?) throws(APIError) -> AppPassword? {
         guard claim.takesAppPassword, let secret = Secret(.appPassword, claim.password) else { return nil }
-        let found = try store.read { db in try AppPasswordTable.find(secret: secret.digest, db) }
+        let found = try store.readOnce { db in try AppPasswordTable.find(secret: secret.digest, db) }
         guard let found, found.account == account?.id else { return nil }
         return found
     }
@@ -118,7 +127,7 @@ struct PasswordProof: Sendable {
             }
         }
         guard account.lockedSince == nil else { throw Self.locked }
-        try attempts.succeed(claim.email, from: claim.origin, db)
+        try attempts.succeed(claim.email, db)
         return account
     }
 
@@ -128,7 +137,8 @@ struct PasswordProof: Sendable {
         guard let code else { throw Self.codeNeeded }
         let plain = OneTimePassword.plain(code)
         if OneTimePassword.isCode(plain) {
-            guard let step = OneTimePassword.step(of: plain, factor.secret, at: now),
+            let secret = try sealing.open(factor.sealedSecret, of: account.id)
+            guard let step = OneTimePassword.step(of: plain, secret, at: now),
                 try SecondFactorTable.take(step: step, of: account.id, db)
             else { throw Self.codeWrong }
         } else {
@@ -138,7 +148,7 @@ struct PasswordProof: Sendable {
     }
 
     private func refuse(_ claim: Claim, _ account: Account?) throws(APIError) -> APIError {
-        try store.write(.normal) { db in
+        try store.writeOnce(.normal) { db in
             try AuditTable.add(.login, .refused, account: account?.id, from: claim.origin, at: time.wall, db)
         }
         measures.loginsRefused.increment()

@@ -54,7 +54,7 @@ struct PasswordReset: Sendable {
     ) throws(APIError) {
         guard let token = Secret(.mail, text) else { throw Registration.goneLink }
         guard (code?.utf8.count ?? 0) <= Limits.Users.codeBytesMax else { throw .invalid("the code is too long") }
-        let promise = try store.read { db in try MailTable.load(token.digest, at: time.wall, db) }
+        let promise = try store.readOnce { db in try MailTable.load(token.digest, at: time.wall, db) }
         guard let promise, promise.purpose == .reset, let id = promise.account else { throw Registration.goneLink }
         try PasswordRule.check(password, email: promise.email)
         let place = try hasher.admit()
@@ -64,6 +64,7 @@ struct PasswordReset: Sendable {
             do throws(APIError) {
                 let hash = try turn.hash(password)
                 try set(hash, of: id, token, code, origin)
+                try? proof.attempts.forgive(siteOf: origin)
                 answer(.success(()))
             } catch {
                 if error.code == .mfaRequired, code == nil {
@@ -93,7 +94,7 @@ struct PasswordReset: Sendable {
             // Who needs this may have lost more than the password.
             _ = try SessionTable.endAll(of: id, at: now, db)
             try AppPasswordTable.deleteAll(of: id, db)
-            try proof.attempts.succeed(account.email, from: origin, db)
+            try proof.attempts.succeed(account.email, db)
             try MailTable.post(correspondence.passwordChanged(account.email), at: now, db)
             try AuditTable.add(.password, .done, account: id, detail: "by mail", from: origin, at: now, db)
         }

@@ -8,6 +8,7 @@ struct SecondFactors: Sendable {
     let store: UsersStore
     let changes: AccountChanges
     let attempts: Attempts
+    let sealing: SealingKeys
     let issuer: TokenIssuer
     let time: TimeSource
 
@@ -27,7 +28,7 @@ struct SecondFactors: Sendable {
         try changes.proven(caller, password: password, code: nil, from: origin, then: answer) { account, _, db in
             guard account.secondFactor == nil else { throw Self.isOn }
             let secret = OneTimePassword.makeSecret()
-            try SecondFactorTable.propose(secret, for: account.id, db)
+            try SecondFactorTable.propose(try sealing.seal(secret, for: account.id), for: account.id, db)
             return Proposal(
                 secret: Base32.encode(secret),
                 uri: OneTimePassword.uri(secret: secret, account: account.email.text, issuer: issuer.issuer)
@@ -40,18 +41,21 @@ struct SecondFactors: Sendable {
         try attempts.reserve(caller.account.email, from: origin)
         let now = time.wall
         let id = caller.account.id
-        return try store.write { db in
+        let codes = try store.write { db in
             guard let account = try AccountTable.load(id, db), account.secondFactor == nil,
-                let secret = try SecondFactorTable.proposed(for: id, db)
+                let sealed = try SecondFactorTable.proposed(for: id, db)
             else { throw APIError.conflict("there is nothing to confirm; ask for a secret first") }
+            let secret = try sealing.open(sealed, of: id)
             guard let step = OneTimePassword.step(of: OneTimePassword.plain(code), secret, at: now) else {
                 throw PasswordProof.codeWrong
             }
-            try SecondFactorTable.begin(secret, step: step, for: id, db)
-            try attempts.succeed(account.email, from: origin, db)
+            try SecondFactorTable.begin(try sealing.seal(secret, for: id), step: step, for: id, db)
+            try attempts.succeed(account.email, db)
             try AuditTable.add(.totp, .done, account: id, detail: "on", from: origin, at: now, db)
             return try Self.makeRecoveryCodes(for: id, db)
         }
+        try? attempts.forgive(siteOf: origin)
+        return codes
     }
 
     func end(

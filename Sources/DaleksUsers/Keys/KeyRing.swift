@@ -63,11 +63,30 @@ final class KeyRing: Sendable {
         _ = try turn()
     }
 
+    /// What signs everything but what some program wants otherwise.
     var signing: Signing {
+        guard let signing = present(.es256) else { preconditionFailure("the key ring always has a key that signs") }
+        return signing
+    }
+
+    /// For programs that want their ID tokens signed with that algorithm.
+    func signing(_ algorithm: SignatureAlgorithm) throws(APIError) -> Signing {
+        if let signing = present(algorithm) { return signing }
+        // Such keys are made once a program wants them; another process may have heard of it a moment before.
+        _ = try turn()
+        guard let signing = present(algorithm) else {
+            throw .internalError("no program is registered that wants \(algorithm.rawValue)")
+        }
+        return signing
+    }
+
+    private func present(_ algorithm: SignatureAlgorithm) -> Signing? {
         state.withLock { state in
-            guard let active = state.records.first(where: { isMine($0) && $0.stage == .active }),
-                let key = state.privateKeys[active.id]
-            else { preconditionFailure("the key ring always has a key that signs") }
+            guard
+                let active = state.records.first(where: {
+                    isMine($0) && $0.stage == .active && $0.publicKey.algorithm == algorithm
+                }), let key = state.privateKeys[active.id]
+            else { return nil }
             return Signing(id: active.id, key: key)
         }
     }
@@ -121,6 +140,7 @@ final class KeyRing: Sendable {
 
     private func turnAlone() throws(APIError) -> Timestamp {
         let order = try reload()
+        let algorithms = try wantedAlgorithms()
         // Each action changes the stage of one key or makes one, so this ends; the bound is for a mistake in that.
         for _ in 0..<(4 * Limits.Users.keyCountMax) {
             let now = time.wall
@@ -128,14 +148,31 @@ final class KeyRing: Sendable {
                 try remove(gone.id)
                 continue
             }
-            switch schedule.next(records.filter(isMine), order: order, at: now) {
-            case .wait(let until): return until
-            case .announce: try announce(at: now)
-            case .activate(let id): try activate(id, at: now)
-            case .remove(let id): try remove(id)
+            // Keys of one algorithm know nothing of the others: each has the same schedule to itself.
+            var (until, isDone) = (Timestamp(nanoseconds: .max), true)
+            for algorithm in algorithms {
+                let own = records.filter { isMine($0) && $0.publicKey.algorithm == algorithm }
+                switch schedule.next(own, order: order, at: now) {
+                case .wait(let next):
+                    until = min(until, next)
+                    continue
+                case .announce: try announce(algorithm, at: now)
+                case .activate(let id): try activate(id, at: now)
+                case .remove(let id): try remove(id)
+                }
+                isDone = false
             }
+            if isDone { return until }
         }
         throw .internalError("the schedule of the keys does not come to an end")
+    }
+
+    /// RSA keys take long to make and are slow to sign with: there are none before some program wants them.
+    private func wantedAlgorithms() throws(APIError) -> [SignatureAlgorithm] {
+        let isWanted =
+            records.contains { isMine($0) && $0.publicKey.algorithm == .rs256 }
+            ? true : try store.readOnce { db in try OAuthClientTable.isAlgorithmWanted(.rs256, db) }
+        return isWanted ? [.es256, .rs256] : [.es256]
     }
 
     /// Another process's new key is published here in good time before it signs there; orders are followed as soon.
@@ -171,10 +208,10 @@ final class KeyRing: Sendable {
 
     // MARK: The way of a key
 
-    private func announce(at now: Timestamp) throws(APIError) {
+    private func announce(_ algorithm: SignatureAlgorithm, at now: Timestamp) throws(APIError) {
         guard records.count < Limits.Users.keyCountMax else { throw .internalError("there are too many keys") }
         let key: SigningKey
-        do throws(CryptoError) { key = try SigningKey.generate(.es256) } catch { throw failure(error) }
+        do throws(CryptoError) { key = try SigningKey.generate(algorithm) } catch { throw failure(error) }
         let publicKey = key.publicKey.jwk
         // The file first: a record without its key would be a key that cannot sign; a file without its record is
         // found and removed at the next start.
@@ -187,7 +224,8 @@ final class KeyRing: Sendable {
 
     private func activate(_ id: String, at now: Timestamp) throws(APIError) {
         var records = records
-        for index in records.indices where isMine(records[index]) {
+        let algorithm = records.first { $0.id == id }?.publicKey.algorithm
+        for index in records.indices where isMine(records[index]) && records[index].publicKey.algorithm == algorithm {
             if records[index].stage == .active { records[index].retired = now }
             if records[index].id == id { records[index].activated = now }
         }
@@ -228,7 +266,11 @@ final class KeyRing: Sendable {
     /// The one that signs first: that is what readers who take only one take.
     private static func publish(_ records: [KeyRecord]) -> Published {
         let order: [KeyRecord.Stage] = [.active, .announced, .retiring]
-        let keys = order.flatMap { stage in records.filter { $0.stage == stage }.map(\.publicKey) }
+        let keys = [SignatureAlgorithm.es256, .rs256].flatMap { algorithm in
+            order.flatMap { stage in
+                records.filter { $0.stage == stage && $0.publicKey.algorithm == algorithm }.map(\.publicKey)
+            }
+        }
         var json = JSONWriter()
         json.object { $0.member("keys", keys) }
         return Published(body: json.bytes, tag: "\(SHA256.digest(of: json.bytes))")
@@ -240,46 +282,50 @@ final class KeyRing: Sendable {
     ///
     /// A key that signs here and is not there was taken back. Until another one is made, within the same turn, it stays
     /// the one that signs: what it signs is good nowhere, and the service goes on.
-    @discardableResult
     private func reload() throws(APIError) -> Timestamp? {
-        let (found, order) = try store.read { db in (try KeyTable.all(db), try KeyTable.lastOrder(db)) }
+        let (found, ordered) = try store.read { db in (try KeyTable.all(db), try KeyTable.lastOrder(db)) }
         let present = records
-        guard found != present else { return order }
+        guard found != present else { return ordered }
         let ids = Set(found.map(\.id))
-        if let signing = present.first(where: { isMine($0) && $0.stage == .active }), !ids.contains(signing.id) {
-            try replace(signing, found)
-        } else {
-            adopt(found)
-        }
+        let lost = present.filter { isMine($0) && $0.stage == .active && !ids.contains($0.id) }
+        // The one of everything first: there is never none.
+        let order = lost.filter { $0.publicKey.algorithm == .es256 } + lost.filter { $0.publicKey.algorithm != .es256 }
+        var records = found
+        for key in order { records = try replace(key, records) }
+        adopt(records)
         for gone in present where isMine(gone) && !ids.contains(gone.id) { folder.remove(gone.id) }
-        return order
+        return ordered
     }
 
     /// The key that signs was taken back: the next one takes its place in one step, announced or not.
-    private func replace(_ lost: KeyRecord, _ found: [KeyRecord]) throws(APIError) {
-        let now = time.wall
-        if let next = found.filter({ isMine($0) && $0.stage == .announced }).min(by: { $0.announced < $1.announced }) {
+    /// The records as they are then.
+    private func replace(_ lost: KeyRecord, _ found: [KeyRecord]) throws(APIError) -> [KeyRecord] {
+        let (now, algorithm) = (time.wall, lost.publicKey.algorithm)
+        let announced = found.filter {
+            isMine($0) && $0.stage == .announced && $0.publicKey.algorithm == algorithm
+        }
+        logger.warning("another key signs in place of one that was taken back", ["key": lost.id])
+        if let next = announced.min(by: { $0.announced < $1.announced }) {
             var next = next
             next.activated = now
             let changed = next
             try store.write { db in try KeyTable.save(changed, db) }
-            adopt(found.map { $0.id == changed.id ? changed : $0 })
-        } else {
-            let key: SigningKey
-            do throws(CryptoError) { key = try SigningKey.generate(.es256) } catch { throw failure(error) }
-            let publicKey = key.publicKey.jwk
-            do throws(KeyFolderError) { try folder.save(key, named: publicKey.keyID) } catch { throw failure(error) }
-            let record = KeyRecord(
-                id: publicKey.keyID,
-                publicKey: publicKey,
-                owner: folder.owner,
-                announced: now,
-                activated: now
-            )
-            try store.write { db in try KeyTable.insert(record, db) }
-            adopt(found + [record], adding: key)
+            return found.map { $0.id == changed.id ? changed : $0 }
         }
-        logger.warning("another key signs in place of one that was taken back", ["key": lost.id])
+        let key: SigningKey
+        do throws(CryptoError) { key = try SigningKey.generate(algorithm) } catch { throw failure(error) }
+        let publicKey = key.publicKey.jwk
+        do throws(KeyFolderError) { try folder.save(key, named: publicKey.keyID) } catch { throw failure(error) }
+        let record = KeyRecord(
+            id: publicKey.keyID,
+            publicKey: publicKey,
+            owner: folder.owner,
+            announced: now,
+            activated: now
+        )
+        try store.write { db in try KeyTable.insert(record, db) }
+        state.withLock { $0.privateKeys[record.id] = key }
+        return found + [record]
     }
 
     // MARK: The last run's

@@ -18,17 +18,20 @@ final class Postman: Sendable {
     private let logger: Logger
     private let isStopping = Condition(false)
     private let finished = Gate()
-    private static let interval = Duration.milliseconds(500)
+    /// How often the outbox is looked into.
+    private let interval: Duration
 
     init(
         store: UsersStore,
         delivery: MailDelivery,
+        interval: Duration,
         metrics: Metrics,
         time: TimeSource,
         logger: Logger
     ) {
         self.store = store
         self.delivery = delivery
+        self.interval = interval
         self.time = time
         self.logger = logger
         sent = metrics.counter("daleks_users_mails_total", help: "Mails by outcome.", labels: ["outcome": "sent"])
@@ -39,7 +42,7 @@ final class Postman: Sendable {
         _ = Thread(name: "postman") { [self] in
             while true {
                 while !isStopped(after: .zero), carry() {}
-                if isStopped(after: Self.interval) { break }
+                if isStopped(after: interval) { break }
             }
             finished.open()
         }

@@ -75,7 +75,7 @@ struct Authorization: Sendable {
         }
         switch outcome {
         case .refused(let error): throw .refused(error)
-        case .granted(let letIn): return letIn.answer(issuer, at: now)
+        case .granted(let letIn): return try letIn.answer(issuer, at: now)
         }
     }
 

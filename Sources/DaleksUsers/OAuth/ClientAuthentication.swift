@@ -6,41 +6,47 @@ import DaleksHTTPServer
 struct ClientAuthentication: Sendable {
     let clients: Clients
 
+    /// Who a request says that it is from.
+    struct Claim: Sendable {
+        let id: String
+        let secret: String?
+    }
+
     /// `fallback` is who asks where the request does not say.
     func client(
         of request: HTTPRequest,
         _ form: OAuthForm,
         fallback: OAuthClient? = nil
     ) throws(OAuthFailure) -> OAuthClient {
-        let basic = try Self.basic(request)
+        guard let claim = try Self.claim(of: request, form) else {
+            guard let fallback else { throw Self.unnamed }
+            return fallback
+        }
+        return try prove(claim, try find(claim.id))
+    }
+
+    /// Nil where it does not say.
+    private static func claim(of request: HTTPRequest, _ form: OAuthForm) throws(OAuthFailure) -> Claim? {
+        let basic = try basic(request)
         let (named, secret) = (form["client_id"], form["client_secret"])
         if let basic {
             guard secret == nil, named == nil || named == basic.id else {
                 throw .refused(OAuthError(.invalidRequest, "the client names itself in two ways"))
             }
-            return try check(basic.id, basic.secret)
+            return basic
         }
-        guard let named else {
-            guard let fallback, secret == nil else {
-                throw .refused(OAuthError(.invalidClient, "the request does not say which client sends it"))
-            }
-            return fallback
-        }
-        return try check(named, secret)
+        if let named { return Claim(id: named, secret: secret) }
+        guard secret == nil else { throw unnamed }
+        return nil
     }
 
-    /// One that proved who it is: a public client cannot.
-    func confidential(_ request: HTTPRequest, _ form: OAuthForm) throws(OAuthFailure) -> OAuthClient {
-        let client = try client(of: request, form)
-        guard !client.isPublic else { throw Self.refusal }
-        return client
+    private func find(_ id: String) throws(OAuthFailure) -> OAuthClient? {
+        do throws(APIError) { return try clients.find(id) } catch { throw .api(error) }
     }
 
-    private func check(_ id: String, _ secret: String?) throws(OAuthFailure) -> OAuthClient {
-        let found: OAuthClient?
-        do throws(APIError) { found = try clients.find(id) } catch { throw .api(error) }
+    private func prove(_ claim: Claim, _ found: OAuthClient?) throws(OAuthFailure) -> OAuthClient {
         guard let client = found else { throw Self.refusal }
-        guard let secret else {
+        guard let secret = claim.secret else {
             guard client.isPublic else { throw Self.refusal }
             return client
         }
@@ -48,8 +54,29 @@ struct ClientAuthentication: Sendable {
         return client
     }
 
+    // MARK: Programs with a secret
+
+    /// Who it says it is, to be proved by `confidential`, for who can look for it together with something else.
+    func claim(ofConfidential request: HTTPRequest, _ form: OAuthForm) throws(OAuthFailure) -> Claim {
+        guard let claim = try Self.claim(of: request, form) else { throw Self.unnamed }
+        // Neither is in the database, nor has a secret.
+        guard Clients.isID(claim.id), claim.id != OAuthClient.house.id else { throw Self.refusal }
+        return claim
+    }
+
+    /// The program that proved who it is: a public one cannot.
+    func confidential(_ claim: Claim, _ found: OAuthClient?) throws(OAuthFailure) -> OAuthClient {
+        let client = try prove(claim, found)
+        guard !client.isPublic else { throw Self.refusal }
+        return client
+    }
+
+    func confidential(_ claim: Claim) throws(OAuthFailure) -> OAuthClient {
+        try confidential(claim, try find(claim.id))
+    }
+
     /// Id and secret are each form-encoded before they are put together.
-    private static func basic(_ request: HTTPRequest) throws(OAuthFailure) -> (id: String, secret: String)? {
+    private static func basic(_ request: HTTPRequest) throws(OAuthFailure) -> Claim? {
         let values = request.fields.values("Authorization")
         guard let value = values.first else { return nil }
         let parts = value.split(separator: " ", maxSplits: 1)
@@ -58,8 +85,12 @@ struct ClientAuthentication: Sendable {
             let colon = text.firstIndex(of: ":"), let id = PercentEncoding.decodeForm(text[..<colon]),
             let secret = PercentEncoding.decodeForm(text[text.index(after: colon)...])
         else { throw refusal }
-        return (id, secret)
+        return Claim(id: id, secret: secret)
     }
+
+    private static let unnamed = OAuthFailure.refused(
+        OAuthError(.invalidClient, "the request does not say which client sends it")
+    )
 
     /// The same for an unknown client and a wrong secret.
     private static let refusal = OAuthFailure.refused(

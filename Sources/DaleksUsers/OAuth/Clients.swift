@@ -17,6 +17,7 @@ struct Clients: Sendable {
         var redirects: [String]
         var grants: Set<GrantKind>
         var scope: String
+        var idTokenAlgorithm = SignatureAlgorithm.es256
     }
 
     /// A program as it was registered, with the secret that is never shown again.
@@ -74,7 +75,7 @@ struct Clients: Sendable {
     func find(_ id: String) throws(APIError) -> OAuthClient? {
         if id == OAuthClient.house.id { return .house }
         guard Self.isID(id) else { return nil }
-        return try store.read { db in try OAuthClientTable.load(id, db) }
+        return try store.readOnce { db in try OAuthClientTable.load(id, db) }
     }
 
     // MARK: What may be registered
@@ -107,7 +108,8 @@ struct Clients: Sendable {
             redirects: try redirects(registration),
             grants: grants,
             scope: scope,
-            created: now
+            created: now,
+            idTokenAlgorithm: registration.idTokenAlgorithm
         )
     }
 
@@ -131,7 +133,7 @@ struct Clients: Sendable {
         return redirects
     }
 
-    private static func isID(_ text: String) -> Bool {
+    static func isID(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
                 switch byte {

@@ -118,7 +118,7 @@ struct DeviceGrant: Sendable {
         }
         switch outcome {
         case .refused(let error): throw .refused(error)
-        case .granted(let letIn): return letIn.answer(issuer, at: now)
+        case .granted(let letIn): return try letIn.answer(issuer, at: now)
         }
     }
 
@@ -190,10 +190,11 @@ struct DeviceGrant: Sendable {
         let now = time.wall
         let subjects = [
             AttemptSubject("device code by account", "\(account)"),
-            AttemptSubject("device code by address", origin.client),
+            AttemptSubject("device code by address", origin.site),
         ]
-        let found = try store.write(.normal) { db -> DeviceRequest? in
-            for subject in subjects { try count(subject, now, db) }
+        let found = try store.writeHolding(.normal) { db -> DeviceRequest? in
+            let held = try AttemptTable.hold(subjects, at: now, db)
+            for (subject, state) in zip(subjects, held) { try count(subject, state, now, db) }
             guard let request = try DeviceRequestTable.load(code, db), request.state == .pending,
                 now < request.expires
             else { return nil }
@@ -204,12 +205,20 @@ struct DeviceGrant: Sendable {
         return (found, client)
     }
 
-    private func count(_ subject: AttemptSubject, _ now: Timestamp, _ db: borrowing Connection) throws {
-        switch attemptRule.admit(after: try AttemptTable.load(subject, db), at: now) {
+    private func count(
+        _ subject: AttemptSubject,
+        _ held: AttemptState,
+        _ now: Timestamp,
+        _ db: borrowing Connection
+    ) throws {
+        switch attemptRule.admit(after: held, at: now) {
         case .admitted(let state): try AttemptTable.save(state, of: subject, db)
         case .refused(let retryAfter):
             let seconds = Int((retryAfter.nanoseconds + 999_999_999) / 1_000_000_000)
-            throw APIError.rateLimited("too many codes were tried; wait before the next", retryAfterSeconds: seconds)
+            throw APIError.rateLimited(
+                "too many codes were tried; wait before the next",
+                retryAfterSeconds: max(1, seconds)
+            )
         }
     }
 

@@ -1,5 +1,6 @@
 import DaleksCore
 import DaleksCrypto
+import DaleksHTTP
 import DaleksJSON
 import DaleksSystem
 
@@ -14,7 +15,7 @@ struct IDToken: Sendable {
     let authenticated: Timestamp
     let accessToken: String
 
-    func text(_ issuer: TokenIssuer, at now: Timestamp) -> String {
+    func text(_ issuer: TokenIssuer, _ algorithm: SignatureAlgorithm, at now: Timestamp) throws(APIError) -> String {
         var claims = JSONObject()
         claims["iss"] = .string(issuer.issuer)
         claims["sub"] = .string("\(account.id)")
@@ -28,7 +29,7 @@ struct IDToken: Sendable {
         let digest = SHA256.digest(of: Array(accessToken.utf8)).bytes
         claims["at_hash"] = .string(Base64.encode(Array(digest.prefix(digest.count / 2)), .url))
         for member in Self.identity(of: account, scope).members { claims[member.key] = member.value }
-        return issuer.sign(claims, type: "JWT")
+        return try issuer.sign(claims, type: "JWT", algorithm)
     }
 
     /// What the words of the scope let a program know.

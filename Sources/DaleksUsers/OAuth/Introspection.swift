@@ -12,10 +12,19 @@ struct Introspection: Sendable {
     let check: AccessTokenCheck
 
     func answer(_ form: OAuthForm, _ request: HTTPRequest) throws(OAuthFailure) -> JSONObject {
-        let client = try authentication.confidential(request, form)
-        let token = try form.required("token")
+        let claim = try authentication.claim(ofConfidential: request, form)
+        let token = form["token"]
+        let claims = token.flatMap { check.claims(ifGood: $0) }
+        if let claims, let session = AccessTokenCheck.session(of: claims) {
+            return try answer(claims, session, claim)
+        }
+        let client = try authentication.confidential(claim)
+        guard let token else { throw .refused(OAuthError(.invalidRequest, "the parameter token is missing")) }
         do throws(APIError) {
-            if let access = try check.access(token) { return Self.facts(access) }
+            if let claims {
+                guard let access = try check.access(of: claims) else { return ["active": false] }
+                return Self.facts(access)
+            }
             if let session = try sessions.session(of: token), isGood(session), session.client == client.id {
                 return Self.facts(session, token)
             }
@@ -23,6 +32,24 @@ struct Introspection: Sendable {
         } catch {
             throw .api(error)
         }
+    }
+
+    /// Of a token that people's programs have, by far the most: who asks, the session and the account are one question
+    /// to the database. Nothing is told before the asker is proved.
+    private func answer(
+        _ claims: JWT.Claims,
+        _ session: SessionID,
+        _ claim: ClientAuthentication.Claim
+    ) throws(OAuthFailure) -> JSONObject {
+        let found: (client: OAuthClient, standing: StandingTable.Standing?)?
+        do throws(APIError) {
+            found = try check.store.readOnce { db in try StandingTable.load(session, askedBy: claim.id, db) }
+        } catch {
+            throw .api(error)
+        }
+        _ = try authentication.confidential(claim, found?.client)
+        guard let access = check.access(of: claims, found?.standing) else { return ["active": false] }
+        return Self.facts(access)
     }
 
     /// A refresh token is its own program's business; others are told nothing about it.

@@ -1,5 +1,6 @@
 import DaleksAPI
 import DaleksCore
+import DaleksHTTP
 import DaleksSQLite
 
 /// A program that somebody let in: its session, and its first tokens.
@@ -75,7 +76,7 @@ struct LetIn: Sendable {
         return try RegionTable.allOpen(db).first
     }
 
-    func answer(_ issuer: TokenIssuer, at now: Timestamp) -> TokenAnswer {
+    func answer(_ issuer: TokenIssuer, at now: Timestamp) throws(OAuthFailure) -> TokenAnswer {
         let accessToken = issuer.accessToken(for: grant)
         var answer = TokenAnswer(
             accessToken: accessToken,
@@ -94,7 +95,11 @@ struct LetIn: Sendable {
                 authenticated: asked.authenticated,
                 accessToken: accessToken
             )
-            answer.idToken = token.text(issuer, at: now)
+            do throws(APIError) {
+                answer.idToken = try token.text(issuer, asked.client.idTokenAlgorithm, at: now)
+            } catch {
+                throw .api(error)
+            }
         }
         return answer
     }

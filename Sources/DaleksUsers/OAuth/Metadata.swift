@@ -1,4 +1,5 @@
 import DaleksAPI
+import DaleksCrypto
 import DaleksJSON
 
 /// What this service can do, for programs that know the standards and not us: RFC 8414, and the same with what OpenID
@@ -33,7 +34,7 @@ struct Metadata: JSONEncodable, Sendable {
             json.member("request_uri_parameter_supported", false)
             json.member("claims_parameter_supported", false)
             json.member("subject_types_supported", ["public"])
-            json.member("id_token_signing_alg_values_supported", ["ES256"])
+            json.member("id_token_signing_alg_values_supported", SignatureAlgorithm.allCases.map(\.rawValue))
             json.member(
                 "claims_supported",
                 ["iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "sid", "name", "email"]

@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksCrypto
 
 /// A program that may ask for tokens.
 struct OAuthClient: Hashable, Sendable {
@@ -12,6 +13,8 @@ struct OAuthClient: Hashable, Sendable {
     /// All that it may ever ask for.
     let scope: Scopes
     let created: Timestamp
+    /// What its ID tokens are signed with.
+    var idTokenAlgorithm = SignatureAlgorithm.es256
 
     var isPublic: Bool { secret == nil }
 

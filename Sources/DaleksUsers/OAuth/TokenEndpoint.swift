@@ -1,5 +1,6 @@
 import DaleksAPI
 import DaleksCore
+import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksSystem
@@ -21,6 +22,10 @@ struct TokenEndpoint: Sendable {
         let client = try authentication.client(of: request, form, fallback: kind == .refreshToken ? .house : nil)
         guard client.grants.contains(kind) else {
             throw .refused(OAuthError(.unauthorizedClient, "the client may not use this grant"))
+        }
+        // Before the code is spent: a program's first RSA key may still have to be made.
+        if client.idTokenAlgorithm != .es256, kind == .authorizationCode || kind == .deviceCode {
+            do throws(APIError) { try issuer.prepare(client.idTokenAlgorithm) } catch { throw .api(error) }
         }
         let origin = Origin(request)
         switch kind {
@@ -88,7 +93,7 @@ struct TokenEndpoint: Sendable {
         let url = RegionSetting.withoutLastSlash(resource)
         if url == issuer.issuer { return nil }
         let found: RegionRecord?
-        do throws(APIError) { found = try store.read { db in try RegionTable.open(filesURL: url, db) } } catch {
+        do throws(APIError) { found = try store.readOnce { db in try RegionTable.open(filesURL: url, db) } } catch {
             throw .api(error)
         }
         guard let found else {

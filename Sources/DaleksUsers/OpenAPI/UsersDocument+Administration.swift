@@ -189,6 +189,7 @@ extension UsersDocument {
                 optional: [
                     "id": .text(1...64).orNull, "is_public": Schema.bool.orNull,
                     "redirects": Schema.list(.text(), countMax: 32).orNull,
+                    "id_token_alg": UsersSchemas.algorithm.orNull,
                 ]
             )
         ),

@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksCrypto
 import DaleksService
 
 /// The bodies that more than one operation has.
@@ -15,6 +16,7 @@ enum UsersSchemas {
     static let handle = Schema.text(2...32, pattern: "^[a-z][a-z0-9_.-]+$")
     static let role = Schema.one(of: ["user", "admin"])
     static let scope = Schema.text(pattern: "^[a-z:_ ]*$", example: "files:read offline_access")
+    static let algorithm = Schema.one(of: SignatureAlgorithm.allCases.map(\.rawValue))
     static let status = Schema.one(of: ["open", "draining", "closed"])
 
     private static let user = Schema.object(
@@ -78,15 +80,18 @@ enum UsersSchemas {
         [
             "keys": .list(
                 .object(
-                    ["kty": .constant("EC"), "crv": .constant("P-256"), "x": .text(), "y": .text(), "kid": .text()],
-                    optional: ["use": .text(), "alg": .text()]
+                    ["kty": .one(of: ["EC", "RSA"]), "kid": .text()],
+                    optional: [
+                        "crv": .constant("P-256"), "x": .text(), "y": .text(), "n": .text(), "e": .text(),
+                        "use": .text(), "alg": algorithm,
+                    ]
                 )
             )
         ]
     ).described("RFC 7517")
 
     private static let key = Schema.object(
-        ["id": .text(), "stage": .one(of: ["announced", "active", "retiring"]), "announced": .time],
+        ["id": .text(), "alg": algorithm, "stage": .one(of: ["announced", "active", "retiring"]), "announced": .time],
         optional: ["activated": .time, "retired": .time]
     )
 
@@ -94,6 +99,7 @@ enum UsersSchemas {
         [
             "id": .text(), "name": .text(), "is_public": .bool, "redirects": .list(.text()),
             "grants": .list(.one(of: GrantKind.allCases.map(\.rawValue))), "scope": scope, "created": .time,
+            "id_token_alg": algorithm,
         ],
         optional: ["secret": .text()]
     ).described("A program that may ask for tokens; `secret` is told once, where it was made")

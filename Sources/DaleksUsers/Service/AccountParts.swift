@@ -29,6 +29,7 @@ struct AccountParts {
         store: UsersStore,
         hasher: PasswordHasher,
         keys: KeyRing,
+        sealing: SealingKeys,
         sessions: Sessions,
         check: AccessTokenCheck,
         metrics: Metrics,
@@ -43,7 +44,14 @@ struct AccountParts {
             measures: measures,
             time: time
         )
-        proof = PasswordProof(store: store, hasher: hasher, attempts: attempts, measures: measures, time: time)
+        proof = PasswordProof(
+            store: store,
+            hasher: hasher,
+            attempts: attempts,
+            sealing: sealing,
+            measures: measures,
+            time: time
+        )
         correspondence = Correspondence(issuer: issuer, attempts: attempts)
         registration = Registration(
             store: store,
@@ -62,7 +70,14 @@ struct AccountParts {
         feed = RevocationFeed(store: store, time: time)
         health = RegionHealth(store: store, time: time, logger: logger)
         let delivery = MailDelivery(route: settings.mail ?? .folder("\(state)/mail"), sender: settings.mailSender)
-        postman = Postman(store: store, delivery: delivery, metrics: metrics, time: time, logger: logger)
+        postman = Postman(
+            store: store,
+            delivery: delivery,
+            interval: settings.mailInterval,
+            metrics: metrics,
+            time: time,
+            logger: logger
+        )
 
         let reset = PasswordReset(
             store: store,
@@ -92,6 +107,7 @@ struct AccountParts {
                 store: store,
                 changes: changes,
                 attempts: attempts,
+                sealing: sealing,
                 issuer: issuer,
                 time: time
             ),

@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
@@ -26,12 +27,15 @@ struct AdminClientRoutes: Sendable {
             }.notStored
         }
         router.onAuthenticated(.post, "/v1/admin/clients", by: admin, body: Self.body) {
-            [clients] request, asked throws(APIError) in
+            [clients, keys] request, asked throws(APIError) in
+            let registration = try Self.registration(try request.members())
             let registered = try clients.register(
-                try Self.registration(try request.members()),
+                registration,
                 by: asked.principal.account.id,
                 from: Origin(request)
             )
+            // Its first key is published before the program asks for anything.
+            if registration.idTokenAlgorithm != .es256 { _ = try keys.turn() }
             return Self.answer(registered, .created)
         }
         router.onAuthenticated(.post, "/v1/admin/clients/:id/secret", by: admin) {
@@ -81,7 +85,7 @@ struct AdminClientRoutes: Sendable {
     }
 
     private static func registration(_ body: JSONReader) throws(APIError) -> Clients.Registration {
-        let (registration, words) = try reading { () throws(JSONError) in
+        let (registration, words, algorithm) = try reading { () throws(JSONError) in
             (
                 Clients.Registration(
                     id: try body.optionalString("id"),
@@ -91,10 +95,16 @@ struct AdminClientRoutes: Sendable {
                     grants: [],
                     scope: try body.string("scope")
                 ),
-                try body.strings("grants", countMax: 16)
+                try body.strings("grants", countMax: 16), try body.optionalString("id_token_alg")
             )
         }
         var wanted = registration
+        if let algorithm {
+            guard let known = SignatureAlgorithm(rawValue: algorithm) else {
+                throw .invalid("ID tokens are signed with one of: \(algorithms)")
+            }
+            wanted.idTokenAlgorithm = known
+        }
         for word in words {
             guard let kind = GrantKind(rawValue: word) else {
                 throw .invalid("a grant is one of: \(GrantKind.words(Set(GrantKind.allCases)))")
@@ -103,6 +113,8 @@ struct AdminClientRoutes: Sendable {
         }
         return wanted
     }
+
+    private static let algorithms = SignatureAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
 
     private static func answer(_ registered: Clients.Registered, _ status: HTTPStatus) -> HTTPResponse {
         HTTPResponse.object(status) { json in
@@ -118,11 +130,13 @@ struct AdminClientRoutes: Sendable {
         json.member("redirects", client.redirects.map(\.text))
         json.member("grants", GrantKind.allCases.filter { client.grants.contains($0) }.map(\.rawValue))
         json.member("scope", client.scope.text)
+        json.member("id_token_alg", client.idTokenAlgorithm.rawValue)
         json.member("created", client.created.nanoseconds)
     }
 
     private static func write(_ key: KeyRecord, to json: inout JSONWriter) {
         json.member("id", key.id)
+        json.member("alg", key.publicKey.algorithm.rawValue)
         json.member("stage", key.stage.rawValue)
         json.member("announced", key.announced.nanoseconds)
         json.member("activated", ifPresent: key.activated?.nanoseconds)

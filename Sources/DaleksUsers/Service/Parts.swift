@@ -49,11 +49,18 @@ struct Parts {
             rule: settings.refreshRule,
             time: time
         )
+        let sealing: SealingKeys
+        do throws(SealingFailure) {
+            sealing = try SealingKeys(settings.sealingKeyFile ?? "\(state.path)/keys/sealing.keys")
+        } catch {
+            throw ServiceFailure("\(error)")
+        }
         accounts = AccountParts(
             settings,
             store: store,
             hasher: hasher,
             keys: keys,
+            sealing: sealing,
             sessions: sessions,
             check: check,
             metrics: metrics,
@@ -90,6 +97,7 @@ struct Parts {
             store: store,
             keys: keys,
             lifeline: accounts.lifeline,
+            sealing: sealing,
             refreshRule: settings.refreshRule,
             oauthRule: settings.oauthRule,
             attemptMemory: max(settings.attemptRule.memory, settings.siteAttemptRule.memory),
@@ -176,7 +184,7 @@ struct Parts {
             return try PasswordHasher(
                 parameters: settings.passwordParameters,
                 coreCount: coreCount,
-                waitingCountMax: coreCount * Limits.Users.waitingHashesMaxPerCore,
+                waitingCountMax: coreCount * settings.waitingHashesMaxPerCore,
                 hashes: measures.passwordHashes
             )
         } catch {

@@ -11,6 +11,7 @@ final class Upkeep: Sendable {
     private let store: UsersStore
     private let keys: KeyRing
     private let lifeline: Lifeline
+    private let sealing: SealingKeys
     private let refreshRule: RefreshRule
     private let oauthRule: OAuthRule
     private let attemptMemory: Duration
@@ -26,6 +27,7 @@ final class Upkeep: Sendable {
         store: UsersStore,
         keys: KeyRing,
         lifeline: Lifeline,
+        sealing: SealingKeys,
         refreshRule: RefreshRule,
         oauthRule: OAuthRule,
         attemptMemory: Duration,
@@ -38,6 +40,7 @@ final class Upkeep: Sendable {
         self.oauthRule = oauthRule
         self.attemptMemory = attemptMemory
         self.lifeline = lifeline
+        self.sealing = sealing
         self.time = time
         self.logger = logger
     }
@@ -64,6 +67,7 @@ final class Upkeep: Sendable {
                 pause = min(pause, try keys.turn() - time.wall, keys.lookInterval)
                 try lifeline.note()
                 if time.now >= pruneDue {
+                    try sealAnew()
                     try prune()
                     pruneDue = time.now + Limits.Users.pruneInterval
                 }
@@ -75,6 +79,32 @@ final class Upkeep: Sendable {
                 return
             }
         }
+    }
+
+    /// Seals with the first key what others sealed, so that those can be taken out of the file.
+    private func sealAnew() throws(APIError) {
+        var (last, unknownCount, sealedCount) = (UserID?.none, 0, 0)
+        while !isStopping.withLock({ $0 }) {
+            let (start, limit) = (last, Limits.Users.prunedRowCountMax)
+            let page = try store.readOnce { db in try SecondFactorTable.page(after: start, limit: limit, db) }
+            for (account, sealed) in page where sealing.isOutdated(sealed) {
+                guard sealing.isKnown(sealed) else {
+                    unknownCount += 1
+                    continue
+                }
+                let new = try sealing.seal(try sealing.open(sealed, of: account), for: account)
+                try store.writeOnce { db in try SecondFactorTable.reseal(account, from: sealed, to: new, db) }
+                sealedCount += 1
+            }
+            last = page.last?.account
+            guard page.count == limit else { break }
+        }
+        if sealedCount > 0 { logger.notice("second factors were sealed anew", ["accounts": sealedCount]) }
+        guard unknownCount > 0 else { return }
+        logger.error(
+            "second factors are sealed with a key that is not here; copy it from another process's sealing.keys",
+            ["accounts": unknownCount]
+        )
     }
 
     private func prune() throws(APIError) {

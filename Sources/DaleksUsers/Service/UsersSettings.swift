@@ -14,11 +14,14 @@ public struct UsersSettings: ServiceConfiguration {
     public var keySchedule = KeySchedule()
     public var accessLifetime = Duration.seconds(600)
     public var refreshRule = RefreshRule()
+    /// What may be tried in vain for one account, and from one address, before waiting begins.
     public var attemptRule = AttemptRule()
-    /// From one address: an office of many people has one.
+    /// An office of many people has one address.
     public var siteAttemptRule = AttemptRule(freeCount: 100)
     /// A PostgreSQL URL; nil: SQLite in the state folder.
     public var database: String?
+    /// Nil: in the state folder, beside the private keys.
+    public var sealingKeyFile: String?
     public var registration = RegistrationMode.mail
     /// From one address.
     public var registrationsPerHourMax = 60
@@ -29,6 +32,10 @@ public struct UsersSettings: ServiceConfiguration {
     public var oauthRule = OAuthRule()
     /// Not an operator's to weaken: no flag sets it.
     public var passwordParameters = Argon2id.Parameters.standard
+    /// Log-ins that wait for a core, for each core. No flag sets it.
+    public var waitingHashesMaxPerCore = Limits.Users.waitingHashesMaxPerCore
+    /// How often the outbox is looked into. No flag sets it.
+    public var mailInterval = Duration.milliseconds(500)
 
     public init(stateFolder: String) { serving = ServingSettings(stateFolder: stateFolder) }
 
@@ -70,6 +77,13 @@ public struct UsersSettings: ServiceConfiguration {
             isSecret: true
         ),
         Option(
+            "sealing-keys",
+            .text(placeholder: "FILE"),
+            help:
+                "The keys that second factors are sealed with; made where it is not there. By default "
+                + "keys/sealing.keys in the state folder. Processes that share a database need the same."
+        ),
+        Option(
             "registration",
             .choice(RegistrationMode.allCases.map(\.rawValue)),
             default: RegistrationMode.mail.rawValue,
@@ -82,6 +96,21 @@ public struct UsersSettings: ServiceConfiguration {
             .integer(1...1_000_000),
             default: "60",
             help: "How many may be asked for from one address."
+        ),
+        Option(
+            "attempts-per-account",
+            .integer(1...1_000),
+            default: "5",
+            help: "How many wrong passwords for one account are looked at before each further one has to wait: 2 "
+                + "seconds, then 4, 8, up to a quarter of an hour."
+        ),
+        Option(
+            "attempts-per-address",
+            .integer(1...1_000_000),
+            default: "100",
+            help:
+                "The same for all accounts together, from one address (IPv6: from one /64). Raise it where many people "
+                + "share an address; behind a proxy name that with --trusted-proxy, or all count as one."
         ),
         Option(
             "mail-server",
@@ -129,8 +158,11 @@ public struct UsersSettings: ServiceConfiguration {
         regions = try Self.regions(settings)
         try readLifetimes(settings)
         database = settings.optionalText("database")
+        sealingKeyFile = settings.optionalText("sealing-keys")
         registration = RegistrationMode(rawValue: settings.text("registration")) ?? .mail
         registrationsPerHourMax = try settings.integer("registrations-per-hour", in: 1...1_000_000)
+        attemptRule.freeCount = try settings.integer("attempts-per-account", in: 1...1_000)
+        siteAttemptRule.freeCount = try settings.integer("attempts-per-address", in: 1...1_000_000)
         try readMail(settings)
     }
 
@@ -215,8 +247,8 @@ public struct UsersSettings: ServiceConfiguration {
                 "is not longer than --access-lifetime: tokens would outlive their key"
             )
         }
-        // Each key is published for as long as all three together, and the set is bounded.
-        guard keySchedule.retire / keySchedule.period < Double(Limits.Users.keyCountMax / 2) else {
+        // Each key, of either algorithm, is published for as long as all three together, and the set is bounded.
+        guard keySchedule.retire / keySchedule.period < Double(Limits.Users.keyCountMax / 4) else {
             throw settings.refusing(
                 "key-retire",
                 "is many times --key-period: too many keys would be published at once"

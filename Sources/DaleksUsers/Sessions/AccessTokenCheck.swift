@@ -48,10 +48,13 @@ final class AccessTokenCheck: Sendable {
 
     /// Nil where the token is not good, for whatever reason.
     func access(_ token: String) throws(APIError) -> Access? {
-        let claims: JWT.Claims
-        do throws(JWTError) { claims = try self.claims(token) } catch { return nil }
+        guard let claims = claims(ifGood: token) else { return nil }
         return try access(of: claims)
     }
+
+    /// What a token says that this service signed and whose time is not over. Whether it still holds is another
+    /// question.
+    func claims(ifGood token: String) -> JWT.Claims? { try? claims(token) }
 
     func access(of request: HTTPRequest) throws(APIError) -> Access {
         let token = try request.bearerToken()
@@ -97,7 +100,7 @@ final class AccessTokenCheck: Sendable {
 
     private func isOurs(_ audience: String) -> Bool {
         if audience == issuer.issuer { return true }
-        return (try? store.read { db in try RegionTable.open(filesURL: audience, db) }) != nil
+        return (try? store.readOnce { db in try RegionTable.open(filesURL: audience, db) }) != nil
     }
 
     private static func claimedAudience(_ token: String) -> String? {
@@ -123,25 +126,40 @@ final class AccessTokenCheck: Sendable {
     // MARK: Whether it still holds
 
     /// Nil where the session has ended, or the account or the client is gone.
-    private func access(of claims: JWT.Claims) throws(APIError) -> Access? {
+    func access(of claims: JWT.Claims) throws(APIError) -> Access? {
+        if let session = Self.session(of: claims) {
+            return access(of: claims, try store.readOnce { db in try StandingTable.load(session, db) })
+        }
+        // No session is behind a program that acts for itself: it is known, or it is not.
+        guard let (client, scope) = Self.program(of: claims), claims.subject == client,
+            try store.readOnce({ db in try OAuthClientTable.load(client, db) }) != nil
+        else { return nil }
+        return Access(claims: claims, scope: scope, client: client, session: nil, account: nil)
+    }
+
+    /// The session behind a token, unless a program acts for itself.
+    static func session(of claims: JWT.Claims) -> SessionID? { try? claims.reader.identifier("sid") }
+
+    /// The same where it is known how the token's session stands.
+    func access(of claims: JWT.Claims, _ standing: StandingTable.Standing?) -> Access? {
+        guard let (client, scope) = Self.program(of: claims), let standing,
+            UserID(claims.subject) == standing.session.account, standing.session.client == client,
+            standing.session.ended == nil, !rule.isOver(standing.session, at: time.wall),
+            standing.account.lockedSince == nil
+        else { return nil }
+        return Access(
+            claims: claims,
+            scope: scope,
+            client: client,
+            session: standing.session,
+            account: standing.account
+        )
+    }
+
+    private static func program(of claims: JWT.Claims) -> (client: String, scope: Scopes)? {
         guard let client = try? claims.reader.string("client_id"), let words = try? claims.reader.string("scope") else {
             return nil
         }
-        let scope = Scopes(words: words)
-        guard let session: SessionID = try? claims.reader.identifier("sid") else {
-            // No session is behind a program that acts for itself: it is known, or it is not.
-            guard claims.subject == client, try store.read({ db in try OAuthClientTable.load(client, db) }) != nil
-            else { return nil }
-            return Access(claims: claims, scope: scope, client: client, session: nil, account: nil)
-        }
-        guard let user = UserID(claims.subject) else { return nil }
-        let now = time.wall
-        return try store.read { [rule] db -> Access? in
-            guard let state = try SessionTable.load(session, db), state.ended == nil, !rule.isOver(state, at: now),
-                state.account == user, state.client == client, let account = try AccountTable.load(user, db),
-                account.lockedSince == nil
-            else { return nil }
-            return Access(claims: claims, scope: scope, client: client, session: state, account: account)
-        }
+        return (client, Scopes(words: words))
     }
 }

@@ -39,6 +39,7 @@ struct Sessions: Sendable {
         fileprivate let device: String
         fileprivate let time: Timestamp
         fileprivate let until: Timestamp?
+        fileprivate let appPassword: AppPasswordID?
         fileprivate let markKey: [UInt8]
         fileprivate let token: Digest
 
@@ -54,7 +55,8 @@ struct Sessions: Sendable {
                 used: time,
                 mark: markKey,
                 current: token,
-                until: until
+                until: until,
+                appPassword: appPassword
             )
         }
 
@@ -70,7 +72,8 @@ struct Sessions: Sendable {
         scope: Scopes = .all,
         device: String,
         at time: Timestamp,
-        until: Timestamp? = nil
+        until: Timestamp? = nil,
+        appPassword: AppPasswordID? = nil
     ) -> (Beginning, RefreshToken) {
         let (id, markKey) = (SessionID.random(at: time), Random.bytes(count: RefreshToken.markKeyBytes))
         let token = RefreshToken.make(for: id, markKey: markKey)
@@ -82,6 +85,7 @@ struct Sessions: Sendable {
             device: device,
             time: time,
             until: until,
+            appPassword: appPassword,
             markKey: markKey,
             token: token.digest
         )
@@ -104,44 +108,71 @@ struct Sessions: Sendable {
     private enum Outcome {
         case granted(Grant, RefreshToken)
         case refused(OAuthError)
+        /// Another use of the session came between looking and acting.
+        case overtaken
     }
 
+    /// Looks, decides, and acts in one statement that holds only where nothing came between: most refreshes are two
+    /// short trips to the database, none of which holds up another session.
     func refresh(_ request: RefreshRequest) throws(OAuthFailure) -> SessionAnswer {
         let named = try Self.digest(ofRequestID: request.requestID)
         guard let token = RefreshToken(request.token) else { throw refuse(Self.unknown) }
-        let now = time.wall
-        let outcome: Outcome
-        do throws(APIError) {
-            outcome = try store.write { db in try refresh(token, named, request, now, db) }
-        } catch {
-            throw .api(error)
+        for _ in 0..<Limits.Users.refreshTriesMax {
+            let outcome: Outcome
+            do throws(APIError) { outcome = try refresh(token, named, request) } catch { throw .api(error) }
+            switch outcome {
+            case .refused(let error): throw refuse(error)
+            case .granted(let grant, let successor): return answer(grant, refreshToken: successor, user: nil)
+            case .overtaken: continue
+            }
         }
-        switch outcome {
-        case .refused(let error): throw refuse(error)
-        case .granted(let grant, let successor): return answer(grant, refreshToken: successor, user: nil)
-        }
+        throw .api(.unavailable("the session is used by too many at once; try again"))
     }
 
     private func refresh(
         _ token: RefreshToken,
         _ named: Digest?,
-        _ request: RefreshRequest,
-        _ now: Timestamp,
-        _ db: borrowing Connection
-    ) throws -> Outcome {
-        guard let session = try SessionTable.load(token.session, db), token.isGenuine(markKey: session.mark) else {
+        _ request: RefreshRequest
+    ) throws(APIError) -> Outcome {
+        let resource = request.resource.map { RegionSetting.withoutLastSlash($0) }
+        let found = try store.readOnce { db in try StandingTable.load(token.session, filesURL: resource, db) }
+        guard let (session, region) = found, token.isGenuine(markKey: session.mark) else {
             return .refused(Self.unknown)
         }
         // Not ended by this: whoever shows it as another program proves nothing about who else has it.
         guard session.client == request.client else { return .refused(Self.foreign) }
+        let now = time.wall
         let decision = rule.decide(session, shown: token.digest, request: named, at: now)
         switch decision {
         case .ended: return .refused(Self.ended)
-        case .expired:
-            _ = try SessionTable.end(session.id, .expired, at: now, db)
-            return .refused(Self.ended)
-        case .reused:
-            _ = try SessionTable.end(session.id, .reused, at: now, db)
+        case .expired, .reused: return try end(session, decision, token, named, request, now)
+        case .rotate, .repeated:
+            // What is wrong with the rest of the request must not cost the token.
+            let grant: Grant
+            switch Self.grant(session, region, request) {
+            case .failure(let error): return .refused(error)
+            case .success(let found): grant = found
+            }
+            guard decision == .rotate else { return try again(session, token, grant) }
+            return try rotate(session, token, named, grant, now)
+        }
+    }
+
+    private func end(
+        _ seen: SessionState,
+        _ decision: RefreshRule.Decision,
+        _ token: RefreshToken,
+        _ named: Digest?,
+        _ request: RefreshRequest,
+        _ now: Timestamp
+    ) throws(APIError) -> Outcome {
+        let outcome = try store.write { db -> Outcome in
+            // What was seen may be the past: only what it is now may end it.
+            guard let session = try SessionTable.load(seen.id, db),
+                rule.decide(session, shown: token.digest, request: named, at: now) == decision
+            else { return .overtaken }
+            _ = try SessionTable.end(session.id, decision == .reused ? .reused : .expired, at: now, db)
+            guard decision == .reused else { return .refused(Self.ended) }
             try AuditTable.add(
                 .refresh,
                 .reused,
@@ -151,29 +182,24 @@ struct Sessions: Sendable {
                 at: now,
                 db
             )
+            return .refused(Self.ended)
+        }
+        if decision == .reused, case .refused = outcome {
             measures.refreshesReused.increment()
             logger.warning(
                 "a refresh token came twice; its session was ended",
-                ["session": session.id, "account": session.account, "client": request.origin.client]
+                ["session": seen.id, "account": seen.account, "client": request.origin.client]
             )
-            return .refused(Self.ended)
-        case .rotate, .repeated:
-            // What is wrong with the rest of the request must not cost the token.
-            let grant: Grant
-            switch try Self.grant(session, request, db) {
-            case .failure(let error): return .refused(error)
-            case .success(let found): grant = found
-            }
-            guard decision == .rotate else { return try again(session, token, grant) }
-            return try rotate(session, token, named, grant, now, db)
         }
+        return outcome
     }
 
+    /// `region` is that of the request's resource, or without one the session's own.
     private static func grant(
         _ session: SessionState,
-        _ request: RefreshRequest,
-        _ db: borrowing Connection
-    ) throws -> Result<Grant, OAuthError> {
+        _ region: RegionRecord?,
+        _ request: RefreshRequest
+    ) -> Result<Grant, OAuthError> {
         let scope = request.scope.map { Scopes(words: $0) } ?? session.scope
         guard scope.isSubset(of: session.scope), !scope.words.isEmpty else {
             return .failure(OAuthError(.invalidScope, "the session does not have this scope"))
@@ -181,12 +207,6 @@ struct Sessions: Sendable {
         guard scope.concernsFiles || request.resource != nil else {
             return .success(Self.grant(session, scope, nil))
         }
-        let region =
-            if let resource = request.resource {
-                try RegionTable.open(filesURL: RegionSetting.withoutLastSlash(resource), db)
-            } else {
-                try RegionTable.open(code: session.region, db)
-            }
         guard let region else {
             return .failure(OAuthError(.invalidTarget, "the resource is not the files URL of a region that is open"))
         }
@@ -207,9 +227,8 @@ struct Sessions: Sendable {
         _ token: RefreshToken,
         _ named: Digest?,
         _ grant: Grant,
-        _ now: Timestamp,
-        _ db: borrowing Connection
-    ) throws -> Outcome {
+        _ now: Timestamp
+    ) throws(APIError) -> Outcome {
         let successor = RefreshToken.make(for: session.id, markKey: session.mark)
         let predecessor = SessionState.Predecessor(
             digest: token.digest,
@@ -217,15 +236,21 @@ struct Sessions: Sendable {
             request: named,
             sealedSuccessor: token.seal(successor)
         )
-        try SessionTable.rotate(session.id, to: successor.digest, after: predecessor, db)
+        let isDone = try store.writeOnce { db in
+            try SessionTable.rotate(session.id, to: successor.digest, after: predecessor, db)
+        }
+        guard isDone else { return .overtaken }
         measures.refreshesDone.increment()
         return .granted(grant, successor)
     }
 
-    private func again(_ session: SessionState, _ token: RefreshToken, _ grant: Grant) throws -> Outcome {
+    private func again(_ session: SessionState, _ token: RefreshToken, _ grant: Grant) throws(APIError) -> Outcome {
         guard let sealed = session.predecessor?.sealedSuccessor, let successor = token.open(sealed) else {
-            throw APIError.internalError("what is stored of the session is damaged; log in again")
+            throw .internalError("what is stored of the session is damaged; log in again")
         }
+        // A reader may see the rotation before it is durable. A power cut that took it back would make its token one
+        // that was never given out, and its owner a thief.
+        try store.flush()
         measures.refreshesRepeated.increment()
         return .granted(grant, successor)
     }
@@ -258,7 +283,7 @@ struct Sessions: Sendable {
     /// The session that a refresh token belongs to, if this service made it.
     func session(of text: String) throws(APIError) -> SessionState? {
         guard let token = RefreshToken(text) else { return nil }
-        return try store.read { db in
+        return try store.readOnce { db in
             guard let session = try SessionTable.load(token.session, db), token.isGenuine(markKey: session.mark) else {
                 return nil
             }

@@ -1,6 +1,7 @@
 import DaleksAPI
 import DaleksCore
 import DaleksCrypto
+import DaleksHTTP
 import DaleksJSON
 import DaleksSystem
 
@@ -64,8 +65,17 @@ final class TokenIssuer: Sendable {
         return sign(claims, type: Self.tokenType)
     }
 
-    func sign(_ claims: JSONObject, type: String) -> String {
+    private func sign(_ claims: JSONObject, type: String) -> String {
         let signing = keys.signing
         return JWT.sign(claims: claims, type: type, key: signing.key, kid: signing.id)
     }
+
+    /// As a program wants it signed. `prepare` before anything depends on it.
+    func sign(_ claims: JSONObject, type: String, _ algorithm: SignatureAlgorithm) throws(APIError) -> String {
+        let signing = try keys.signing(algorithm)
+        return JWT.sign(claims: claims, type: type, key: signing.key, kid: signing.id)
+    }
+
+    /// Sees to it that there is a key of that kind.
+    func prepare(_ algorithm: SignatureAlgorithm) throws(APIError) { _ = try keys.signing(algorithm) }
 }

@@ -10,7 +10,8 @@ struct Account: Sendable {
 
     /// The second factor, once it is in force.
     struct SecondFactor: Sendable {
-        let secret: [UInt8]
+        /// For `SealingKeys` to open.
+        let sealedSecret: [UInt8]
         /// The step of the last code that was taken: none is taken twice.
         let lastStep: Int64
     }
@@ -37,8 +38,13 @@ struct Account: Sendable {
 
 /// `accounts`.
 enum AccountTable {
-    private static let columns =
-        "id, email, name, password, home, created, handle, role, locked, quota, totp, totp_step"
+    private static let names = [
+        "id", "email", "name", "password", "home", "created", "handle", "role", "locked", "quota", "totp", "totp_step",
+    ]
+    private static let columns = names.joined(separator: ", ")
+    /// For statements that ask other tables as well.
+    static let columnCount = names.count
+    static let columnsOfA = names.map { "a.\($0)" }.joined(separator: ", ")
     private static let byEmail = SQL("SELECT \(columns) FROM accounts WHERE email = ?1")
     private static let byID = SQL("SELECT \(columns) FROM accounts WHERE id = ?1")
     private static let byHandle = SQL("SELECT \(columns) FROM accounts WHERE handle = ?1")
@@ -154,20 +160,23 @@ enum AccountTable {
         }
     }
 
-    private static func account(_ row: borrowing Row) throws -> Account {
+    private static func account(_ row: borrowing Row) throws -> Account { try account(row, from: 0) }
+
+    /// From a row whose columns from there on are an account's.
+    static func account(_ row: borrowing Row, from first: Int) throws -> Account {
         Account(
-            id: try row.identifier(0),
-            email: Email(stored: try row.text(1)),
-            name: try row.text(2),
-            passwordHash: try row.text(3),
-            home: try row.optionalText(4),
-            created: try row.timestamp(5),
-            handle: try row.optionalText(6).map { Handle(stored: $0) },
-            role: Account.Role(rawValue: try row.text(7)) ?? .user,
-            lockedSince: try row.optionalTimestamp(8),
-            quotaBytes: try row.optionalInt64(9),
-            secondFactor: try row.optionalBlob(10).map {
-                Account.SecondFactor(secret: $0, lastStep: try row.optionalInt64(11) ?? 0)
+            id: try row.identifier(first),
+            email: Email(stored: try row.text(first + 1)),
+            name: try row.text(first + 2),
+            passwordHash: try row.text(first + 3),
+            home: try row.optionalText(first + 4),
+            created: try row.timestamp(first + 5),
+            handle: try row.optionalText(first + 6).map { Handle(stored: $0) },
+            role: Account.Role(rawValue: try row.text(first + 7)) ?? .user,
+            lockedSince: try row.optionalTimestamp(first + 8),
+            quotaBytes: try row.optionalInt64(first + 9),
+            secondFactor: try row.optionalBlob(first + 10).map {
+                Account.SecondFactor(sealedSecret: $0, lastStep: try row.optionalInt64(first + 11) ?? 0)
             }
         )
     }

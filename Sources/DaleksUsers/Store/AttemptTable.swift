@@ -1,5 +1,6 @@
 import DaleksCore
 import DaleksCrypto
+import DaleksHTTP
 import DaleksSQLite
 
 /// What is counted, such as the log-ins that were tried for one address, whether or not there is such an account.
@@ -25,25 +26,48 @@ struct AttemptSubject: Sendable {
 
 /// `attempts`.
 enum AttemptTable {
-    static func load(_ subject: AttemptSubject, _ db: borrowing Connection) throws -> AttemptState? {
-        try db.first(
-            "SELECT failures, last, blocked FROM attempts WHERE subject = ?1",
-            [.blob(subject.bytes)]
-        ) { row in
-            AttemptState(
-                failures: try row.int(0),
-                last: try row.timestamp(1),
-                blockedUntil: try row.timestamp(2)
+    private static let holdOne = SQL(hold("(?2, 0, ?1, ?1)"))
+    private static let holdTwo = SQL(hold("(?2, 0, ?1, ?1), (?3, 0, ?1, ?1)"))
+
+    private static func hold(_ rows: String) -> String {
+        """
+        INSERT INTO attempts (subject, failures, last, blocked) VALUES \(rows)
+        ON CONFLICT (subject) DO UPDATE SET failures = attempts.failures RETURNING subject, failures, last, blocked
+        """
+    }
+
+    /// What is known of each, one or two, and nobody else changes it before this transaction ends. Whoever was never
+    /// counted has no failures and waits until now.
+    static func hold(
+        _ subjects: [AttemptSubject],
+        at now: Timestamp,
+        _ db: borrowing Connection
+    ) throws -> [AttemptState] {
+        // In one order, so that no two wait for each other.
+        let sorted = subjects.map(\.bytes).sorted { $0.lexicographicallyPrecedes($1) }
+        let sql = sorted.count == 1 ? holdOne : holdTwo
+        let held = try db.query(sql, [.time(now)] + sorted.map { .blob($0) }) { row in
+            (
+                subject: try row.blob(0),
+                state: AttemptState(
+                    failures: try row.int(1),
+                    last: try row.timestamp(2),
+                    blockedUntil: try row.timestamp(3)
+                )
             )
+        }
+        return try subjects.map { subject in
+            guard let row = held.first(where: { $0.subject == subject.bytes }) else {
+                throw APIError.internalError("an attempt could not be counted")
+            }
+            return row.state
         }
     }
 
+    /// Of one that is held.
     static func save(_ state: AttemptState, of subject: AttemptSubject, _ db: borrowing Connection) throws {
         try db.execute(
-            """
-            INSERT INTO attempts (subject, failures, last, blocked) VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT (subject) DO UPDATE SET failures = ?2, last = ?3, blocked = ?4
-            """,
+            "UPDATE attempts SET failures = ?2, last = ?3, blocked = ?4 WHERE subject = ?1",
             [.blob(subject.bytes), .integer(state.failures), .time(state.last), .time(state.blockedUntil)]
         )
     }

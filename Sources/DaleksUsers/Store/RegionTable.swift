@@ -167,12 +167,18 @@ enum RegionTable {
         ) { (code: try $0.text(0), name: try $0.optionalText(1)) }.first
     }
 
-    private static func region(_ row: borrowing Row) throws -> RegionRecord {
+    private static func region(_ row: borrowing Row) throws -> RegionRecord { try region(row, from: 0) }
+
+    /// For statements that ask other tables as well.
+    static let columnsOfR = "r.code, r.name, r.files_url, r.status"
+
+    /// From a row whose columns from there on are a region's.
+    static func region(_ row: borrowing Row, from first: Int) throws -> RegionRecord {
         RegionRecord(
-            code: try row.text(0),
-            name: try row.text(1),
-            filesURL: try row.text(2),
-            status: try row.text(3)
+            code: try row.text(first),
+            name: try row.text(first + 1),
+            filesURL: try row.text(first + 2),
+            status: try row.text(first + 3)
         )
     }
 }

@@ -3,9 +3,9 @@ import DaleksSQLite
 
 /// The columns `totp…` of `accounts`, and `recovery_codes`.
 enum SecondFactorTable {
-    /// A secret that is in force once a code of it was shown.
-    static func propose(_ secret: [UInt8], for account: UserID, _ db: borrowing Connection) throws {
-        try db.execute("UPDATE accounts SET totp_pending = ?2 WHERE id = ?1", [.id(account), .blob(secret)])
+    /// A sealed secret that is in force once a code of it was shown.
+    static func propose(_ sealed: [UInt8], for account: UserID, _ db: borrowing Connection) throws {
+        try db.execute("UPDATE accounts SET totp_pending = ?2 WHERE id = ?1", [.id(account), .blob(sealed)])
     }
 
     static func proposed(for account: UserID, _ db: borrowing Connection) throws -> [UInt8]? {
@@ -14,10 +14,32 @@ enum SecondFactorTable {
         } ?? nil
     }
 
-    static func begin(_ secret: [UInt8], step: Int64, for account: UserID, _ db: borrowing Connection) throws {
+    static func begin(_ sealed: [UInt8], step: Int64, for account: UserID, _ db: borrowing Connection) throws {
         try db.execute(
             "UPDATE accounts SET totp = ?2, totp_step = ?3, totp_pending = NULL WHERE id = ?1",
-            [.id(account), .blob(secret), .integer(step)]
+            [.id(account), .blob(sealed), .integer(step)]
+        )
+    }
+
+    // MARK: What is sealed
+
+    /// Those in force, in the order of accounts.
+    static func page(
+        after account: UserID?,
+        limit: Int,
+        _ db: borrowing Connection
+    ) throws -> [(account: UserID, sealed: [UInt8])] {
+        try db.query(
+            "SELECT id, totp FROM accounts WHERE totp IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2",
+            [.blob(account?.bytes ?? []), .integer(limit)]
+        ) { row in (account: try row.identifier(0), sealed: try row.blob(1)) }
+    }
+
+    /// The same secret, sealed anew. Nothing happens where it was changed meanwhile.
+    static func reseal(_ account: UserID, from old: [UInt8], to new: [UInt8], _ db: borrowing Connection) throws {
+        try db.execute(
+            "UPDATE accounts SET totp = ?3 WHERE id = ?1 AND totp = ?2",
+            [.id(account), .blob(old), .blob(new)]
         )
     }
 

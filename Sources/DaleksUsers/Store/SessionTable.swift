@@ -38,47 +38,49 @@ struct SessionState: Sendable {
     var ended: Timestamp?
     /// When it ends whatever its use; nil: as the rule says.
     var until: Timestamp?
+    /// What it was begun with in place of the password.
+    var appPassword: AppPasswordID?
 }
 
 /// `sessions`.
 enum SessionTable {
+    private static let names = [
+        "id", "account", "client", "device", "scope", "region", "created", "used", "mark", "current", "previous",
+        "rotated", "request", "sealed", "ended", "until", "app_password",
+    ]
+    private static let columns = names.joined(separator: ", ")
+    /// For statements that ask other tables as well; a session's columns come first.
+    static let columnsOfS = names.map { "s.\($0)" }.joined(separator: ", ")
+    static let columnCount = names.count
+
+    private static let byID = SQL("SELECT \(columns) FROM sessions WHERE id = ?1")
+    private static let liveOfAccount = SQL(
+        "SELECT \(columns) FROM sessions WHERE account = ?1 AND ended IS NULL ORDER BY used DESC, id"
+    )
+
     static func insert(_ session: SessionState, _ db: borrowing Connection) throws {
         try db.execute(
             """
-            INSERT INTO sessions (id, account, client, device, scope, region, created, used, mark, current, until)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            INSERT INTO sessions (id, account, client, device, scope, region, created, used, mark, current, until,
+                app_password)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
             """,
             [
                 .id(session.id), .id(session.account), .text(session.client), .text(session.device),
                 .text(session.scope.text), .text(session.region), .time(session.created), .time(session.used),
                 .blob(session.mark), .digest(session.current), .optional(session.until),
+                .optional(session.appPassword),
             ]
         )
     }
 
     static func load(_ id: SessionID, _ db: borrowing Connection) throws -> SessionState? {
-        try db.first(
-            """
-            SELECT id, account, client, device, scope, region, created, used, mark, current, previous, rotated, request,
-                sealed, ended, until
-            FROM sessions WHERE id = ?1
-            """,
-            [.id(id)],
-            session
-        )
+        try db.first(byID, [.id(id)], session)
     }
 
     /// Those of an account that nobody ended, the one used last first.
     static func live(of account: UserID, _ db: borrowing Connection) throws -> [SessionState] {
-        try db.query(
-            """
-            SELECT id, account, client, device, scope, region, created, used, mark, current, previous, rotated, request,
-                sealed, ended, until
-            FROM sessions WHERE account = ?1 AND ended IS NULL ORDER BY used DESC, id
-            """,
-            [.id(account)],
-            session
-        )
+        try db.query(liveOfAccount, [.id(account)], session)
     }
 
     /// Those that somebody let this program have.
@@ -88,7 +90,8 @@ enum SessionTable {
         }
     }
 
-    private static func session(_ row: borrowing Row) throws -> SessionState {
+    /// From a row that begins with a session's columns.
+    static func session(_ row: borrowing Row) throws -> SessionState {
         SessionState(
             id: try row.identifier(0),
             account: try row.identifier(1),
@@ -102,7 +105,8 @@ enum SessionTable {
             current: try row.digest(9),
             predecessor: try predecessor(row),
             ended: try row.optionalTimestamp(14),
-            until: try row.optionalTimestamp(15)
+            until: try row.optionalTimestamp(15),
+            appPassword: try row.optionalIdentifier(16)
         )
     }
 
@@ -121,23 +125,25 @@ enum SessionTable {
         try db.execute("UPDATE sessions SET used = ?2 WHERE id = ?1 AND ended IS NULL", [.id(id), .time(time)])
     }
 
-    /// The current token becomes the predecessor of a new one.
+    /// The current token becomes the predecessor of a new one. False, and nothing changes, where it is not the current
+    /// one any more or the session has ended: of any number at a time one gets true, and no statement before or after
+    /// this one is needed for that.
     static func rotate(
         _ id: SessionID,
         to current: Digest,
         after predecessor: SessionState.Predecessor,
         _ db: borrowing Connection
-    ) throws {
+    ) throws -> Bool {
         try db.execute(
             """
             UPDATE sessions SET current = ?2, used = ?4, previous = ?3, rotated = ?4, request = ?5, sealed = ?6
-            WHERE id = ?1
+            WHERE id = ?1 AND current = ?3 AND ended IS NULL
             """,
             [
                 .id(id), .digest(current), .digest(predecessor.digest), .time(predecessor.rotated),
                 .optional(predecessor.request), .blob(predecessor.sealedSuccessor),
             ]
-        )
+        ) == 1
     }
 
     /// True where it had not ended before. What could still be read with an old token goes.
@@ -179,15 +185,6 @@ enum SessionTable {
     }
 
     // MARK: App passwords
-
-    static func bind(_ id: SessionID, to password: AppPasswordID, _ db: borrowing Connection) throws {
-        try db.execute("UPDATE sessions SET app_password = ?2 WHERE id = ?1", [.id(id), .id(password)])
-    }
-
-    /// Whether it was begun with an app password.
-    static func isOfAppPassword(_ id: SessionID, _ db: borrowing Connection) throws -> Bool {
-        try db.exists("SELECT 1 FROM sessions WHERE id = ?1 AND app_password IS NOT NULL", [.id(id)])
-    }
 
     static func endAll(
         of password: AppPasswordID,

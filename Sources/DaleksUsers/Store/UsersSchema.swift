@@ -84,8 +84,14 @@ enum UsersSchema {
             ) STRICT
             """
         ),
-        oauth, accounts(3),
+        oauth, accounts(3), algorithms,
     ]
+
+    private static let algorithms = Migration(
+        4,
+        "what ID tokens are signed with",
+        "ALTER TABLE oauth_clients ADD COLUMN id_token_alg TEXT NOT NULL DEFAULT 'ES256'"
+    )
 
     private static let oauth = Migration(
         2,

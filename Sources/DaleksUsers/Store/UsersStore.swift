@@ -97,8 +97,79 @@ final class UsersStore: Sendable {
         }
     }
 
+    // MARK: Statements that need no transaction around them
+
+    /// As `read`, for a body of one statement, which is a snapshot by itself. PostgreSQL is asked once instead of three
+    /// times.
+    func readOnce<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
+        do {
+            switch backend {
+            case .sqlite(let database): return try database.read { try Connection.lending($0, body) }
+            // Who only reads may ask again, also where nobody knows what became of the question.
+            case .postgres(let pool): return try Self.alone(pool, repeats: [.connectionLost], body)
+            }
+        } catch {
+            throw StorageFailure.apiError(error, logger)
+        }
+    }
+
+    /// As `write`, for a body of one statement that says itself what it may change (`UPDATE … WHERE`): whoever comes
+    /// second waits for the row, looks at it as it is then, and nothing has to run again.
+    func writeOnce<Result>(
+        _ durability: Durability = .full,
+        _ body: (borrowing Connection) throws -> Result
+    ) throws(APIError) -> Result {
+        do {
+            switch backend {
+            case .sqlite(let database): return try database.write(durability) { try Connection.lending($0, body) }
+            case .postgres(let pool): return try Self.alone(pool, repeats: [], body)
+            }
+        } catch {
+            throw StorageFailure.apiError(error, logger)
+        }
+    }
+
+    /// As `write`, for a body whose first statement changes every row that it decides by (`AttemptTable.hold`). Others
+    /// wait for those rows; ordered as `write` orders them, all but one at a time would run again.
+    func writeHolding<Result>(
+        _ durability: Durability = .full,
+        _ body: (borrowing Connection) throws -> Result
+    ) throws(APIError) -> Result {
+        do {
+            switch backend {
+            case .sqlite(let database): return try database.write(durability) { try Connection.lending($0, body) }
+            case .postgres(let pool):
+                return try pool.transaction(isolation: .readCommitted) { try Connection.lending($0, body) }
+            }
+        } catch {
+            throw StorageFailure.apiError(error, logger)
+        }
+    }
+
+    /// A server may order single statements as strictly as transactions; then one of them can fail for that.
+    private static func alone<Result>(
+        _ pool: PostgresPool,
+        repeats codes: [PostgresError.Code],
+        _ body: (borrowing Connection) throws -> Result
+    ) throws -> Result {
+        for _ in 1..<Limits.Users.statementTriesMax {
+            do {
+                return try pool.withConnection { try Connection.lending($0, body) }
+            } catch let error as PostgresError {
+                guard error.code == .serializationFailure || codes.contains(error.code) else { throw error }
+            }
+        }
+        return try pool.withConnection { try Connection.lending($0, body) }
+    }
+
+    /// What readers saw so far survives a power cut once this returns. A PostgreSQL server shows nothing before.
+    func flush() throws(APIError) {
+        guard case .sqlite(let database) = backend else { return }
+        do throws(SQLiteError) { try database.flush() } catch { throw StorageFailure.apiError(error, logger) }
+    }
+
     /// Throws where the database does not answer.
-    func check() throws(APIError) { _ = try read { db in try db.exists("SELECT 1") } }
+    func check() throws(APIError) { _ = try readOnce { db in try db.exists("SELECT 1") } }
 
     /// A consistent copy in a file of its own, while the service goes on. Nil where the server's own tools do that.
     func backup(to path: String) throws -> Bool {
