@@ -12,7 +12,7 @@ SOURCES := Package.swift Sources Tests daemon bench
 PROGRAMS := daleks daleksd daleks-users daleks-files
 VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/DaleksCore/Version.swift Sources/DaleksSystem/Version.swift 2>/dev/null | head -n 1)
 
-BUILD_PACKAGES := pkg-config fuse3 libfuse3-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev \
+BUILD_PACKAGES := pkg-config binutils fuse3 libfuse3-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev \
 	libgnutls28-dev libpq-dev libargon2-dev libzstd-dev
 TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-linux \
 	attr git rsync sqlite3 inotify-tools gcc make
