@@ -28,6 +28,10 @@ public enum PercentEncoding {
     }
 
     static func decode(bytes: some Collection<UInt8>, plusIsSpace: Bool) -> String? {
+        decode(bytes: Array(bytes)[...], plusIsSpace: plusIsSpace)
+    }
+
+    static func decode(bytes: ArraySlice<UInt8>, plusIsSpace: Bool) -> String? {
         decodeToBytes(bytes, plusIsSpace: plusIsSpace).flatMap { decoded in
             decoded.contains(0) ? nil : String(validating: decoded, as: UTF8.self)
         }
@@ -35,6 +39,12 @@ public enum PercentEncoding {
 
     /// Any bytes, NUL among them. Nil where a `%` is not followed by two digits.
     public static func decodeToBytes(_ encoded: some Collection<UInt8>, plusIsSpace: Bool = false) -> [UInt8]? {
+        decodeToBytes(Array(encoded)[...], plusIsSpace: plusIsSpace)
+    }
+
+    /// Of one type and not of any: a token goes through here with each request, and what is generic is called for each
+    /// byte.
+    private static func decodeToBytes(_ encoded: ArraySlice<UInt8>, plusIsSpace: Bool) -> [UInt8]? {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(encoded.count)
         var rest = encoded.makeIterator()

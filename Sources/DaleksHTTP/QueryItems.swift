@@ -20,7 +20,7 @@ public struct QueryItems: Sendable, Equatable {
     public init(parsing text: some StringProtocol) throws(APIError) {
         all = []
         guard !text.isEmpty else { return }
-        for part in text.utf8.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: true) {
+        for part in Array(text.utf8).split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: true) {
             guard all.count < Limits.HTTP.queryItemsMax else { throw .malformed("the query has too many parameters") }
             let equals = part.firstIndex(of: UInt8(ascii: "="))
             let name = equals.map { part[..<$0] } ?? part

@@ -40,8 +40,8 @@ extension Limits {
         static let resetTokenLifetime = Duration.seconds(3_600)
 
         /// Mails that strangers can have sent to one address, and from one of theirs, in an hour.
-        static let mailsPerAddressMax = 5
-        static let mailsPerSiteMax = 60
+        public static let mailsPerAddressMax = 5
+        public static let mailsPerSiteMax = 60
 
         /// Exact look-ups by one account in an hour: a person shares with some; a list of a million addresses takes a
         /// year and more.

@@ -32,6 +32,13 @@ struct CrashTests {
             var access: [(token: String, at: Timestamp)] = []
         }
         let state = Lock(State())
+        /// Requests of this round that were answered.
+        let answered = Condition(0)
+
+        func noteAnswer() {
+            answered.withLock { $0 += 1 }
+            answered.broadcast()
+        }
     }
 
     private static let password = "a good password"
@@ -60,10 +67,14 @@ struct CrashTests {
                 Issue.record("seed \(seed), round \(round): \(error)")
                 throw error
             }
+            memory.answered.withLock { $0 = 0 }
             let workers = (0..<3).map { worker in
                 Thread(name: "worker") { Self.work(memory, users, "r\(round)w\(worker)") }
             }
-            usleep(UInt32.random(in: 30_000...700_000, using: &random))
+            // After some work and not after some time: a busy machine would only ever be killed at the start.
+            let work = Int.random(in: 0...40, using: &random)
+            _ = memory.answered.wait(timeout: .seconds(20)) { $0 >= work ? true : nil }
+            usleep(UInt32.random(in: 0...30_000, using: &random))
             program.process.send(SIGKILL)
             _ = program.process.wait(timeout: .seconds(10))
             for worker in workers { worker.join() }
@@ -84,11 +95,13 @@ struct CrashTests {
                 memory.state.withLock { $0.uncertain.append(email) }
                 return
             }
+            memory.noteAnswer()
             guard let session = try? users.logIn(login(email)), let token = session.refreshToken else {
                 // The account was answered: it must be there.
                 memory.state.withLock { $0.uncertain.append(email) }
                 return
             }
+            memory.noteAnswer()
             var known = Known(email: email, token: token)
             for _ in 0..<3 {
                 let request = Hex.encode(Random.bytes(count: 16))
@@ -99,6 +112,7 @@ struct CrashTests {
                     break
                 }
                 known.token = token
+                memory.noteAnswer()
                 memory.state.withLock { $0.access.append((next.accessToken, TimeSource.system.wall)) }
             }
             let made = known

@@ -11,14 +11,17 @@ struct PasswordReset: Sendable {
     let correspondence: Correspondence
     let time: TimeSource
 
-    /// Nothing tells whether there is such an account: the same checks, the same writes but for the mail itself.
+    /// Nothing tells whether there is such an account: the same checks and the same writes. Where there is none, the
+    /// link's token is over already, and the mail is dropped before it goes out.
     func ask(_ text: String, from origin: Origin) throws(APIError) {
         guard let email = Email(text) else { throw Registration.badEmail }
         let now = time.wall
         let mayWrite = try correspondence.mayWrite(to: email, from: origin)
         try store.write { db in
             let account = try AccountTable.load(email: email, db)
-            if let account, mayWrite { try post(to: account, at: now, db) }
+            if mayWrite {
+                if let account { try post(to: account, at: now, db) } else { try postNothing(to: email, at: now, db) }
+            }
             try AuditTable.add(.reset, .done, account: account?.id, detail: "asked", from: origin, at: now, db)
         }
     }
@@ -42,6 +45,14 @@ struct PasswordReset: Sendable {
             isWelcome
             ? correspondence.welcome(account.email, token) : correspondence.passwordReset(account.email, token)
         try MailTable.post(letter, at: now, db)
+    }
+
+    private func postNothing(to email: Email, at now: Timestamp, _ db: borrowing Connection) throws {
+        let (token, nobody) = (Secret.make(.mail), UserID.random(at: now))
+        try MailTable.forget(.reset, of: nobody, db)
+        let over = MailToken(purpose: .reset, account: nobody, email: email, expires: now)
+        try MailTable.insert(over, digest: token.digest, db)
+        try MailTable.post(correspondence.passwordReset(email, token).asDecoy, at: now, db)
     }
 
     /// Answers later, on a thread of the hasher, unless it throws.

@@ -79,20 +79,22 @@ struct Registration: Sendable {
         let token = Secret.make(.mail)
         try store.write { db in
             guard mayWrite else { return }
-            if try AccountTable.isTaken(account.email, db) {
-                try MailTable.post(correspondence.alreadyRegistered(account.email), at: now, db)
-                return
-            }
+            let isTaken = try AccountTable.isTaken(account.email, db)
+            // Written in either case, since writing takes time that can be measured; one is over already.
             let promise = MailToken(
                 purpose: .register,
                 email: account.email,
                 name: account.name,
                 handle: account.handle,
-                passwordHash: account.passwordHash,
-                expires: now + Limits.Users.registrationTokenLifetime
+                passwordHash: isTaken
+                    ? String(repeating: "-", count: account.passwordHash.utf8.count) : account.passwordHash,
+                expires: isTaken ? now : now + Limits.Users.registrationTokenLifetime
             )
             try MailTable.insert(promise, digest: token.digest, db)
-            try MailTable.post(correspondence.verification(account.email, token), at: now, db)
+            let letter =
+                isTaken
+                ? correspondence.alreadyRegistered(account.email) : correspondence.verification(account.email, token)
+            try MailTable.post(letter, at: now, db)
         }
         return .mailed
     }

@@ -6,6 +6,9 @@ import DaleksSystem
 struct Correspondence: Sendable {
     let issuer: TokenIssuer
     let attempts: Attempts
+    /// In an hour.
+    let mailsPerAddressMax: Int
+    let mailsPerSiteMax: Int
 
     /// Where links lead: pages of this service.
     static let verifyPath = "/verify"
@@ -14,9 +17,9 @@ struct Correspondence: Sendable {
     /// Whether a stranger may have one more mail sent to this address. False is not told to anybody.
     func mayWrite(to email: Email, from origin: Origin) throws(APIError) -> Bool {
         let site = AttemptSubject(mailsFrom: origin.site)
-        guard try attempts.count(site, perHourMax: Limits.Users.mailsPerSiteMax) == nil else { return false }
+        guard try attempts.count(site, perHourMax: mailsPerSiteMax) == nil else { return false }
         let address = AttemptSubject(mailsTo: email)
-        return try attempts.count(address, perHourMax: Limits.Users.mailsPerAddressMax) == nil
+        return try attempts.count(address, perHourMax: mailsPerAddressMax) == nil
     }
 
     func verification(_ email: Email, _ token: Secret) -> Letter {

@@ -63,9 +63,11 @@ final class Postman: Sendable {
         let now = time.wall
         guard let posted = try? claim(at: now) else { return false }
         do throws(MailDelivery.Failure) {
-            try delivery.deliver(posted.letter, number: posted.number, at: now)
+            if !posted.letter.isDecoy {
+                try delivery.deliver(posted.letter, number: posted.number, at: now)
+                sent.increment()
+            }
             try? store.write(.normal) { db in try MailTable.remove(posted.number, db) }
-            sent.increment()
         } catch {
             failed.increment()
             settle(posted, "\(error)")

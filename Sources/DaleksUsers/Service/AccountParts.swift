@@ -52,7 +52,12 @@ struct AccountParts {
             measures: measures,
             time: time
         )
-        correspondence = Correspondence(issuer: issuer, attempts: attempts)
+        correspondence = Correspondence(
+            issuer: issuer,
+            attempts: attempts,
+            mailsPerAddressMax: settings.mailsPerAddressMax,
+            mailsPerSiteMax: settings.mailsPerSiteMax
+        )
         registration = Registration(
             store: store,
             mode: settings.registration,

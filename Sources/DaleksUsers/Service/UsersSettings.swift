@@ -34,6 +34,9 @@ public struct UsersSettings: ServiceConfiguration {
     public var passwordParameters = Argon2id.Parameters.standard
     /// Log-ins that wait for a core, for each core. No flag sets it.
     public var waitingHashesMaxPerCore = Limits.Users.waitingHashesMaxPerCore
+    /// Mails that strangers can have sent to one address, and from one of theirs, in an hour. No flag sets them.
+    public var mailsPerAddressMax = Limits.Users.mailsPerAddressMax
+    public var mailsPerSiteMax = Limits.Users.mailsPerSiteMax
     /// How often the outbox is looked into. No flag sets it.
     public var mailInterval = Duration.milliseconds(500)
 

@@ -1,0 +1,140 @@
+import DaleksAPI
+import DaleksCore
+import DaleksCrypto
+import DaleksHTTP
+import DaleksHTTPClient
+import DaleksJSON
+import DaleksSystem
+import DaleksTestSupport
+import Testing
+
+@testable import DaleksUsers
+
+/// The forms of the account page that change secrets, and the pages that links in mails lead to, as a browser without
+/// scripts uses them.
+struct SecretPageTests {
+    private static let newPassword = "another horse, other batteries"
+
+    private func canLogIn(_ service: TestService, _ password: String) -> Bool {
+        (try? service.logIn(password: password)) != nil
+    }
+
+    @Test func `the password is changed with the old one, and every other log-in ends`() throws {
+        let service = try TestService()
+        defer { service.stop() }
+        let elsewhere = try Person(service)
+        let browser = Browser(service)
+        var form = try browser.logIn(at: "/account").form("/account/password")
+
+        form["password"] = "not it, not at all"
+        form["new_password"] = Self.newPassword
+        let wrong = try browser.post("/account/password", form)
+        form["password"] = TestService.password
+        form["new_password"] = "short"
+        let short = try browser.post("/account/password", form)
+        form["new_password"] = Self.newPassword
+        let unproved = try browser.post(
+            "/account/password",
+            form.filter { $0.key.hasPrefix("pass") || $0.key == "new_password" }
+        )
+        #expect(wrong.status >= 400 && short.status >= 400 && unproved.status >= 400)
+        #expect(elsewhere.isIn && canLogIn(service, TestService.password))
+
+        let done = try browser.post("/account/password", form)
+
+        #expect(done.status == 200 && done.text.contains("app-passwords"))
+        #expect(!canLogIn(service, TestService.password) && canLogIn(service, Self.newPassword))
+        #expect(!elsewhere.isIn)
+        #expect(try browser.get("/account").status == 200)
+    }
+
+    @Test func `an app password is made, shown once, and taken back`() throws {
+        let service = try TestService()
+        defer { service.stop() }
+        try service.register()
+        let browser = Browser(service)
+        var form = try browser.logIn(at: "/account").form("/account/app-passwords")
+        form["name"] = "a <b>printer</b>"
+        form["password"] = "not it, not at all"
+        #expect(try browser.post("/account/app-passwords", form).status >= 400)
+        form["password"] = TestService.password
+
+        let made = try browser.post("/account/app-passwords", form)
+
+        let secret = try required(made.text.firstMatch(of: /<code>(dla_[A-Za-z0-9_-]+|[A-Za-z0-9_-]{20,})<\/code>/)?.1)
+        #expect(canLogIn(service, String(secret)))
+        let account = try browser.get("/account")
+        #expect(account.text.contains("a &lt;b&gt;printer") && !account.text.contains(String(secret)))
+        _ = try browser.post("/account/app-passwords/end", try account.form("/account/app-passwords/end"))
+        #expect(!canLogIn(service, String(secret)))
+    }
+
+    @Test func `with a second factor both forms want its code`() throws {
+        let clock = ManualClock()
+        let service = try TestService(time: clock.source)
+        defer { service.stop() }
+        let (secret, _) = try Person(service).turnOnSecondFactor()
+        func code() -> String {
+            clock.advance(by: .seconds(60))
+            return OneTimePassword.code(secret, step: OneTimePassword.step(at: clock.source.wall))
+        }
+        let browser = Browser(service)
+        var logIn = try browser.logIn(at: "/account").form("/login")
+        logIn["code"] = code()
+        let account = try browser.post("/login", logIn)
+
+        var form = try account.form("/account/password")
+        #expect(form.keys.contains("code"))
+        form["password"] = TestService.password
+        form["new_password"] = Self.newPassword
+        form["code"] = ""
+        #expect(try browser.post("/account/password", form).status >= 400)
+        form["code"] = code()
+        #expect(try browser.post("/account/password", form).status == 200)
+        var app = try browser.get("/account").form("/account/app-passwords")
+        app["name"] = "a printer"
+        app["password"] = Self.newPassword
+        app["code"] = form["code"]
+        #expect(try browser.post("/account/app-passwords", app).status >= 400)
+        app["code"] = code()
+        #expect(try browser.post("/account/app-passwords", app).text.contains("shown once"))
+    }
+
+    @Test func `a forgotten password is set again by the link, through pages alone`() throws {
+        let service = try TestService()
+        defer { service.stop() }
+        try service.register()
+        let browser = Browser(service)
+        var ask = try browser.get("/forgot").form("/forgot")
+        ask["email"] = "ann@example.com"
+        #expect(try browser.post("/forgot", ask).status == 200)
+        let token = try service.token(in: try service.mails(atLeast: 1)[0])
+
+        var form = try browser.get("/reset?token=\(token)").form("/reset")
+        form["password"] = Self.newPassword
+        let done = try browser.post("/reset", form)
+        let again = try browser.post("/reset", form)
+
+        #expect(done.status == 200 && again.status >= 400)
+        #expect(canLogIn(service, Self.newPassword) && !canLogIn(service, TestService.password))
+    }
+
+    @Test func `a new address is confirmed by pressing the button, not by opening the link`() throws {
+        let service = try TestService { $0.registration = .mail }
+        defer { service.stop() }
+        _ = try service.json(
+            .post,
+            Routes.Users.users,
+            ["email": "ann@example.com", "password": .string(TestService.password), "name": "Ann"]
+        )
+        let token = try service.token(in: try service.mails(atLeast: 1)[0])
+        let browser = Browser(service)
+
+        let page = try browser.get("/verify?token=\(token)")
+        #expect(!canLogIn(service, TestService.password))
+        let done = try browser.post("/verify", try page.form("/verify"))
+
+        #expect(done.status == 200 && done.text.contains("is confirmed"))
+        #expect(canLogIn(service, TestService.password))
+    }
+}
