@@ -78,8 +78,25 @@ extension Limits {
         /// Names that are tried for what comes back and finds its own taken.
         static let restoredNameTriesMax = 1_000
 
-        /// Spans that a whole upload stores with one barrier; with them an upload takes 5 MiB of memory.
-        static let writtenSpansTogether = 4
+        /// Spans that one write of a whole file stores with one barrier while few write; the next ones arrive meanwhile,
+        /// so that it holds some 24 MiB.
+        static let writtenSpansTogether = 8
+
+        /// Writers whose spans are stored beside them. Of more, each stores what came and then receives what comes next:
+        /// one or two MiB each.
+        static let writersAsideMax = 16
+
+        /// Writers that compress and write chunks at a time, each in a copy.
+        static let packingCountMax = 16
+
+        /// Threads for spans that are stored or read ahead beside a request.
+        static let contentHelperCountMax = 32
+
+        /// Spans of a resumable upload that are stored with one barrier; with them it takes 5 MiB of memory.
+        static let uploadedSpansStoredTogether = 4
+
+        /// A file up to here is answered from memory, in the transaction that found it.
+        static let smallFileBytesMax: Int64 = 64 << 10
 
         /// Files and folders that one copy makes: one transaction, a second or two.
         static let copiedNodeCountMax = 10_000

@@ -134,14 +134,19 @@ final class LocalChunkStore: ChunkStore {
     }
 
     func read(_ digest: Digest, at location: ChunkLocation) throws(ChunkStoreError) -> [UInt8] {
-        let bytes: [UInt8]
+        let (header, stored): ([UInt8], [UInt8])
         do throws(Errno) {
             let segment = try segment(location.segment)
-            bytes = try segment.read(count: ChunkHeader.byteCount + location.storedBytes, at: location.position)
+            // Two calls, so that a megabyte comes to lie where it stays.
+            header = try segment.read(count: ChunkHeader.byteCount, at: location.position)
+            stored = try segment.read(
+                count: location.storedBytes,
+                at: location.position + Int64(ChunkHeader.byteCount)
+            )
         } catch {
             throw error == .noEntry ? .damaged(digest) : .failed(error)
         }
-        return try Self.unpack(record: bytes, digest, location)
+        return try Self.unpack(header: header[...], stored: stored, digest, location)
     }
 
     /// What stands at a location, proved.
@@ -150,10 +155,21 @@ final class LocalChunkStore: ChunkStore {
         _ digest: Digest,
         _ location: ChunkLocation
     ) throws(ChunkStoreError) -> [UInt8] {
-        guard record.count == ChunkHeader.byteCount + location.storedBytes,
-            ChunkHeader(bytes: record[..<ChunkHeader.byteCount]) == ChunkHeader(digest, location)
+        guard record.count >= ChunkHeader.byteCount else { throw .damaged(digest) }
+        let stored = Array(record[ChunkHeader.byteCount...])
+        return try unpack(header: record[..<ChunkHeader.byteCount], stored: stored, digest, location)
+    }
+
+    private static func unpack(
+        header: ArraySlice<UInt8>,
+        stored: [UInt8],
+        _ digest: Digest,
+        _ location: ChunkLocation
+    ) throws(ChunkStoreError) -> [UInt8] {
+        guard stored.count == location.storedBytes, header.count == ChunkHeader.byteCount,
+            ChunkHeader(bytes: header) == ChunkHeader(digest, location)
         else { throw .damaged(digest) }
-        return try PackedChunk(digest, location, stored: Array(record[ChunkHeader.byteCount...])).unpack()
+        return try PackedChunk(digest, location, stored: stored).unpack()
     }
 
     func discard(_ locations: [ChunkLocation]) {

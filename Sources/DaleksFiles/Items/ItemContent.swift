@@ -6,14 +6,25 @@ import DaleksSystem
 
 /// The bytes of one revision of a file, read from anywhere: whole answers, ranges, zip archives.
 ///
-/// Rights are looked at again with each span, so that a reader whose right goes is cut off within a megabyte.
+/// Rights are looked at again with each span, so that a reader whose right goes is cut off within two megabytes. Who
+/// reads on finds the next span read ahead.
 ///
 /// ## Concurrency
-/// `last` is guarded by itself. One response reads at a time; spans are read with no lock held.
+/// `held` is guarded by itself. One response reads at a time, and at most one helper for it; spans are read with no
+/// lock held.
 final class ItemContent: Sendable {
     private struct Held {
         var index = -1
         var bytes: [UInt8] = []
+        /// The span that a helper reads.
+        var ahead: Int?
+        /// What it found; a failure is left to be met again by who asks for the span.
+        var found: [UInt8]?
+    }
+
+    private enum Step {
+        case bytes([UInt8])
+        case reads
     }
 
     let size: Int64
@@ -23,7 +34,7 @@ final class ItemContent: Sendable {
     private let reader: UserID
     /// The spans that have bytes.
     private let spans: Set<Int>
-    private let last = Lock(Held())
+    private let held = Condition(Held())
 
     init(_ access: ChunkAccess, node: NodeID, content: Revision, reader: UserID) throws(APIError) {
         let (size, placed) = try access.store.spans(of: node, at: content, for: reader)
@@ -32,6 +43,15 @@ final class ItemContent: Sendable {
         self.content = content
         self.size = size
         spans = Set(placed.map(\.index))
+        self.reader = reader
+    }
+
+    init(_ access: ChunkAccess, _ file: TreeStore.OpenedFile, reader: UserID) {
+        self.access = access
+        node = file.node
+        content = file.facts.content
+        size = file.facts.size
+        spans = file.spans
         self.reader = reader
     }
 
@@ -50,11 +70,44 @@ final class ItemContent: Sendable {
     }
 
     private func span(_ index: Int) throws(APIError) -> [UInt8] {
-        if let held = last.withLock({ $0.index == index ? $0.bytes : nil }) { return held }
-        guard spans.contains(index) else { return [] }
-        let bytes = try access.read(index, of: node, at: content, for: reader)
-        last.withLock { $0 = Held(index: index, bytes: bytes) }
+        let step = held.wait { held -> Step? in
+            if held.index == index { return .bytes(held.bytes) }
+            guard held.ahead == index else { return .reads }
+            guard let found = held.found else { return nil }
+            return found.isEmpty ? .reads : .bytes(found)
+        }
+        var bytes: [UInt8] = []
+        switch step {
+        case .bytes(let known): bytes = known
+        case .reads, nil: if spans.contains(index) { bytes = try readSpan(index) }
+        }
+        let isNext = held.withLock { held in
+            guard held.index != index else { return false }
+            // Whoever goes on to the next span reads them in order.
+            let isNext = held.index == index - 1 && held.index >= 0
+            let isIdle = held.ahead == nil || held.found != nil
+            held.index = index
+            held.bytes = bytes
+            guard isNext, isIdle, spans.contains(index + 1) else { return false }
+            held.ahead = index + 1
+            held.found = nil
+            return true
+        }
+        if isNext, !ContentHelpers.submit({ [self] in readAhead(index + 1) }) { finish(index + 1, []) }
         return bytes
+    }
+
+    private func readSpan(_ index: Int) throws(APIError) -> [UInt8] {
+        try access.read(index, of: node, at: content, for: reader)
+    }
+
+    private func readAhead(_ index: Int) { finish(index, (try? readSpan(index)) ?? []) }
+
+    private func finish(_ index: Int, _ bytes: [UInt8]) {
+        held.withLock { held in
+            if held.ahead == index { held.found = bytes }
+        }
+        held.broadcast()
     }
 
     var source: ContentSource {

@@ -24,9 +24,9 @@ struct Items: Sendable {
         let place = try store.beginWriting(to: target, bytes: body.contentLength ?? 0, by: caller)
         var writer = ContentWriter(content, place)
         try body.forEach { piece throws(APIError) in try writer.append(piece) }
-        let digest = try writer.finish()
-        let written = WrittenContent(size: writer.size, spans: writer.spans, digest: digest)
+        let written = try writer.finish()
         let told = try store.putContent(written, at: target, by: caller)
+        content.chunks.discard(written.unneeded)
         announce(told.owners)
         return told.value
     }
@@ -46,20 +46,45 @@ struct Items: Sendable {
 
     /// The bytes of a file as an answer, for one who may read it.
     func response(_ id: NodeID, for caller: UserID, _ wish: Wish = Wish()) throws(APIError) -> HTTPResponse {
-        let file = try store.file(id, at: wish.content, for: caller)
-        let bytes = try ItemContent(content, node: id, content: file.content, reader: caller)
-        let kind = MediaKind(of: file.name)
+        switch try store.open(.node(id), at: wish.content, for: caller) {
+        case .file(let file): return try response(file, for: caller, wish)
+        case .folder: throw .invalid("only a file has content")
+        }
+    }
+
+    func response(_ file: TreeStore.OpenedFile, for caller: UserID, _ wish: Wish) throws(APIError) -> HTTPResponse {
+        let facts = file.facts
+        let kind = MediaKind(of: facts.name)
+        let small = smallBytes(of: file)
+        var response: HTTPResponse
         var isInline = false
-        if wish.isInline { isInline = kind.maySee(try bytes.read(0, 512)) }
-        var response = HTTPResponse.source(bytes.source, contentType: kind.type)
-        if file.content != 0 || wish.content == nil { response.fields.set("ETag", "\"\(file.content)\"") }
-        response.fields.set("Last-Modified", HTTPDate.text(file.modified))
-        if let digest = file.digest {
+        if let small {
+            isInline = wish.isInline && kind.maySee(Array(small.prefix(512)))
+            response = .bytes(small, contentType: kind.type)
+            response.acceptsRanges = true
+        } else {
+            let bytes = ItemContent(content, file, reader: caller)
+            if wish.isInline { isInline = kind.maySee(try bytes.read(0, 512)) }
+            response = .source(bytes.source, contentType: kind.type)
+        }
+        if facts.content != 0 || wish.content == nil { response.fields.set("ETag", "\"\(facts.content)\"") }
+        response.fields.set("Last-Modified", HTTPDate.text(facts.modified))
+        if let digest = facts.digest {
             response.fields.set("Repr-Digest", "sha-256=:\(Base64.encode(digest.bytes, .standard)):")
         }
         response.fields.set("Cache-Control", "private, no-cache")
-        Self.guardAgainstScripts(&response, name: file.name, isInline: isInline)
+        Self.guardAgainstScripts(&response, name: facts.name, isInline: isInline)
         return response
+    }
+
+    /// Nil where they are many, and where they cannot be read: who reads them span by span looks again where they are,
+    /// and tells what is wrong.
+    private func smallBytes(of file: TreeStore.OpenedFile) -> [UInt8]? {
+        let size = Int(file.facts.size)
+        guard let span = file.small, let bytes = try? content.read(span, 0..<size), bytes.count <= size else {
+            return nil
+        }
+        return bytes + [UInt8](repeating: 0, count: size - bytes.count)
     }
 
     /// Nothing that a user stored runs in anybody's browser as part of our pages.

@@ -133,12 +133,7 @@ struct Uploads: Sendable {
             for digest in spans { try writer.append(bytes: try items.content.chunk(digest, in: part.tree)) }
             try writer.append(bytes: tail)
         }
-        let digest = try writer.finish()
-        return try complete(
-            upload,
-            with: WrittenContent(size: writer.size, spans: writer.spans, digest: digest),
-            at: target
-        )
+        return try complete(upload, with: try writer.finish(), at: target)
     }
 
     /// The upload becomes the file, and is nothing but that from this transaction on.
@@ -156,6 +151,7 @@ struct Uploads: Sendable {
             ended.length = written.size
             try UploadTable.release(ended, becoming: node, at: now, db)
         }
+        items.content.chunks.discard(written.unneeded)
         items.announce(told.owners)
         var ended = upload
         ended.node = told.value.record.id
@@ -224,15 +220,15 @@ struct UploadWork: ~Copyable {
         case .sha256: sha256?.update(bytes)
         case nil: break
         }
-        var rest = bytes[...]
+        var rest = bytes
         while !rest.isEmpty {
-            let piece = rest.prefix(Limits.spanBytes - buffer.count)
-            buffer.append(contentsOf: piece)
-            rest = rest.dropFirst(piece.count)
+            let count = min(rest.count, Limits.spanBytes - buffer.count)
+            buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: rest[..<count]))
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
             if buffer.count == Limits.spanBytes {
                 waiting.append(ChunkContent(buffer))
                 buffer.removeAll(keepingCapacity: true)
-                if waiting.count == Limits.Files.writtenSpansTogether { try store() }
+                if waiting.count == Limits.Files.uploadedSpansStoredTogether { try store() }
             }
         }
         taken += Int64(bytes.count)

@@ -45,13 +45,28 @@ final class WrittenContent {
     let spans: [Span]
     let digest: Digest?
     let modified: Timestamp?
+    /// Chunks that are safe and enter the index with the content, and whose they are.
+    let entering: [StoredChunk]
+    let place: TreeStore.ChunkPlace?
     /// The revision that it became.
     var afterCommit: Revision?
+    /// Of those that entered: where the same bytes were there already.
+    var unneeded: [ChunkLocation] = []
 
-    init(size: Int64, spans: [Span], digest: Digest?, modified: Timestamp? = nil) {
+    init(
+        size: Int64,
+        spans: [Span],
+        digest: Digest?,
+        modified: Timestamp? = nil,
+        entering: [StoredChunk] = [],
+        in place: TreeStore.ChunkPlace? = nil
+    ) {
         self.size = size
         self.spans = spans
         self.digest = digest
         self.modified = modified
+        // In one order, so that two who enter the same ones do not wait for each other in a ring.
+        self.entering = entering.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
+        self.place = place
     }
 }

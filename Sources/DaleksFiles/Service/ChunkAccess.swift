@@ -2,6 +2,7 @@ import DaleksAPI
 import DaleksCore
 import DaleksCrypto
 import DaleksHTTP
+import DaleksSQLite
 import DaleksSystem
 
 /// Chunks as the outside puts and reads them.
@@ -9,6 +10,8 @@ struct ChunkAccess: Sendable {
     let store: TreeStore
     let chunks: any ChunkStore
     let measures: FilesMeasures
+    /// Shared by its copies.
+    let writers = ContentWriters()
 
     /// Those of them that were not there, or that the caller could not name. All are there, and survive a power cut,
     /// when this returns. `node` says in whose tree; the caller's own without.
@@ -44,20 +47,35 @@ struct ChunkAccess: Sendable {
         return try !put([content], for: node, of: caller).isEmpty
     }
 
-    /// Those of them that are lacking there are stored and entered; all of them can be named when this returns.
-    func putLacking(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
-        let missing = Set(try store.missing(contents.map(\.digest), in: place))
-        var lacking: [Digest: ChunkContent] = [:]
-        for content in contents where missing.contains(content.digest) { lacking[content.digest] = content }
+    /// Those of them that are lacking there are stored and entered; all of them can be named when this returns. With
+    /// `.normal`, that survives a power cut together with the next transaction that does.
+    func putLacking(
+        _ contents: [ChunkContent],
+        in place: TreeStore.ChunkPlace,
+        _ durability: Durability = .full
+    ) throws(APIError) {
+        let lacking = try lacking(contents, in: place)
         // Another request may have entered the others just now and still wait for its barrier.
-        if lacking.count < contents.count { try store.flush() }
-        if !lacking.isEmpty { try put(Array(lacking.values), in: place) }
+        if durability == .full, lacking.count < contents.count { try store.flush() }
+        if !lacking.isEmpty { try put(lacking, in: place, durability) }
+    }
+
+    /// Those of them, each once, that are not there or that the caller could not name.
+    func lacking(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) -> [ChunkContent] {
+        guard !contents.isEmpty else { return [] }
+        var missing = Set(try store.missing(contents.map(\.digest), in: place))
+        return contents.filter { missing.remove($0.digest) != nil }
     }
 
     /// Stores contents that are not there, or that the caller could not name, and enters them.
-    func put(_ contents: [ChunkContent], in place: TreeStore.ChunkPlace) throws(APIError) {
+    func put(
+        _ contents: [ChunkContent],
+        in place: TreeStore.ChunkPlace,
+        _ durability: Durability = .full
+    ) throws(APIError) {
         // A guest's copy of what the owner has already is stored all the same: how long it takes tells nothing.
-        chunks.discard(try store.index(try self.place(contents), in: place))
+        let stored = try writers.packing { () throws(APIError) in try self.place(contents) }
+        chunks.discard(try store.index(stored, in: place, durability))
     }
 
     /// Contents to be entered in the index next: large ones durably in the store, small ones on their way into a row.
@@ -129,7 +147,8 @@ struct ChunkAccess: Sendable {
         }
     }
 
-    private func read(_ span: TreeStore.LocatedSpan, _ range: Range<Int>) throws(ChunkStoreError) -> [UInt8] {
+    /// The bytes of a stretch of a span whose place is known; nothing is asked of the database.
+    func read(_ span: TreeStore.LocatedSpan, _ range: Range<Int>) throws(ChunkStoreError) -> [UInt8] {
         let range = range.clamped(to: 0..<max(span.extent, 0))
         let wanted = span.stretches.filter { $0.stretch.range.overlaps(range) }
         if wanted.count == 1, wanted[0].stretch.from == 0, wanted[0].stretch.range == range,

@@ -78,8 +78,12 @@ extension FilesRouter {
         let (readers, writers) = (callers(.read), callers(.write))
         router.onAuthenticated(.get, Routes.Files.pathPattern, by: readers) { [items] request, asked throws(APIError) in
             let user = asked.principal.user
-            let id = try items.store.node(at: asked.parameters.rest, of: user)
-            return try Self.contentOrEntries(id, request, items, for: user)
+            switch try items.store.open(.path(asked.parameters.rest), for: user) {
+            case .folder(let id): return try Self.entries(of: id, request, items, for: user)
+            case .file(let file):
+                let wish = Items.Wish(isInline: try request.query.flag("inline") ?? false)
+                return try items.response(file, for: user, wish)
+            }
         }
         router.onAuthenticated(.put, Routes.Files.pathPattern, by: writers, body: .unlimited) {
             [items] request, asked throws(APIError) in
@@ -156,8 +160,17 @@ extension FilesRouter {
         guard node.attributes.kind == .folder else {
             return try items.response(id, for: reader, Items.Wish(isInline: try request.query.flag("inline") ?? false))
         }
+        return try entries(of: id, request, items, for: reader)
+    }
+
+    private static func entries(
+        of folder: NodeID,
+        _ request: HTTPRequest,
+        _ items: Items,
+        for reader: UserID
+    ) throws(APIError) -> HTTPResponse {
         let page = try items.store.children(
-            of: id,
+            of: folder,
             after: try name(request.query, "after"),
             limit: try limit(request.query),
             for: reader

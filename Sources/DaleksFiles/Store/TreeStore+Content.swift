@@ -53,7 +53,7 @@ extension TreeStore {
         }
     }
 
-    private static func locate(
+    static func locate(
         _ stretches: [PlacedSpan.Stretch],
         in tree: TreeNumber,
         _ db: borrowing StoreConnection
@@ -157,12 +157,16 @@ extension TreeStore {
         return digests.filter { known[$0] == nil || gone.contains($0) }
     }
 
-    /// Enters chunks whose bytes are safe or come with it, and that the caller put them. Returns when that survives a
-    /// power cut. Gives the locations that are not needed, since the owner has those chunks elsewhere.
-    func index(_ stored: [StoredChunk], in place: ChunkPlace) throws(APIError) -> [ChunkLocation] {
+    /// Enters chunks whose bytes are safe or come with it, and that the caller put them. Returns when that survives
+    /// what `durability` says. Gives the locations that are not needed, since the owner has those chunks elsewhere.
+    func index(
+        _ stored: [StoredChunk],
+        in place: ChunkPlace,
+        _ durability: Durability = .full
+    ) throws(APIError) -> [ChunkLocation] {
         let now = time.wall
         let ordered = stored.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
-        return try write { db in
+        return try write(durability) { db in
             var unneeded: [ChunkLocation] = []
             for chunk in ordered {
                 if try !Self.index(chunk, in: place, now, db), case .placed(_, let location) = chunk {

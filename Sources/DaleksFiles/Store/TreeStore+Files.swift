@@ -16,22 +16,30 @@ extension TreeStore {
     }
 
     func file(_ id: NodeID, at content: Revision?, for caller: UserID) throws(APIError) -> FileFacts {
-        try read { db in
-            let seen = try visible(id, to: caller, db)
-            let node = seen.node
-            guard node.attributes.kind == .file else { throw APIError.invalid("only a file has content") }
-            let wanted = content ?? node.content
-            let manifest = try Self.manifest(of: node, at: wanted, db)
-            let version = wanted == node.content ? nil : try VersionTable.load(wanted, of: id, db)
-            let key = version?.key ?? StoredManifest.Key(node: id, content: wanted)
-            return FileFacts(
-                name: try PathFinder.name(of: node, db) ?? Self.unnamed,
-                content: wanted,
-                size: manifest.size,
-                modified: version?.modified ?? node.attributes.modified,
-                digest: try ManifestTable.digest(of: key, db)
-            )
-        }
+        try read { db in try Self.facts(of: try visible(id, to: caller, db), named: nil, at: content, db).0 }
+    }
+
+    /// `name` is what the caller knows already.
+    static func facts(
+        of seen: Seen,
+        named name: Name?,
+        at content: Revision?,
+        _ db: borrowing StoreConnection
+    ) throws -> (FileFacts, StoredManifest) {
+        let node = seen.node
+        guard node.attributes.kind == .file else { throw APIError.invalid("only a file has content") }
+        let wanted = content ?? node.content
+        let manifest = try Self.manifest(of: node, at: wanted, db)
+        let version = wanted == node.content ? nil : try VersionTable.load(wanted, of: node.id, db)
+        let key = version?.key ?? StoredManifest.Key(node: node.id, content: wanted)
+        let facts = FileFacts(
+            name: try name ?? PathFinder.name(of: node, db) ?? unnamed,
+            content: wanted,
+            size: manifest.size,
+            modified: version?.modified ?? node.attributes.modified,
+            digest: try ManifestTable.digest(of: key, db)
+        )
+        return (facts, manifest)
     }
 
     private static var unnamed: Name {
@@ -65,21 +73,28 @@ extension TreeStore {
     }
 
     func resolve(_ segments: [String], from top: NodeID) throws(APIError) -> PathEnd {
+        let names = try Self.names(of: segments)
+        return try read { db in try Self.resolve(names, from: top, db) }
+    }
+
+    static func names(of segments: [String]) throws(APIError) -> [Name] {
         var names: [Name] = []
         for segment in segments where !segment.isEmpty {
             do { names.append(try Name(segment)) } catch { throw .invalid("the path holds what is no file name") }
         }
-        return try read { db in
-            var id = top
-            for (index, name) in names.enumerated() {
-                guard let next = try EntryTable.load(EntryKey(parent: id, name: name), db) else {
-                    guard index == names.count - 1 else { throw Self.hidden }
-                    return .free(parent: id, name: name)
-                }
-                id = next
+        return names
+    }
+
+    static func resolve(_ names: [Name], from top: NodeID, _ db: borrowing StoreConnection) throws -> PathEnd {
+        var id = top
+        for (index, name) in names.enumerated() {
+            guard let next = try EntryTable.load(EntryKey(parent: id, name: name), db) else {
+                guard index == names.count - 1 else { throw hidden }
+                return .free(parent: id, name: name)
             }
-            return .node(id)
+            id = next
         }
+        return .node(id)
     }
 
     /// The node at a path of the caller's own tree.

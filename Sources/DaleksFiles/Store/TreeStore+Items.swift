@@ -118,6 +118,7 @@ extension TreeStore {
         let new = NodeID.random(at: now)
         var isNew = false
         let changed = try change(at: target.anchor, by: caller, savesItself: true) { session, db in
+            written.unneeded = try Self.enter(written, now, db)
             let (id, base): (NodeID, Revision)
             switch try existing(target, by: caller, locking: true, db) {
             case let seen?:
@@ -145,20 +146,27 @@ extension TreeStore {
             }
             // What a new chunk was kept by goes only once the file names it.
             try session.save(db)
+            if let digest = written.digest, let content = written.afterCommit {
+                try ManifestTable.setDigest(digest, of: StoredManifest.Key(node: id, content: content), db)
+            }
             try ending(id, db)
             return id
         }
-        if let digest = written.digest, let content = written.afterCommit {
-            try write(.normal) { db in
-                try ManifestTable.setDigest(
-                    digest,
-                    of: StoredManifest.Key(node: changed.value, content: content),
-                    db
-                )
-            }
-        }
         let told = try told(changed, caller)
         return Told(value: (told.value, isNew), owners: told.owners)
+    }
+
+    private static func enter(
+        _ written: WrittenContent,
+        _ now: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> [ChunkLocation] {
+        guard let place = written.place else { return [] }
+        var unneeded: [ChunkLocation] = []
+        for chunk in written.entering where try !index(chunk, in: place, now, db) {
+            if case .placed(_, let location) = chunk { unneeded.append(location) }
+        }
+        return unneeded
     }
 
     // MARK: Parts
