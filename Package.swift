@@ -60,7 +60,8 @@ let package = Package(
         program(
             "bench-files",
             path: "bench/files",
-            uses: ["DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksCrypto"] + ground + vocabulary
+            uses: ["DaleksFiles", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksCrypto"] + ground
+                + vocabulary
         ),
         program("bench-http-server", path: "bench/http-server", uses: ["DaleksHTTPServer", "DaleksHTTP"] + ground),
 
@@ -176,7 +177,8 @@ let package = Package(
         tests(
             of: "DaleksFiles",
             uses: [
-                "daleks-files", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksCrypto",
+                "daleks-files", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres",
+                "DaleksCrypto",
             ] + ground + vocabulary
         ),
         tests(

@@ -1,3 +1,4 @@
+import DaleksPostgres
 import DaleksSystem
 import DaleksTestSupport
 import Testing
@@ -24,6 +25,13 @@ enum TestDatabase: Sendable {
                 logger: .silent
             )
         }
+    }
+
+    /// Connections of a test's own to the server that the regions of tests are on.
+    static func pool() throws -> PostgresPool {
+        let configuration = PostgresConfiguration(applicationName: "daleks-test")
+        let url = try PostgresServer.shared().makeSchema()
+        return try PostgresPool.open(url: url, configuration: configuration, migrations: [], logger: .silent)
     }
 
     private static func schema(of folder: ScratchFolder) throws -> String {
