@@ -12,10 +12,12 @@ import Glibc
 final class BenchRegion: Sendable {
     private let key: SigningKey
     private let issuer: HTTPServer
-    private let issuerURL: String
+    let issuerURL: String
+    let stateFolder: String
     private let process: Subprocess
     let url: String
     let http: HTTPClient
+    var processID: Int32 { process.processID }
 
     init(folder: String, program: String) throws {
         let key = try SigningKey.generate(.es256)
@@ -26,11 +28,12 @@ final class BenchRegion: Sendable {
         try issuer.start()
         issuerURL = "http://127.0.0.1:\(issuer.port)"
         self.key = key
+        stateFolder = "\(folder)/state"
 
         let lines = Condition<[String]>([])
         var command = Command(
             program,
-            ["--state", "\(folder)/state", "--users-url", issuerURL, "--port", "0"],
+            ["--state", stateFolder, "--users-url", issuerURL, "--port", "0"],
             // Another database or storage to measure is named as for the service itself.
             environment: Environment.current.filter { $0.key.hasPrefix("DALEKS_") },
             deathSignal: SIGKILL
@@ -56,30 +59,38 @@ final class BenchRegion: Sendable {
 
     /// A device of a user of its own.
     func device() throws -> BenchDevice {
+        let user = UserID.random(at: TimeSource.system.wall)
+        return try BenchDevice(self, user: user, token: token(of: user))
+    }
+
+    func token(of user: UserID) -> String {
         let now = TimeSource.system.wall
         let claims: JSONObject = [
             "iss": .string(issuerURL),
             "aud": .string(url),
-            "sub": .string(UserID.random(at: now).description),
+            "sub": .string(user.description),
             "scope": "files:read files:write",
             "iat": .integer(now.seconds),
             "exp": .integer(now.seconds + 3_600),
+            // Each token is another one.
+            "jti": .string(Hex.encode(Random.bytes(count: 8))),
         ]
-        let token = JWT.sign(claims: claims, type: "at+jwt", key: key, kid: key.publicKey.jwk.keyID)
-        return try BenchDevice(self, token: token)
+        return JWT.sign(claims: claims, type: "at+jwt", key: key, kid: key.publicKey.jwk.keyID)
     }
 }
 
 /// One device; it sends one batch at a time.
 final class BenchDevice: Sendable {
     private let region: BenchRegion
-    private let token: String
+    let user: UserID
+    let token: String
     private let id = DeviceID.random(at: TimeSource.system.wall)
     private let sequence = Lock<Int64>(0)
     let root: NodeID
 
-    init(_ region: BenchRegion, token: String) throws {
+    init(_ region: BenchRegion, user: UserID, token: String) throws {
         self.region = region
+        self.user = user
         self.token = token
         let answer = try Self.send(region, token, .get, Routes.Files.tree)
         root = try TreeRecord(json: try JSONValue.parse(answer.body)).root
@@ -102,10 +113,12 @@ final class BenchDevice: Sendable {
         return response
     }
 
-    func get(_ path: String) throws { try Self.send(region, token, .get, path) }
-
     func put(_ chunk: [UInt8]) throws {
         try Self.send(region, token, .put, Routes.Files.chunk(SHA256.digest(of: chunk)), chunk)
+    }
+
+    func grant(_ grant: GrantRequest, to user: UserID, on node: NodeID) throws {
+        try Self.send(region, token, .put, Routes.Files.grant(to: user, on: node), grant.jsonBytes)
     }
 
     func run(_ mutations: [Mutation]) throws {
@@ -116,15 +129,15 @@ final class BenchDevice: Sendable {
         sequence.withLock { $0 += Int64(mutations.count) }
     }
 
-    func creation(_ text: String) -> (Mutation, NodeID) {
+    func creation(_ text: String, _ kind: NodeKind = .file, in parent: NodeID? = nil) -> (Mutation, NodeID) {
         let node = NodeID.random(at: TimeSource.system.wall)
         guard let name = try? Name(text) else { preconditionFailure("a bad name") }
         let creation = Mutation.Creation(
-            parent: root,
+            parent: parent ?? root,
             name: name,
             node: node,
-            kind: .file,
-            mode: 0o644,
+            kind: kind,
+            mode: kind == .folder ? 0o755 : 0o644,
             uid: 1_000,
             gid: 1_000,
             time: TimeSource.system.wall

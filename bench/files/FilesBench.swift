@@ -4,27 +4,46 @@ import DaleksHTTP
 import DaleksSystem
 import Glibc
 
-/// Measures a `daleks-files` that stands beside this program, as devices use it: over sockets, with tokens, durably.
+/// What `bench/region` measures with: a `daleks-files` that stands beside this program, tokens for it, and devices that
+/// send batches faster than a script could.
 ///
-/// `bench-files [STATE_FOLDER]` prints one line a figure. The folder decides which disk is measured.
+/// `bench-files serve FOLDER` starts it, says in one line of JSON where it is, and then does what each line of its
+/// input asks for, with one line of answer, until the input ends:
+///
+///     user              a token of a new user, and the user's id and root
+///     batches N ROUNDS  N devices make files in batches of 500; operations a second
+///     inline N ROUNDS   N devices make files of 4 KiB, one a batch, contents inline; files a second
+///     chunks N          N devices put chunks of 1 MiB; MB/s
+///     folder COUNT      a folder of so many files: its owner's token and its id
+///     inner             stops the service, measures what no request shows (see `InnerBench`), and ends
 enum FilesBench {
-    static func run(_ arguments: [String], _ environment: [String: String]) -> Int32 {
-        let folder = arguments.count > 1 ? arguments[1] : "/tmp/daleks-bench-files-\(getpid())"
+    static func run(_ arguments: [String]) -> Int32 {
+        guard arguments.count == 3, arguments[1] == "serve" else {
+            print("usage: bench-files serve FOLDER")
+            return 2
+        }
         do {
-            try Files.createPrivateDirectory(folder)
-            let region = try BenchRegion(folder: folder, program: sibling(arguments[0]))
-            try batches(region, clients: 1)
-            try batches(region, clients: 4)
-            for clients in [1, 16] { try smallCommits(region, clients: clients) }
-            for clients in [1, 4] { try chunks(region, clients: clients) }
-            try reads(region)
+            try Files.createPrivateDirectory(arguments[2])
+            let region = try BenchRegion(folder: arguments[2], program: sibling(arguments[0]))
+            say("{\"url\":\"\(region.url)\",\"pid\":\(region.processID)}")
+            while let line = readLine() {
+                guard line != "inner" else {
+                    say(try InnerBench(region).run())
+                    return 0
+                }
+                say(try answer(line.split(separator: " ").map(String.init), region))
+            }
             region.stop()
-            if arguments.count < 2 { try Files.removeTree(folder) }
             return 0
         } catch {
-            print("bench-files failed: \(error)")
+            say("{\"failure\":\"\(error)\"}")
             return 1
         }
+    }
+
+    private static func say(_ line: String) {
+        print(line)
+        fflush(nil)
     }
 
     private static func sibling(_ program: String) -> String {
@@ -32,13 +51,27 @@ enum FilesBench {
         return (parts.dropLast() + ["daleks-files"]).joined(separator: "/")
     }
 
-    private static func report(_ name: String, _ figure: Double, _ unit: String) {
-        let padded = name + String(repeating: " ", count: max(1, 46 - name.utf8.count))
-        print("\(padded)\(Int(figure.rounded())) \(unit)")
+    private static func answer(_ words: [String], _ region: BenchRegion) throws -> String {
+        let numbers = words.dropFirst().compactMap { Int($0) }
+        switch (words.first, numbers.count) {
+        case ("user", 0):
+            let device = try region.device()
+            return "{\"token\":\"\(device.token)\",\"user\":\"\(device.user)\",\"root\":\"\(device.root)\"}"
+        case ("batches", 2): return "\(try batches(region, clients: numbers[0], rounds: numbers[1]))"
+        case ("inline", 2): return "\(try inline(region, clients: numbers[0], rounds: numbers[1]))"
+        case ("chunks", 1): return "\(try chunks(region, clients: numbers[0]))"
+        case ("folder", 1):
+            let device = try region.device()
+            for first in stride(from: 0, to: numbers[0], by: 1_000) {
+                try device.run((first..<min(first + 1_000, numbers[0])).map { device.creation("file \($0)").0 })
+            }
+            return "{\"token\":\"\(device.token)\",\"root\":\"\(device.root)\"}"
+        default: throw BenchFailure("\(words) is nothing to ask for")
+        }
     }
 
     /// Runs `body` on so many threads and gives the seconds from the first start to the last end.
-    private static func together(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws -> Double {
+    static func together(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws -> Double {
         let failure = Lock<String?>(nil)
         let began = TimeSource.system.now
         let threads = (0..<count).map { index in
@@ -51,8 +84,8 @@ enum FilesBench {
         return (TimeSource.system.now - began).inSeconds
     }
 
-    private static func batches(_ region: BenchRegion, clients: Int) throws {
-        let (rounds, size) = (40, 500)
+    private static func batches(_ region: BenchRegion, clients: Int, rounds: Int) throws -> Double {
+        let size = 500
         let devices = try (0..<clients).map { _ in try region.device() }
         let seconds = try together(clients) { index in
             let device = devices[index]
@@ -60,15 +93,10 @@ enum FilesBench {
                 try device.run((0..<size).map { device.creation("file \(round) \($0)").0 })
             }
         }
-        report(
-            "creates in batches of 500, \(clients) devices",
-            Double(clients * rounds * size) / seconds,
-            "operations/s"
-        )
+        return Double(clients * rounds * size) / seconds
     }
 
-    private static func smallCommits(_ region: BenchRegion, clients: Int) throws {
-        let rounds = clients == 1 ? 500 : 200
+    private static func inline(_ region: BenchRegion, clients: Int, rounds: Int) throws -> Double {
         let devices = try (0..<clients).map { _ in try region.device() }
         let seconds = try together(clients) { index in
             let device = devices[index]
@@ -77,29 +105,17 @@ enum FilesBench {
                 try device.run([creation, device.commit(Random.bytes(count: 4_096), to: file)])
             }
         }
-        report("new files of 4 KiB inline, \(clients) devices", Double(clients * rounds) / seconds, "files/s")
+        return Double(clients * rounds) / seconds
     }
 
-    private static func chunks(_ region: BenchRegion, clients: Int) throws {
+    private static func chunks(_ region: BenchRegion, clients: Int) throws -> Double {
         let count = 192 / clients
         let devices = try (0..<clients).map { _ in try region.device() }
         let bytes = (0..<count).map { _ in Random.bytes(count: 1 << 20) }
         let seconds = try together(clients) { index in
             for chunk in bytes { try devices[index].put(chunk) }
         }
-        report("PUT of 1 MiB chunks, \(clients) devices", Double(clients * count) * 1.048576 / seconds, "MB/s")
-    }
-
-    private static func reads(_ region: BenchRegion) throws {
-        let device = try region.device()
-        let (creation, file) = device.creation("read")
-        try device.run([creation, device.commit(Random.bytes(count: 4_096), to: file)])
-        let path = Routes.Files.span(0, of: file, at: 2)
-        let (clients, rounds) = (4, 3_000)
-        let spans = try together(clients) { _ in for _ in 0..<rounds { try device.get(path) } }
-        report("GET of a 4 KiB span, \(clients) connections", Double(clients * rounds) / spans, "requests/s")
-        let nodes = try together(clients) { _ in for _ in 0..<rounds { try device.get(Routes.Files.node(file)) } }
-        report("GET of a node, \(clients) connections", Double(clients * rounds) / nodes, "requests/s")
+        return Double(clients * count) * 1.048576 / seconds
     }
 }
 

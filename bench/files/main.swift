@@ -1,4 +1,3 @@
-import DaleksSystem
 import Glibc
 
-exit(FilesBench.run(CommandLine.arguments, Environment.current))
+exit(FilesBench.run(CommandLine.arguments))

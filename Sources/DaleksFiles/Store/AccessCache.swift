@@ -21,6 +21,8 @@ final class AccessCache: Sendable {
 
     var count: Int { places.withLock { $0.count } }
 
+    func forget() { places.withLock { $0.removeAll() } }
+
     func standing(ofFolder folder: NodeID, _ question: AccessTable.Question) -> Standing? {
         guard let place = places.withLock({ $0[Key(caller: question.caller, folder: folder)] }),
             place.version == question.tree.accessVersion
