@@ -78,12 +78,12 @@ extension Limits {
         /// Names that are tried for what comes back and finds its own taken.
         static let restoredNameTriesMax = 1_000
 
-        /// Spans that one write of a whole file stores with one barrier while few write; the next ones arrive meanwhile,
-        /// so that it holds some 24 MiB.
+        /// Spans that one write of a whole file stores with one barrier while few write; the next ones arrive
+        /// meanwhile, so that it holds some 24 MiB.
         static let writtenSpansTogether = 8
 
-        /// Writers whose spans are stored beside them. Of more, each stores what came and then receives what comes next:
-        /// one or two MiB each.
+        /// Writers whose spans are stored beside them. Of more, each stores what came and then receives what comes
+        /// next: one or two MiB each.
         static let writersAsideMax = 16
 
         /// Writers that compress and write chunks at a time, each in a copy.
