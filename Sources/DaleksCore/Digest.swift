@@ -21,11 +21,19 @@ public struct Digest: Hashable, Sendable {
     }
 
     /// Exactly 64 lower-case hexadecimal digits.
-    public init?(_ text: some StringProtocol) {
-        guard text.utf8.count == 64, text.utf8.allSatisfy({ Hex.lowerCaseValue(of: $0) != nil }),
-            let bytes = Hex.decode(text)
-        else { return nil }
-        self.init(bytes: bytes)
+    public init?(_ text: some StringProtocol) { self.init(String(text)) }
+
+    /// The same. Not generic over the text: every chunk is named so.
+    public init?(_ text: String) {
+        var text = text
+        let words = text.withUTF8 { digits -> ((UInt64, UInt64), (UInt64, UInt64))? in
+            guard digits.count == 64, let front = Hex.twoWords(in: UnsafeBufferPointer(rebasing: digits[..<32])),
+                let back = Hex.twoWords(in: UnsafeBufferPointer(rebasing: digits[32...]))
+            else { return nil }
+            return (front, back)
+        }
+        guard let ((first, second), (third, fourth)) = words else { return nil }
+        self.words = InlineWords(first: first, second: second, third: third, fourth: fourth)
     }
 
     public var bytes: [UInt8] {

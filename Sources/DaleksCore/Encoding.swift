@@ -14,6 +14,32 @@ public enum Hex {
         }
     }
 
+    /// Two words of sixteen digits each, as identifiers have them.
+    static func encode(_ high: UInt64, _ low: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 32) { buffer in
+            for position in 0..<16 {
+                let shift = UInt64(60 - 4 * position)
+                buffer[position] = digits.utf8Start[Int(high >> shift & 15)]
+                buffer[position + 16] = digits.utf8Start[Int(low >> shift & 15)]
+            }
+            return 32
+        }
+    }
+
+    /// Exactly 32 lower-case digits; nil for anything else.
+    static func twoWords(in digits: UnsafeBufferPointer<UInt8>) -> (UInt64, UInt64)? {
+        guard digits.count == 32 else { return nil }
+        var words: (UInt64, UInt64) = (0, 0)
+        for position in 0..<16 {
+            guard let front = lowerCaseValue(of: digits[position]),
+                let back = lowerCaseValue(of: digits[position + 16])
+            else { return nil }
+            words.0 = words.0 << 4 | UInt64(front)
+            words.1 = words.1 << 4 | UInt64(back)
+        }
+        return words
+    }
+
     /// Both cases are read; an odd count or another character is nil.
     public static func decode(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
@@ -62,59 +88,104 @@ public enum Base64 {
 
     public static func encode(_ bytes: [UInt8], _ alphabet: Alphabet = .url) -> String {
         let digits = (alphabet == .url ? urlDigits : standardDigits).utf8Start
-        return String(unsafeUninitializedCapacity: (bytes.count + 2) / 3 * 4) { buffer in
-            var written = 0
-            var position = 0
-            while position < bytes.count {
-                let taken = min(3, bytes.count - position)
-                var group = UInt32(bytes[position]) << 16
-                if taken > 1 { group |= UInt32(bytes[position + 1]) << 8 }
-                if taken > 2 { group |= UInt32(bytes[position + 2]) }
-                for digit in 0...taken {
-                    buffer[written] = digits[Int(group >> UInt32(18 - 6 * digit) & 63)]
-                    written += 1
-                }
-                if alphabet == .standard {
-                    for _ in taken..<3 {
-                        buffer[written] = UInt8(ascii: "=")
-                        written += 1
-                    }
-                }
-                position += taken
-            }
-            return written
+        let capacity = (bytes.count + 2) / 3 * 4
+        return bytes.withUnsafeBufferPointer { source in
+            String(unsafeUninitializedCapacity: capacity) { buffer in encode(source, digits, alphabet, into: buffer) }
         }
+    }
+
+    private static func encode(
+        _ source: UnsafeBufferPointer<UInt8>,
+        _ digits: UnsafePointer<UInt8>,
+        _ alphabet: Alphabet,
+        into buffer: UnsafeMutableBufferPointer<UInt8>
+    ) -> Int {
+        var (written, position) = (0, 0)
+        while position + 3 <= source.count {
+            let group = Int(source[position]) << 16 | Int(source[position + 1]) << 8 | Int(source[position + 2])
+            buffer[written] = digits[group >> 18]
+            buffer[written + 1] = digits[group >> 12 & 63]
+            buffer[written + 2] = digits[group >> 6 & 63]
+            buffer[written + 3] = digits[group & 63]
+            written += 4
+            position += 3
+        }
+        let rest = source.count - position
+        guard rest > 0 else { return written }
+        let group = Int(source[position]) << 16 | (rest == 2 ? Int(source[position + 1]) << 8 : 0)
+        for digit in 0...rest {
+            buffer[written] = digits[group >> (18 - 6 * digit) & 63]
+            written += 1
+        }
+        if alphabet == .standard {
+            for _ in rest..<3 {
+                buffer[written] = UInt8(ascii: "=")
+                written += 1
+            }
+        }
+        return written
     }
 
     public static func decode(_ text: some StringProtocol, _ alphabet: Alphabet = .url) -> [UInt8]? {
-        decode(Array(text.utf8), alphabet)
+        decode(String(text), alphabet)
+    }
+
+    public static func decode(_ text: String, _ alphabet: Alphabet = .url) -> [UInt8]? {
+        var text = text
+        return text.withUTF8 { decode($0, alphabet) }
     }
 
     public static func decode(_ text: [UInt8], _ alphabet: Alphabet = .url) -> [UInt8]? {
-        guard let digits = unpadded(text, alphabet), digits.count % 4 != 1 else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(digits.count * 3 / 4)
-        var bits: UInt32 = 0
-        var bitCount: UInt32 = 0
-        for digit in digits {
-            guard let value = value(of: digit, alphabet) else { return nil }
-            bits = bits << 6 | UInt32(value)
-            bitCount += 6
-            if bitCount >= 8 {
-                bitCount -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> bitCount))
-                bits &= (1 << bitCount) - 1
-            }
-        }
-        return bits == 0 ? bytes : nil
+        text.withUnsafeBufferPointer { decode($0, alphabet) }
     }
 
-    private static func unpadded(_ text: [UInt8], _ alphabet: Alphabet) -> ArraySlice<UInt8>? {
-        guard alphabet == .standard else { return text[...] }
-        guard text.count % 4 == 0 else { return nil }
-        let padding = text.reversed().prefix(2).prefix { $0 == UInt8(ascii: "=") }.count
-        return text.dropLast(padding)
+    private static func decode(_ text: UnsafeBufferPointer<UInt8>, _ alphabet: Alphabet) -> [UInt8]? {
+        guard let count = unpaddedCount(text, alphabet), count % 4 != 1 else { return nil }
+        let values = alphabet == .url ? urlValues : standardValues
+        var isGood = true
+        let bytes = [UInt8](unsafeUninitializedCapacity: count * 3 / 4) { buffer, written in
+            isGood = values.withUnsafeBufferPointer { decode(text, count, $0, into: buffer, &written) }
+        }
+        return isGood ? bytes : nil
     }
+
+    private static func decode(
+        _ text: UnsafeBufferPointer<UInt8>,
+        _ count: Int,
+        _ values: UnsafeBufferPointer<UInt8>,
+        into buffer: UnsafeMutableBufferPointer<UInt8>,
+        _ written: inout Int
+    ) -> Bool {
+        var (bits, bitCount, seen): (UInt32, UInt32, UInt8) = (0, 0, 0)
+        var position = 0
+        for index in 0..<count {
+            let value = values[Int(text[index])]
+            seen |= value
+            bits = bits << 6 | UInt32(value & 63)
+            bitCount += 6
+            guard bitCount >= 8 else { continue }
+            bitCount -= 8
+            buffer[position] = UInt8(truncatingIfNeeded: bits >> bitCount)
+            position += 1
+            bits &= (1 << bitCount) - 1
+        }
+        written = position
+        return bits == 0 && seen & notADigit == 0
+    }
+
+    /// How many characters are left without the padding; nil where there is too little or too much of it.
+    private static func unpaddedCount(_ text: UnsafeBufferPointer<UInt8>, _ alphabet: Alphabet) -> Int? {
+        guard alphabet == .standard else { return text.count }
+        guard text.count % 4 == 0 else { return nil }
+        var count = text.count
+        while count > 0, text.count - count < 2, text[count - 1] == UInt8(ascii: "=") { count -= 1 }
+        return count
+    }
+
+    /// Larger than any digit's value, and no part of one.
+    private static let notADigit: UInt8 = 64
+    private static let urlValues = (0...255).map { value(of: UInt8($0), .url) ?? notADigit }
+    private static let standardValues = (0...255).map { value(of: UInt8($0), .standard) ?? notADigit }
 
     private static func value(of digit: UInt8, _ alphabet: Alphabet) -> UInt8? {
         switch digit {

@@ -18,18 +18,12 @@ public struct Identifier<Kind>: Hashable, Sendable, Comparable {
     }
 
     /// Exactly 32 lower-case hexadecimal digits.
-    public init?(_ text: some StringProtocol) {
-        let digits = text.utf8
-        guard digits.count == 32 else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        for (position, digit) in digits.enumerated() {
-            guard let value = Hex.lowerCaseValue(of: digit) else { return nil }
-            if position < 16 {
-                words.0 = words.0 << 4 | UInt64(value)
-            } else {
-                words.1 = words.1 << 4 | UInt64(value)
-            }
-        }
+    public init?(_ text: some StringProtocol) { self.init(String(text)) }
+
+    /// The same. Not generic over the text: nearly all that goes over the wire names nodes.
+    public init?(_ text: String) {
+        var text = text
+        guard let words = text.withUTF8({ Hex.twoWords(in: $0) }) else { return nil }
         self.init(high: words.0, low: words.1)
     }
 
@@ -63,7 +57,7 @@ public struct Identifier<Kind>: Hashable, Sendable, Comparable {
 }
 
 extension Identifier: CustomStringConvertible {
-    public var description: String { Hex.encode(bytes) }
+    public var description: String { Hex.encode(high, low) }
 }
 
 public enum NodeKindTag {}
