@@ -23,6 +23,8 @@ final class ContentSnapshot: Sendable {
     let modified: Timestamp
     /// The region's content that the spans and pieces differ from.
     let base: Revision
+    /// How far that content reaches at the region, whatever was cut off here since.
+    let baseSize: Int64
     /// In order.
     let spans: [Int]
     /// What changed of those spans of which that is known.
@@ -35,6 +37,7 @@ final class ContentSnapshot: Sendable {
         size: Int64,
         modified: Timestamp,
         base: Revision,
+        baseSize: Int64,
         spans: [Int],
         pieces: [Int: PieceSet],
         asideFolder: String
@@ -42,6 +45,7 @@ final class ContentSnapshot: Sendable {
         self.size = size
         self.modified = modified
         self.base = base
+        self.baseSize = baseSize
         self.spans = spans
         self.pieces = pieces
         members = Set(spans)

@@ -14,6 +14,7 @@ extension FileContent {
                 size: state.size,
                 modified: state.modified,
                 base: state.revision,
+                baseSize: max(state.remoteSize, state.cutFrom),
                 spans: spans,
                 pieces: state.pieces,
                 asideFolder: asideFolder

@@ -143,7 +143,9 @@ extension Pusher {
 
     /// Where the region has these very bytes already, only the time has to be told, which never is a conflict.
     private static func bodyOfNothing(_ node: LocalNode, _ snapshot: ContentSnapshot) -> [UInt8]? {
-        guard snapshot.spans.isEmpty, node.content != 0, snapshot.size == node.contentSize else { return nil }
+        guard snapshot.spans.isEmpty, node.content != 0, node.content == snapshot.base,
+            snapshot.size == snapshot.baseSize
+        else { return nil }
         let change = Mutation.AttributeChange(node: node.id, modified: snapshot.modified, time: snapshot.modified)
         return Operation(sequence: 1, mutation: .attributes(change)).jsonBytes
     }

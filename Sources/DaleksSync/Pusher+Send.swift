@@ -8,6 +8,7 @@ import DaleksSystem
 extension Pusher {
     func send(_ batch: Batch) throws(PushFailure) {
         guard !batch.rows.isEmpty else { return }
+        try makeCertain()
         let answer: BatchAnswer
         do throws(RemoteError) {
             answer = try remote.mutate(
@@ -31,6 +32,12 @@ extension Pusher {
         }
         // After the answers are in: only then is what they held back settled.
         wasAnswered()
+    }
+
+    /// The region is told nothing that a power cut could make this machine forget: it would come back with an older
+    /// journal, take its own later steps for somebody else's, and keep what it had replaced. One barrier a batch.
+    private func makeCertain() throws(PushFailure) {
+        do throws(SQLiteError) { try tree.database.flush() } catch { throw .local(Errno(error)) }
     }
 
     /// Somebody else counts under our device id (a copied machine, a restored backup): count anew under another.

@@ -16,6 +16,7 @@ final class InProcessRegion: Remote {
         var losesAnswers = 0
         var isCanceled = false
         var putBytes: Int64 = 0
+        var onMutation: (@Sendable () -> Void)?
     }
 
     let storage: RegionStorage
@@ -53,7 +54,11 @@ final class InProcessRegion: Remote {
         }
     }
 
+    /// Called whenever a batch arrives, before it is looked at.
+    func onMutation(_ body: @escaping @Sendable () -> Void) { line.withLock { $0.onMutation = body } }
+
     func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer {
+        line.withLock { $0.onMutation }?()
         let answer = try asking { () throws(APIError) in try storage.mutations.run(batch.jsonBytes, of: owner) }
         let isLost = line.withLock { line in
             guard line.losesAnswers > 0 else { return false }

@@ -1,10 +1,12 @@
 import DaleksCache
 import DaleksCore
-import DaleksSync
+import DaleksSQLite
 import DaleksSystem
 import DaleksTestSupport
 import Glibc
 import Testing
+
+@testable import DaleksSync
 
 /// After a power cut: what was promised is there, and what is uncertain is not taken for anybody's bytes.
 @Suite struct PowerCutTests {
@@ -46,6 +48,27 @@ import Testing
         let elsewhere = try machine()
         defer { elsewhere.stop() }
         #expect(try elsewhere.read("file") == bytes)
+    }
+
+    @Test func `the region is told nothing that this machine could forget`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        _ = try before.list()
+        before.region.setUp(false)
+        try before.make("folder", .folder)
+        try before.write(Self.bytes(1_000), to: "folder/file")
+        let database = before.engine.tree.database
+        let wasCertain = Lock<Bool?>(nil)
+        // Nothing else writes to the journal before the first answer.
+        before.region.onMutation {
+            let isCertain = database.isDurable(database.position)
+            wasCertain.withLock { $0 = $0 ?? isCertain }
+        }
+
+        before.region.setUp(true)
+        try before.drain()
+
+        #expect(wasCertain.withLock { $0 } == true)
     }
 
     @Test func `zeros in place of bytes that never reached the disk are not taken for the file`() throws {

@@ -4,6 +4,7 @@ import DaleksCore
 import DaleksSync
 import DaleksSystem
 import DaleksTestSupport
+import Glibc
 import Testing
 
 /// Ranges of a file's bytes: cleared, looked for, copied, sent and fetched.
@@ -32,6 +33,45 @@ import Testing
             throw error
         }
         try machine.engine.tree.closeContent(content)
+    }
+
+    @Test(arguments: [0, 1 << 20]) func `a cut that leaves no bytes behind its end is told to the region`(
+        _ size: Int64
+    ) throws {
+        let (here, there) = (try machine(), try machine())
+        defer { here.stop(); there.stop() }
+        try here.write(Self.large, to: "file")
+        try here.drain()
+        let inode = try here.lookup("file").inode
+        _ = try here.doing { tree throws(Obstacle) in try tree.truncate(inode, to: size) }
+        try here.drain()
+
+        #expect(try here.region.node(here.lookup("file").id).attributes.size == size)
+        #expect(try there.read("file") == Array(Self.large.prefix(Int(size))))
+    }
+
+    @Test func `a file that was cut while its bytes were on their way is cut at the region too`() throws {
+        let here = try machine()
+        try here.write(Self.large, to: "file")
+        try here.drain()
+        here.region.loseAnswers(1_000)
+        try here.write([1, 2, 3], to: "file")
+        for _ in 0..<500 {
+            if try here.region.node(here.lookup("file").id).content != here.lookup("file").content { break }
+            usleep(10_000)
+        }
+        let inode = try here.lookup("file").inode
+        _ = try here.doing { tree throws(Obstacle) in try tree.truncate(inode, to: 0) }
+        let left = try StateCopy(of: here)
+        here.stop()
+
+        let after = try Machine(storage, owner: owner, folder: left.folder)
+        defer { after.stop() }
+        try after.drain()
+        let there = try machine()
+        defer { there.stop() }
+        #expect(try after.read("file") == [])
+        #expect(try there.read("file") == [])
     }
 
     @Test func `holes are punched, found, and arrive elsewhere`() throws {
