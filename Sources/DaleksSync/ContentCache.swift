@@ -151,12 +151,14 @@ final class ContentCache: Sendable {
         let (isSuspect, pieces) = state.withLock { ($0.isSuspect, $0.pieces.removeValue(forKey: inode)) }
         let known = try database.reading { db throws -> KnownContent? in
             guard let node = try NodeTable.find(inode, in: db) else { return nil }
+            let spans = try ContentTable.states(of: inode, in: db)
             return KnownContent(
                 node: node,
-                spans: try ContentTable.states(of: inode, in: db),
+                spans: spans,
                 cutFrom: try ContentGenerationTable.cut(of: inode, content: node.content, in: db),
                 isSuspect: isSuspect,
-                pieces: pieces.flatMap { $0.base == node.content ? $0.pieces : nil } ?? [:]
+                pieces: pieces.flatMap { $0.base == node.content ? $0.pieces : nil } ?? [:],
+                owed: isSuspect ? try LocalTree.owedSpans(of: node, here: Set(spans.map(\.span)), db) : []
             )
         }
         guard let known else { throw .noEntry }

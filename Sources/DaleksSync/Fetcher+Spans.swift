@@ -41,6 +41,9 @@ extension Fetcher {
             // It may have lost its name meanwhile.
             tree.collect(inode)
         }
+        if spans.contains(where: content.isOwed) {
+            throw .remote(.unreachable("the region has not answered yet what it was sent before a power cut"))
+        }
         try verify(spans, of: content)
         let revision = content.state.withLock { $0.revision }
         guard revision > 0 else { return }

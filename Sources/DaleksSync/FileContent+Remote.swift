@@ -103,6 +103,9 @@ extension FileContent {
         state.broadcast()
     }
 
+    /// Whether the region has to answer first, before anything is known of the span.
+    func isOwed(_ span: Int) -> Bool { state.withLock { $0.owed.contains(span) && $0.spans[span] == .absent } }
+
     func isSuspect(_ span: Int) -> Bool { state.withLock { $0.spans[span] == .suspect } }
 
     /// Whether any of the spans would have to come from the region, or be checked.
@@ -134,6 +137,7 @@ extension FileContent {
             state.revision = node.content
             state.remoteSize = node.contentSize
             state.cutFrom = 0
+            state.owed = []
             state.modified = node.attributes.modified
         }
     }
@@ -178,6 +182,7 @@ extension FileContent.State {
     mutating func settle(_ commit: Mutation.Commit, _ revision: Revision, cut: Int64?, cleaned: [Int]) {
         let least = cut ?? size
         self.revision = revision
+        owed.subtract(commit.spans.lazy.map(\.index))
         remoteSize = min(commit.size, least)
         cutFrom = least < commit.size ? commit.size : 0
         if cut != nil { snapshot?.noteSettled() } else { pieces = [:] }

@@ -23,7 +23,7 @@ extension FileContent {
         switch state.spans[span] {
         case .clean, .dirty: false
         case .suspect: true
-        case .absent: Int64(span) * Int64(Limits.spanBytes) < state.remoteSize
+        case .absent: Int64(span) * Int64(Limits.spanBytes) < state.remoteSize || state.owed.contains(span)
         }
     }
 

@@ -39,6 +39,9 @@ public final class FileContent: Sendable {
         var isUnsaved = false
         /// Bytes changed since the journal last got a commit for this file.
         var isUncommitted = false
+        /// Spans that the region was handed before a power cut took them from here: they come back once it has
+        /// answered, and until then nobody may take them for holes.
+        var owed: Set<Int> = []
         /// Bytes changed since the backing file was last made durable.
         var isUnsynchronized = false
         var isSynchronizing = false
@@ -80,6 +83,7 @@ public final class FileContent: Sendable {
             state.spans[span] = kept == .dirty ? .dirty : known.isSuspect ? .suspect : .clean
         }
         state.pieces = known.pieces.filter { state.spans[$0.key] == .dirty }
+        state.owed = known.owed
         // Without spans nothing but the size must be kept, and leftovers of older content must not shine through. The
         // size is compared first: most files have it, and setting it costs.
         let isStale = try backing.status().st_size != off_t(state.size)
@@ -327,4 +331,5 @@ struct KnownContent {
     var isSuspect = false
     /// What changed of dirty spans, as far as that is known.
     var pieces: [Int: PieceSet] = [:]
+    var owed: Set<Int> = []
 }

@@ -54,11 +54,11 @@ final class InProcessRegion: Remote {
         }
     }
 
-    /// Called whenever a batch arrives, before it is looked at.
+    /// Called whenever a batch comes over the line, before it is looked at.
     func onMutation(_ body: @escaping @Sendable () -> Void) { line.withLock { $0.onMutation = body } }
 
     func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer {
-        line.withLock { $0.onMutation }?()
+        line.withLock { $0.isUp ? $0.onMutation : nil }?()
         let answer = try asking { () throws(APIError) in try storage.mutations.run(batch.jsonBytes, of: owner) }
         let isLost = line.withLock { line in
             guard line.losesAnswers > 0 else { return false }

@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCache
 import DaleksCore
 import DaleksSQLite
@@ -43,7 +44,8 @@ import Testing
 
         let after = try restarted(left)
         defer { after.stop() }
-        #expect(try after.read("file") == bytes)
+        let found = try after.read("file")
+        #expect(found == bytes, "\(found.count) bytes of \(bytes.count): \(after.account(of: "file"))")
         try after.drain()
         let elsewhere = try machine()
         defer { elsewhere.stop() }
@@ -54,18 +56,18 @@ import Testing
         let before = try machine()
         defer { before.stop() }
         _ = try before.list()
-        before.region.setUp(false)
+        before.engine.pause(true)
         try before.make("folder", .folder)
         try before.write(Self.bytes(1_000), to: "folder/file")
         let database = before.engine.tree.database
+        let position = database.position
         let wasCertain = Lock<Bool?>(nil)
-        // Nothing else writes to the journal before the first answer.
         before.region.onMutation {
-            let isCertain = database.isDurable(database.position)
+            let isCertain = database.isDurable(position)
             wasCertain.withLock { $0 = $0 ?? isCertain }
         }
 
-        before.region.setUp(true)
+        before.engine.pause(false)
         try before.drain()
 
         #expect(wasCertain.withLock { $0 } == true)
@@ -88,6 +90,37 @@ import Testing
         let elsewhere = try machine()
         defer { elsewhere.stop() }
         #expect(try elsewhere.read("file") == [])
+    }
+
+    @Test(arguments: [20_000, 1_500_000]) func `what the region was handed before the cut is there after it`(
+        _ count: Int
+    ) throws {
+        let before = try machine()
+        defer { before.stop() }
+        _ = try before.list()
+        try before.make("file")
+        try before.drain()
+        before.region.loseAnswers(1_000)
+        try before.write(Self.bytes(count), to: "file")
+        let node = try before.lookup("file")
+        for _ in 0..<1_000 {
+            if let record = try? before.region.node(node.id), record.content > 0 { break }
+            usleep(10_000)
+        }
+        let left = try StateCopy(of: before)
+        try left.forgetBytes(of: node.inode.rawValue, keepsSize: true)
+
+        // Small contents are in the journal itself; large ones come from the region.
+        let after = try restarted(left, isConnected: count > 1 << 20)
+        defer { after.stop() }
+        #expect(try after.read("file") == Self.bytes(count))
+        after.region.setUp(true)
+        try after.drain()
+        #expect(try after.read("file") == Self.bytes(count))
+        let elsewhere = try machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == Self.bytes(count))
+        #expect(try elsewhere.list() == ["file"])
     }
 
     @Test func `an edit that is uncertain gives way to what the region has, and is put aside`() throws {

@@ -7,15 +7,30 @@ import Testing
 struct StateCopy {
     let folder = ScratchFolder()
 
+    /// A copy takes a while, in which the daemon goes on: it counts only where the index stood still meanwhile.
     init(of machine: Machine) throws {
-        // Sparse, with attributes, and without the lock of the living.
         let source = machine.folder.path("state")
-        let outcome = try Subprocess.capture(
-            Command("/bin/cp", ["-a", "--sparse=always", source, folder.path("state")], environment: [:]),
-            timeout: .seconds(30)
-        )
-        try #require(outcome.ending == .exited(0), "cp failed")
-        try? Files.removeTree(folder.path("state/lock"))
+        for _ in 0..<50 {
+            let before = try Self.moment(of: source)
+            // Sparse, with attributes, and without the lock of the living.
+            let outcome = try Subprocess.capture(
+                Command("/bin/cp", ["-a", "--sparse=always", source, folder.path("state")], environment: [:]),
+                timeout: .seconds(30)
+            )
+            if outcome.ending == .exited(0), try Self.moment(of: source) == before {
+                try? Files.removeTree(folder.path("state/lock"))
+                return
+            }
+            try Files.removeTree(folder.path("state"))
+        }
+        Issue.record("the daemon never stood still long enough to be copied")
+    }
+
+    private static func moment(of state: String) throws -> [Int] {
+        try ["replica.db", "replica.db-wal"].flatMap { name -> [Int] in
+            let status = try FileDescriptor.open("\(state)/\(name)", O_RDONLY).status()
+            return [Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+        }
     }
 
     /// The backing files, by inode.
