@@ -177,8 +177,8 @@ let package = Package(
         tests(
             of: "DaleksFiles",
             uses: [
-                "daleks-files", "DaleksAPI", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite", "DaleksPostgres",
-                "DaleksCrypto",
+                "daleks-files", "DaleksAPI", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
+                "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
         tests(

@@ -28,6 +28,8 @@ public enum Routes {
     }
 
     public enum Files {
+        public static let openAPI = "/openapi.json"
+        public static let documentation = "/docs"
         public static let capabilities = "/v1/capabilities"
         public static let tree = "/v1/tree"
         public static let usage = "/v1/usage"
@@ -47,6 +49,10 @@ public enum Routes {
         public static let grantsPattern = "/v1/nodes/:id/grants"
         public static let grantPattern = "/v1/nodes/:id/grants/:user"
         public static let visibilityPattern = "/v1/nodes/:id/visibility"
+        public static let nodeTransferPattern = "/v1/nodes/:id/transfer"
+        public static let transfers = "/v1/transfers"
+        public static let transferPattern = "/v1/transfers/:id"
+        public static let transferAcceptPattern = "/v1/transfers/:id/accept"
         public static let sharedWithMe = "/v1/shared-with-me"
         public static let sharedByMe = "/v1/shared-by-me"
         public static let versionsPattern = "/v1/nodes/:id/versions"
@@ -58,6 +64,7 @@ public enum Routes {
 
         public static let contentPattern = "/v1/nodes/:id/content"
         public static let versionContentPattern = "/v1/nodes/:id/versions/:revision/content"
+        public static let nodeFilesPattern = "/v1/nodes/:id/files"
         public static let copyPattern = "/v1/nodes/:id/copy"
         public static let zipPattern = "/v1/nodes/:id/zip"
         public static let nodePathPattern = "/v1/nodes/:id/path"

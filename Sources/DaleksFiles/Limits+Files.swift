@@ -98,6 +98,9 @@ extension Limits {
         /// A file up to here is answered from memory, in the transaction that found it.
         static let smallFileBytesMax: Int64 = 64 << 10
 
+        /// A field of a form that is no file, and that nobody reads.
+        static let formFieldBytesMax = 64 << 10
+
         /// Files and folders that one copy makes: one transaction, a second or two.
         static let copiedNodeCountMax = 10_000
 
@@ -174,6 +177,10 @@ extension Limits {
         /// Claims of guests on what they put and did not use: as long as the longest upload.
         static let claimKept = Duration.seconds(7 * 86_400)
 
+        /// Offers that one user makes, or that are made to one, and that wait for their answers; and how long they do.
+        static let transfersMax = 1_000
+        static let transferKept = Duration.seconds(7 * 86_400)
+
         /// Grants on one node: more than anybody manages by hand.
         static let grantsOfNodeMax = 1_000
 
@@ -185,6 +192,9 @@ extension Limits {
 
         /// Connections of one process to PostgreSQL, the listener's apart: its servers commonly allow a hundred in all.
         static let postgresConnectionCountMax = 24
+
+        /// How long the collector stands still for a backup that died; one that lives says so more often.
+        static let backupHold = Duration.seconds(900)
 
         /// Contents that a scrub reads at a time.
         static let scrubThreadCount = 8

@@ -74,8 +74,8 @@ final class Exchange: Sendable {
     nonisolated(unsafe) private var method: HTTPMethod?
     // Belongs to the event thread as well.
     nonisolated(unsafe) private var route: Route?
-    // Belongs to the event thread as well. Of the answer's body.
-    nonisolated(unsafe) private var sentBytes: Int64 = 0
+    // Belongs to the event thread as well. Of the answer's body, and of the request's.
+    nonisolated(unsafe) private var (sentBytes, receivedBytes): (Int64, Int64) = (0, 0)
     // Belongs to the event thread as well. What an authenticator notes is read at the end.
     nonisolated(unsafe) private var head: HTTPRequest.Head?
     // Belongs to the event thread as well. What may still be poured away.
@@ -102,6 +102,7 @@ final class Exchange: Sendable {
         guard let upload, uploadCount.pointee > 0 else { return advance(connection) }
         let bytes = UnsafeRawBufferPointer(start: upload, count: uploadCount.pointee)
         guard let taken = receive(bytes, connection) else { return .NO }
+        receivedBytes += Int64(taken)
         uploadCount.pointee -= taken
         return .YES
     }
@@ -345,6 +346,7 @@ final class Exchange: Sendable {
                 pattern: route?.pattern.text ?? "-",
                 status: status,
                 bytes: sentBytes,
+                receivedBytes: receivedBytes,
                 isComplete: isComplete,
                 duration: core.time.now - startedAt,
                 client: head?.client ?? record.client,

@@ -41,6 +41,10 @@ public final class HTTPServer: Sendable {
     /// Requests that are not answered yet.
     public var activeCount: Int { core.activeCount }
 
+    /// Handlers that run, and those that wait for a worker.
+    public var busyCount: Int { core.workers.busyCount }
+    public var waitingCount: Int { core.workers.waitingCount }
+
     /// Serves from now on. A server starts once.
     public func start() throws(HTTPServerError) {
         let isFirst = state.withLock { state in

@@ -11,6 +11,8 @@ public struct ServedRequest: Sendable {
     public let status: Int
     /// Of the answer's body: those that were handed over, or were meant to be where a short answer was cut.
     public let bytes: Int64
+    /// Of the request's body, as far as it came.
+    public let receivedBytes: Int64
     /// The last byte was handed to the kernel. False where the client went away or the answer failed on its way.
     public let isComplete: Bool
     public let duration: Duration

@@ -21,7 +21,7 @@ final class ServerCore: Sendable {
     let measuresRequests: Bool
     let keepAliveNanoseconds: Int64
     private let headerNanoseconds: Int64
-    private let workers: WorkerPool
+    let workers: WorkerPool
     private let daemon = Lock<Daemon?>(nil)
 
     private let clock: Atomic<Int64>

@@ -12,9 +12,15 @@ final class RequestMeasures: Sendable {
     }
 
     private let metrics: Metrics
+    private let received: Counter
+    private let sent: Counter
     private let routes = Lock<[String: Route]>([:])
 
-    init(_ metrics: Metrics) { self.metrics = metrics }
+    init(_ metrics: Metrics) {
+        self.metrics = metrics
+        received = metrics.counter("daleks_http_received_bytes_total", help: "Bytes of requests' bodies.")
+        sent = metrics.counter("daleks_http_sent_bytes_total", help: "Bytes of answers' bodies.")
+    }
 
     func count(_ request: ServedRequest) {
         let (seconds, counter) = routes.withLock { [metrics] routes -> (Histogram, Counter) in
@@ -28,6 +34,8 @@ final class RequestMeasures: Sendable {
             return (route.seconds, counter)
         }
         counter.increment()
+        if request.receivedBytes > 0 { received.increment(by: Int(request.receivedBytes)) }
+        if request.bytes > 0 { sent.increment(by: Int(request.bytes)) }
         seconds.observe(request.duration)
     }
 

@@ -37,8 +37,25 @@ public final class ServiceServer: Sendable {
             throw ServiceFailure("\(error)")
         }
         self.log = log
+        Self.measure(server, metrics)
         url = settings.url(port: server.port)
         drainTimeout = settings.drainTimeout
+    }
+
+    /// Weakly: the server's routes know the metrics.
+    private static func measure(_ server: HTTPServer, _ metrics: Metrics) {
+        metrics.gauge("daleks_http_connections", help: "Connections that are open, parked ones included.") {
+            [weak server] in Double(server?.connectionCount ?? 0)
+        }
+        metrics.gauge("daleks_http_requests_active", help: "Requests that are not answered yet.") {
+            [weak server] in Double(server?.activeCount ?? 0)
+        }
+        metrics.gauge("daleks_http_workers_busy", help: "Handlers that run.") {
+            [weak server] in Double(server?.busyCount ?? 0)
+        }
+        metrics.gauge("daleks_http_workers_waiting", help: "Requests that wait for a worker.") {
+            [weak server] in Double(server?.waitingCount ?? 0)
+        }
     }
 
     public func start() throws(ServiceFailure) {

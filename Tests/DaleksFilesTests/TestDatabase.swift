@@ -36,7 +36,8 @@ enum TestDatabase: Sendable {
 
     private static func schema(of folder: ScratchFolder) throws -> String {
         if let known = try? folder.read("postgres-url") { return String(decoding: known, as: UTF8.self) }
-        let url = try PostgresServer.shared().makeSchema()
+        // Nobody here cuts the power: commits need not wait for the disk. Tests of programs that are killed do.
+        let url = try PostgresServer.shared().makeSchema() + "%20-csynchronous_commit%3Doff"
         try folder.write(url, to: "postgres-url")
         return url
     }

@@ -50,6 +50,8 @@ final class TestSurfaces: Sendable {
 
     deinit { client.shutdown() }
 
+    var routes: [String] { router.routes.map { "\($0.method) \($0.pattern)" } }
+
     struct Answer {
         let status: Int
         let fields: HTTPFields

@@ -26,6 +26,7 @@ struct AccessLogTests {
             pattern: "/v1/nodes/:id",
             status: status,
             bytes: 12,
+            receivedBytes: 34,
             isComplete: isComplete,
             duration: .microseconds(1_234),
             client: .loopback,

@@ -43,7 +43,7 @@ public final class FaultProxy: Sendable {
     }
 
     public let port: UInt16
-    private let upstreamPort: UInt16
+    private let upstreamPort: Lock<UInt16>
     private let current = Lock(Faults())
     private let counted = Lock(Counters())
     private let connections = Lock<[ObjectIdentifier: ProxyConnection]>([:])
@@ -61,7 +61,7 @@ public final class FaultProxy: Sendable {
     public init(upstreamPort: UInt16) throws(Errno) {
         let listener = try LoopbackSocket.listen()
         port = try LoopbackSocket.port(of: listener)
-        self.upstreamPort = upstreamPort
+        self.upstreamPort = Lock(upstreamPort)
         acceptor = Condition(Acceptor())
         wakeEnds = try LoopbackSocket.pair()
         let raw = listener.release()
@@ -81,6 +81,9 @@ public final class FaultProxy: Sendable {
         current.withLock { [faults] in $0 = faults }
         for connection in connections.withLock({ Array($0.values) }) { connection.faultsChanged() }
     }
+
+    /// Whom connections from now on lead to: for a server that must know our port before it has its own.
+    public func setUpstream(_ port: UInt16) { upstreamPort.withLock { $0 = port } }
 
     /// Distance: half of the round trip each way.
     public func setRoundTrip(_ time: Duration) {
@@ -169,7 +172,7 @@ public final class FaultProxy: Sendable {
     private func begin(_ client: consuming FileDescriptor) {
         counted.withLock { $0.connections += 1 }
         // Nobody upstream: the client sees its connection reset, as behind a broken gateway.
-        guard let server = try? LoopbackSocket.connect(port: upstreamPort),
+        guard let server = try? LoopbackSocket.connect(port: upstreamPort.withLock({ $0 })),
             let connection = try? ProxyConnection(proxy: self, client: client, server: server)
         else { return }
         connections.withLock { $0[ObjectIdentifier(connection)] = connection }

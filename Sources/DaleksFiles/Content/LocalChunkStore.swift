@@ -240,9 +240,11 @@ final class LocalChunkStore: ChunkStore {
         ChunkSegment(number: number, file: try FileDescriptor.open(path(number), flags | O_NOFOLLOW))
     }
 
-    private func path(_ number: Int64) -> String {
+    private func path(_ number: Int64) -> String { "\(folder)/\(Self.fileName(number))" }
+
+    static func fileName(_ number: Int64) -> String {
         let digits = String(number)
-        return "\(folder)/\(String(repeating: "0", count: max(0, 10 - digits.utf8.count)))\(digits).chunks"
+        return "\(String(repeating: "0", count: max(0, 10 - digits.utf8.count)))\(digits).chunks"
     }
 
     private static func numbers(in folder: String) throws(Errno) -> [Int64] {

@@ -29,6 +29,7 @@ struct ContentWriter: ~Copyable {
     }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) throws(APIError) {
+        try checkRoom(for: bytes.count)
         whole?.update(bytes)
         size += Int64(bytes.count)
         var rest = bytes
@@ -41,6 +42,7 @@ struct ContentWriter: ~Copyable {
     }
 
     mutating func append(bytes: [UInt8]) throws(APIError) {
+        try checkRoom(for: bytes.count)
         // The closure of `withUnsafeBytes` throws untyped, and cannot change what cannot be copied.
         var start = 0
         while start < bytes.count {
@@ -72,6 +74,12 @@ struct ContentWriter: ~Copyable {
     private mutating func takeBuffer() {
         waiting.append(buffer)
         buffer = []
+    }
+
+    private func checkRoom(for count: Int) throws(APIError) {
+        guard size + Int64(count) <= place.bytesRoom else {
+            throw APIError(.quotaExceeded, "the owner's quota would be exceeded")
+        }
     }
 
     private mutating func cut() throws(APIError) {

@@ -23,7 +23,7 @@ final class PublicAccess: Sendable {
     init(store: TreeStore) { self.store = store }
 
     func setBase(_ url: String) { base.withLock { $0 = url } }
-    private var baseURL: String { base.withLock { $0 } }
+    var baseURL: String { base.withLock { $0 } }
 
     // MARK: Links
 
@@ -112,7 +112,9 @@ final class PublicAccess: Sendable {
         let now = store.time.wall
         let digest = SHA256.digest(of: bytes)
         return try store.read { db in
-            guard let link = try LinkTable.load(token: digest, db), !link.isOver(at: now) else { throw Self.noLink }
+            guard let link = try LinkTable.load(token: digest, db), !link.isOver(at: now),
+                try !ErasureTable.contains(link.issuer, db)
+            else { throw Self.noLink }
             let seen: TreeStore.Seen
             do {
                 seen = try store.shareable(link.record.node, by: link.issuer, locking: false, db)
@@ -226,7 +228,10 @@ final class PublicAccess: Sendable {
         guard constantTimeEqual(given, expected), expires > store.time.wall.seconds else { throw refusal }
         // Only while its maker may share the file.
         do {
-            _ = try store.read { db in try store.shareable(node, by: issuer, locking: false, db) }
+            try store.read { db in
+                guard try !ErasureTable.contains(issuer, db) else { throw refusal }
+                _ = try store.shareable(node, by: issuer, locking: false, db)
+            }
         } catch {
             guard error.code == .notFound || error.code == .forbidden else { throw error }
             throw refusal

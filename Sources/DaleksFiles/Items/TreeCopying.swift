@@ -24,20 +24,10 @@ struct TreeCopying {
         }
         let id = NodeID.random(at: now)
         let attributes = node.attributes
-        let creation = Mutation.Creation(
-            parent: parent,
-            name: name,
-            node: id,
-            kind: attributes.kind,
-            mode: attributes.mode,
-            uid: attributes.uid,
-            gid: attributes.gid,
-            time: now,
-            target: node.target,
-            device: attributes.device
-        )
         let children = node.isFolder ? try self.children(of: node.id, db) : []
-        try session.run(.create(creation), by: .request, db).orThrow()
+        for mutation in node.copying(to: EntryKey(parent: parent, name: name), as: id, at: now) {
+            try session.run(mutation, by: .request, db).orThrow()
+        }
         if attributes.kind == .file, node.content != 0 {
             let key = StoredManifest.Key(node: node.id, content: node.content)
             guard let manifest = try ManifestTable.load(key, db) else { throw RecordError(record: "manifest") }

@@ -3,13 +3,15 @@ import DaleksHTTP
 import DaleksSQLite
 import DaleksSystem
 
-/// Runs the packer often and the collector now and then, in one process of the region at a time.
+/// Runs the packer often and the collector now and then, in one process of the region at a time, and in each process
+/// what is measured of the region.
 ///
 /// ## Concurrency
 /// `isStopping` is guarded by itself. One thread collects.
 final class CollectorThread: Sendable {
     private let collector: Collector
     private let packer: Packer
+    private let measures: RegionMeasures
     private let interval: Duration
     /// Who this process is, among those of the region.
     private let holder = Random.bytes(count: 16)
@@ -17,9 +19,16 @@ final class CollectorThread: Sendable {
     private let isStopping = Condition(false)
     private let finished = Gate()
 
-    init(_ collector: Collector, _ packer: Packer, every interval: Duration, logger: Logger) {
+    init(
+        _ collector: Collector,
+        _ packer: Packer,
+        _ measures: RegionMeasures,
+        every interval: Duration,
+        logger: Logger
+    ) {
         self.collector = collector
         self.packer = packer
+        self.measures = measures
         self.interval = interval
         self.logger = logger
         // The thread holds this until `stop`, which every service calls.
@@ -38,8 +47,14 @@ final class CollectorThread: Sendable {
     private func run() {
         let pause = min(interval, Limits.Files.packInterval)
         var next = TimeSource.system.now + interval
+        var nextMeasure = TimeSource.system.now
         while isStopping.wait(timeout: pause, until: { $0 ? true : nil }) == nil {
             do throws(APIError) {
+                if TimeSource.system.now >= nextMeasure {
+                    nextMeasure = TimeSource.system.now + interval
+                    // Each process tells it, whoever collects.
+                    try measures.refresh()
+                }
                 guard try isOurs() else { continue }
                 try packer.pack(olderThan: Limits.Files.packAge, while: goesOn)
                 guard TimeSource.system.now >= next else { continue }
@@ -52,7 +67,13 @@ final class CollectorThread: Sendable {
         }
     }
 
-    private func goesOn() -> Bool { isStopping.withLock { !$0 } }
+    /// Nothing is taken away while a backup is made.
+    private func goesOn() -> Bool {
+        guard isStopping.withLock({ !$0 }) else { return false }
+        let store = collector.store
+        let isHeld = try? store.read { db in try DutyTable.isHeld(Backup.duty, at: store.time.wall, db) }
+        return isHeld == false
+    }
 
     /// Another process that holds the duty and dies is replaced when its time is over.
     private func isOurs() throws(APIError) -> Bool {

@@ -9,7 +9,7 @@ import DaleksSystem
 /// What only reads runs beside the service. What changes a state folder's own database needs the folder to itself.
 public enum FilesAdmin {
     public enum Verb: String, CaseIterable, Sendable {
-        case fsck, scrub, gc, usage, restored
+        case fsck, scrub, gc, usage, backup, restored
 
         var about: String {
             switch self {
@@ -17,6 +17,9 @@ public enum FilesAdmin {
             case .scrub: "As fsck, and reads and proves every stored content."
             case .gc: "Gives up what nobody can ask for any more, as the service does by itself."
             case .usage: "Says how much each owner stores, and how much of the storage is garbage."
+            case .backup:
+                "Copies a region on SQLite and local contents into a folder, while its service runs, and proves the "
+                    + "copy."
             case .restored:
                 "After the database came back from a backup: tells every client to list again, so that none takes what "
                     + "the backup forgot for deleted."
@@ -43,6 +46,12 @@ public enum FilesAdmin {
                 let state = settings.text("state")
                 let storage = try StorageSettings(settings)
                 let grace = try settings.duration("keep-removed")
+                if verb == .backup {
+                    guard let target = settings.optionalText("to") else {
+                        throw settings.refusing("to", "must say into which folder")
+                    }
+                    return backUp(state, storage, to: target, isJSON: settings.flag("json"), say: say)
+                }
                 return run(verb, state, storage, grace, isJSON: settings.flag("json"), say: say)
             }
         } catch {
@@ -69,10 +78,41 @@ public enum FilesAdmin {
                     help: "How long ago something must have gone for gc to give it up."
                 ),
                 Option("json", .flag, help: "Answer as JSON."),
-            ] + StorageSettings.options,
+            ] + (verb == .backup ? [to] : []) + StorageSettings.options,
             defaultFiles: ["/etc/daleks/files.conf"],
             keysOfOthers: Set(FilesSettings.schema.options.map(\.name))
         )
+    }
+
+    private static let to = Option(
+        "to",
+        .text(placeholder: "DIR"),
+        help: "The folder that gets the copy. What an earlier backup left there and is still right is not copied again."
+    )
+
+    private static func backUp(
+        _ folder: String,
+        _ storage: StorageSettings,
+        to target: String,
+        isJSON: Bool,
+        say: (String) -> Void
+    ) -> Int32 {
+        do {
+            guard let chunks = storage.localChunks(folder) else {
+                throw ServiceFailure("PostgreSQL and buckets are backed up by their own means: see docs/backup.md")
+            }
+            let logger = Logger.standard(level: .error)
+            let store = try storage.openStore(folder, bytesQuota: 0, time: .system, logger: logger)
+            defer { store.close() }
+            let report = try Backup(store, from: folder, chunks: chunks, to: target, logger: logger).run()
+            say(isJSON ? report.json : report.text)
+            return report.isClean ? 0 : 1
+        } catch let error as APIError {
+            say("daleks-files backup: \(error.detail)")
+        } catch {
+            say("daleks-files backup: \(error)")
+        }
+        return 1
     }
 
     private static func run(
@@ -104,6 +144,8 @@ public enum FilesAdmin {
                     .compact(grace: max(grace, .seconds(3_600)))
                 say("done")
             case .usage: say(try usage(store, chunks, isJSON: isJSON))
+            // Has no chunks to open of its own.
+            case .backup: break
             case .restored: say("\(try store.raiseEpochs()) trees are to be listed again")
             }
             return 0

@@ -27,9 +27,10 @@ extension FilesRouter {
             }
         }
         router.onAuthenticated(.post, Routes.Files.uploads, by: writers, body: .unlimited) {
-            [uploads] request, asked throws(APIError) in
+            [uploads, visitors] request, asked throws(APIError) in
             try Self.checkVersion(request)
-            return try Self.create(request, uploads, by: asked.principal.user)
+            // With host and all: not every client of tus can do with less.
+            return try Self.create(request, uploads, by: asked.principal.user, at: visitors.baseURL)
         }
         router.onAuthenticated(.head, Routes.Files.uploadPattern, by: readers) {
             [uploads] request, asked throws(APIError) in
@@ -78,10 +79,9 @@ extension FilesRouter {
     private static func create(
         _ request: HTTPRequest,
         _ uploads: Uploads,
-        by user: UserID
-    ) throws(APIError)
-        -> HTTPResponse
-    {
+        by user: UserID,
+        at base: String
+    ) throws(APIError) -> HTTPResponse {
         var plan = Uploads.Plan()
         plan.metadata = request.fields["Upload-Metadata"]
         let concat = request.fields["Upload-Concat"]
@@ -90,7 +90,7 @@ extension FilesRouter {
         if let concat, concat.hasPrefix("final;") {
             plan.final = concat
             let upload = try uploads.join(try parts(of: concat), as: plan, by: user)
-            return answer(.created, upload).with("Location", Routes.Files.upload(upload.id))
+            return answer(.created, upload).with("Location", base + Routes.Files.upload(upload.id))
         }
         guard concat == nil || plan.isPartial else { throw .malformed("Upload-Concat must be partial or final") }
         switch (request.fields["Upload-Length"], request.fields["Upload-Defer-Length"]) {
@@ -106,7 +106,7 @@ extension FilesRouter {
         if brings || plan.length == 0 {
             upload = try uploads.append(brings ? request.body : .empty, to: upload, checksum: checksum)
         }
-        return answer(.created, upload).with("Location", Routes.Files.upload(upload.id))
+        return answer(.created, upload).with("Location", base + Routes.Files.upload(upload.id))
     }
 
     private static func append(

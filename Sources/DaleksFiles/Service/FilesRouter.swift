@@ -18,37 +18,46 @@ struct FilesRouter: Sendable {
     let tokens: TokenVerifier
     let metrics: Metrics
     let time: TimeSource
+    var users: RequestLimiter<UserID>?
+    var addresses: AddressLimit?
 
     var items: Items { Items(store: store, content: content, feed: feed) }
 
     var router: Router {
         var router = Router()
         addOperations(to: &router)
-        addTree(to: &router)
-        addContent(to: &router)
-        addChanges(to: &router)
-        addSharing(to: &router)
-        addVersions(to: &router)
-        addTrash(to: &router)
-        addItems(to: &router)
-        addLinks(to: &router)
-        addUploads(to: &router)
+        router.group("", middleware: addresses.map { [$0] } ?? []) { router in
+            addDocument(to: &router)
+            addTree(to: &router)
+            addContent(to: &router)
+            addChanges(to: &router)
+            addSharing(to: &router)
+            addVersions(to: &router)
+            addTrash(to: &router)
+            addItems(to: &router)
+            addLinks(to: &router)
+            addUploads(to: &router)
+            addForms(to: &router)
+            addTransfers(to: &router)
+        }
         return router
     }
 
     func callers(_ scope: Scope) -> Authenticator<Caller> {
-        Authenticator(naming: { $0.user.description }) { [tokens] request throws(APIError) in
-            try tokens.caller(of: request, needing: scope)
+        Authenticator(naming: { $0.user.description }) { [tokens, users] request throws(APIError) in
+            let caller = try tokens.caller(of: request, needing: scope)
+            try users?.take(caller.user)
+            return caller
         }
     }
 
     private func addOperations(to router: inout Router) {
-        let capabilities = Capabilities(region: region, features: Capabilities.Feature.allCases).jsonBytes
-        router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         router.addOperations(metrics: metrics) { [store] () throws(APIError) in try store.check() }
     }
 
     private func addTree(to router: inout Router) {
+        let capabilities = Capabilities(region: region, features: Capabilities.Feature.allCases).jsonBytes
+        router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         let readers = callers(.read)
         router.onAuthenticated(.get, Routes.Files.tree, by: readers) { [store] _, asked throws(APIError) in
             let tree = try store.tree(of: asked.principal.user)

@@ -45,15 +45,16 @@ public final class FilesService: RunningService {
             time: time,
             logger: logger
         )
+        let metrics = Metrics()
+        metrics.addProcess()
         let chunks: any ChunkStore
         do throws(ServiceFailure) {
-            chunks = try settings.storage.openChunks(state.path, time: time, logger: logger)
+            let opened = try settings.storage.openChunks(state.path, time: time, logger: logger)
+            chunks = MeasuredChunkStore(opened, metrics, time: time)
         } catch {
             store.close()
             throw error
         }
-        let metrics = Metrics()
-        metrics.addProcess()
         let measures = FilesMeasures(metrics)
         let client = HTTPClient(
             configuration: HTTPClientConfiguration(userAgent: "daleks-files", caFile: settings.usersCAFile),
@@ -81,7 +82,7 @@ public final class FilesService: RunningService {
         }
         let content = ChunkAccess(store: store, chunks: chunks, measures: measures)
         let visitors = PublicAccess(store: store)
-        let routes = FilesRouter(
+        var routes = FilesRouter(
             region: settings.region,
             store: store,
             content: content,
@@ -92,6 +93,8 @@ public final class FilesService: RunningService {
             metrics: metrics,
             time: time
         )
+        routes.users = settings.rateLimits.users(time)
+        routes.addresses = settings.rateLimits.addresses(time)
         metrics.gauge("daleks_files_feed_readers", help: "Requests parked for the next change.") {
             Double(feed.readerCount)
         }
@@ -134,6 +137,7 @@ public final class FilesService: RunningService {
                 credentials: credentials,
                 client: client,
                 store: store,
+                deletedKept: settings.deletedKept,
                 logger: logger
             ) {
                 feed.endReaders { tokens.revocations.isRevoked($0) }
@@ -142,9 +146,12 @@ public final class FilesService: RunningService {
         if credentials == nil {
             logger.notice("this region is not enrolled: ended sessions are believed until their tokens expire")
         }
+        var collecting = Collector(store: store, chunks: chunks, grace: settings.removedGrace, measures: measures)
+        collecting.announce = { feed.announce($0) }
         collector = CollectorThread(
-            Collector(store: store, chunks: chunks, grace: settings.removedGrace, measures: measures),
+            collecting,
             Packer(store: store, chunks: chunks, measures: measures),
+            RegionMeasures(metrics, store: store),
             every: settings.collectInterval,
             logger: logger
         )

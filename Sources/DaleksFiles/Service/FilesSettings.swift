@@ -19,6 +19,9 @@ public struct FilesSettings: ServiceConfiguration {
     public var storage = StorageSettings()
     /// How long removed files and replaced contents stay readable for those who have them open.
     public var removedGrace = Duration.seconds(86_400)
+    /// How long what a deleted user owned stays at least, after this region heard of it.
+    public var deletedKept = Duration.seconds(86_400)
+    public var rateLimits = RateLimits()
     public var collectInterval = Duration.seconds(600)
 
     public init(region: String, stateFolder: String, usersURL: String) {
@@ -78,7 +81,15 @@ public struct FilesSettings: ServiceConfiguration {
                 default: "1d",
                 help: "How long removed files and replaced contents stay, so that who has them open can go on reading."
             ),
-        ] + StorageSettings.options,
+            Option(
+                "keep-deleted",
+                .duration,
+                default: "1d",
+                help:
+                    "How long the files of a user whose account was deleted stay at least, after this region heard of "
+                    + "it and never shorter than the users service said; then they are erased."
+            ),
+        ] + RateLimits.options + StorageSettings.options,
         defaultFiles: ["/etc/daleks/files.conf"]
     )
 
@@ -93,6 +104,8 @@ public struct FilesSettings: ServiceConfiguration {
         enrolToken = settings.optionalText("enrol-token")
         trashKept = try settings.duration("keep-trash")
         removedGrace = try settings.duration("keep-removed")
+        rateLimits = try RateLimits(settings)
+        deletedKept = try settings.duration("keep-deleted")
         let isWellNamed = (1...32).contains(region.utf8.count) && region.utf8.allSatisfy(Self.isCodeByte)
         guard isWellNamed else {
             throw settings.refusing("region", "is not a short name of lower-case letters, digits and dashes")

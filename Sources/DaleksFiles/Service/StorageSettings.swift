@@ -109,6 +109,16 @@ extension StorageSettings {
     }
 
     /// Opens the database. `folder` is the state folder.
+    /// Where contents lie in a folder of their own; nil where the region is on PostgreSQL or in a bucket, which have
+    /// their own ways to be backed up.
+    func localChunks(_ folder: String) -> String? {
+        guard databaseURL == nil else { return nil }
+        switch place ?? .local(folder: "\(folder)/chunks") {
+        case .local(let path): return path
+        case .s3: return nil
+        }
+    }
+
     func openStore(
         _ folder: String,
         bytesQuota: Int64,

@@ -18,6 +18,8 @@ enum AuditTable {
         case linkMade = "link_made"
         case linkRevoked = "link_revoked"
         case urlSigned = "url_signed"
+        case transferOffered = "transfer_offered"
+        case transferred
     }
 
     static func record(
@@ -116,6 +118,7 @@ extension TreeStore {
         let now = time.wall
         return try write(.normal) { db in
             max(
+                try TransferTable.forget(before: now, limit: limit, db),
                 try ClaimTable.forget(before: now - Limits.Files.claimKept, limit: limit, db),
                 try AuditTable.forget(before: now - Limits.Files.auditKept, limit: limit, db)
             )

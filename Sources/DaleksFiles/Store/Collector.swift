@@ -5,9 +5,9 @@ import DaleksSystem
 
 /// Gives up what nobody can ask for any more, a few rows a transaction, beside the requests.
 ///
-/// In order: trash whose time is over and versions that the policy thins; nodes without a name and contents that were
-/// replaced, once their grace is over (whoever had them open could go on until then); then chunks that no manifest
-/// names and that nobody was told of for a grace; then their room.
+/// In order: what users owned who are gone (`Eraser`); trash whose time is over and versions that the policy thins;
+/// nodes without a name and contents that were replaced, once their grace is over (whoever had them open could go on
+/// until then); then chunks that no manifest names and that nobody was told of for a grace; then their room.
 ///
 /// This is safe beside commits and uploads, of this process and of others, because every step looks again inside its
 /// own transaction, once it has the trees that it changes to itself: a commit counts its chunks in the transaction that
@@ -20,11 +20,14 @@ struct Collector: Sendable {
     let grace: Duration
     let measures: FilesMeasures
     var feedChangeCountMax = Limits.Files.feedChangeCountMax
+    /// Who is told where the erasing of a deleted user takes something out of sight.
+    var announce: @Sendable (UserID) -> Void = { _ in }
 
     /// One round over everything that is due. `goesOn` is asked between transactions; false ends the round early.
     func collect(while goesOn: () -> Bool = { true }) throws(APIError) {
         let due = store.time.wall - grace
         let limit = Limits.Files.collectedRowCountMax
+        try Eraser(store: store, announce: announce).erase(while: goesOn)
         while goesOn(), try store.expireTrash(limit: limit) == limit {}
         while goesOn(), try store.expireUploads(limit: limit) == limit {}
         while goesOn(), try store.thinVersions(limit: limit) == limit {}
@@ -60,7 +63,7 @@ struct Collector: Sendable {
     private func delete(_ node: StoredNode, _ limit: Int, _ db: borrowing StoreConnection) throws {
         if node.isFolder {
             let children = try EntryTable.page(of: node.id, after: nil, limit: limit, db).rows
-            for (name, child) in children { try orphan(child, at: EntryKey(parent: node.id, name: name), db) }
+            for (name, child) in children { try Self.orphan(child, at: EntryKey(parent: node.id, name: name), db) }
             guard children.count < limit else { return }
         }
         for content in try ManifestTable.contents(of: node.id, db) {
@@ -71,7 +74,7 @@ struct Collector: Sendable {
         try NodeTable.delete(node.id, db)
     }
 
-    private func orphan(_ child: StoredNode, at key: EntryKey, _ db: borrowing StoreConnection) throws {
+    static func orphan(_ child: StoredNode, at key: EntryKey, _ db: borrowing StoreConnection) throws {
         try EntryTable.save(key, nil, db)
         var child = child
         child.attributes.links = child.isFolder ? 0 : child.attributes.links - 1

@@ -21,4 +21,13 @@ enum DutyTable {
             [.text(name), .blob(holder), .time(expires), .time(now)]
         ) > 0
     }
+
+    /// Whether anybody has it.
+    static func isHeld(_ name: String, at now: Timestamp, _ db: borrowing StoreConnection) throws -> Bool {
+        try db.exists("SELECT 1 FROM duties WHERE name = ?1 AND expires >= ?2", [.text(name), .time(now)])
+    }
+
+    static func release(_ name: String, of holder: [UInt8], _ db: borrowing StoreConnection) throws {
+        try db.execute("DELETE FROM duties WHERE name = ?1 AND holder = ?2", [.text(name), .blob(holder)])
+    }
 }

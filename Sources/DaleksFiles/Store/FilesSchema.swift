@@ -132,5 +132,7 @@ enum FilesSchema {
             ALTER TABLE nodes ADD COLUMN xattrs BLOB
             """
         ),
+        erasure(6),
+        transfers(7),
     ]
 }

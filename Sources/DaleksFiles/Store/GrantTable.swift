@@ -58,6 +58,17 @@ enum GrantTable {
         )
     }
 
+    /// What was granted in a tree.
+    static func grants(in tree: TreeNumber, limit: Int, _ db: borrowing StoreConnection) throws -> [Grant] {
+        try db.query(
+            """
+            SELECT node, grantee, rights, grantor, granted, expires FROM grants WHERE tree = ?1 ORDER BY node LIMIT ?2
+            """,
+            [.integer(tree), .integer(limit)],
+            grant
+        )
+    }
+
     /// Whether somebody was granted anything that still holds in a tree.
     static func hasGrants(
         _ grantee: UserID,

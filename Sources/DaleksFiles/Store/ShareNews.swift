@@ -32,6 +32,8 @@ enum ShareNews {
         at now: Timestamp,
         _ db: borrowing StoreConnection
     ) throws {
+        // Nobody is left to hear it, and no tree is made for them again.
+        guard try !ErasureTable.contains(user, db) else { return }
         let known = try TreeTable.load(owner: user, db)
         let made = known == nil ? try TreeTable.create(owner: user, root: .random(at: now), at: now, db) : nil
         // Nil twice: somebody else made it just now.

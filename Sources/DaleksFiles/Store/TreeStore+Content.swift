@@ -113,18 +113,22 @@ extension TreeStore {
         let tree: TreeNumber
         let caller: UserID
         let isOwner: Bool
+        /// How many bytes the owner's quota leaves for what is written here, where that is one file.
+        var bytesRoom = Int64.max
     }
 
     func chunkPlace(for node: NodeID?, of caller: UserID) throws(APIError) -> ChunkPlace {
         guard let node else { return ChunkPlace(tree: try tree(of: caller).number, caller: caller, isOwner: true) }
         return try read { db in
-            let seen = try visible(node, to: caller, db)
-            let access = seen.standing.access
-            guard seen.standing.isReachable else { throw Self.hidden }
-            guard [.add, .change].contains(where: { access.decide($0) == .allowed }) else {
-                throw APIError.forbidden("the caller may not write there")
+            // Not who may read: there are those who may only write.
+            let seen: Seen
+            do {
+                seen = try visible(node, to: caller, for: .change, db)
+            } catch let error as APIError where error.code == .forbidden {
+                seen = try visible(node, to: caller, for: .add, db)
             }
-            return ChunkPlace(tree: seen.tree.number, caller: caller, isOwner: access.isOwner)
+            guard seen.standing.isReachable else { throw Self.hidden }
+            return ChunkPlace(tree: seen.tree.number, caller: caller, isOwner: seen.standing.access.isOwner)
         }
     }
 

@@ -61,7 +61,10 @@ extension TreeStore {
             guard growth <= 0 || tree.bytesUsed + growth <= quota else {
                 throw APIError(.quotaExceeded, "the owner's quota of \(quota) bytes would be exceeded")
             }
-            return ChunkPlace(tree: tree.number, caller: caller, isOwner: tree.owner == caller)
+            // Whoever does not say how much is coming is stopped where it becomes too much; a smaller content than what
+            // is there always has room.
+            let room = max(quota - tree.bytesUsed, 0) + (seen?.node.contentBytes ?? 0)
+            return ChunkPlace(tree: tree.number, caller: caller, isOwner: tree.owner == caller, bytesRoom: room)
         }
     }
 

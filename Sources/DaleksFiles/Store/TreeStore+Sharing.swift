@@ -161,6 +161,7 @@ extension TreeStore {
     ) throws {
         guard user != seen.tree.owner else { throw APIError.invalid("its owner has all rights already") }
         guard user != caller else { throw APIError.forbidden("nobody gives rights to themselves") }
+        guard try !ErasureTable.contains(user, db) else { throw APIError.invalid("the user's account was deleted") }
         if let expires = request.expires, expires <= now { throw APIError.invalid("the grant would have expired") }
         let mine = seen.standing.access.rights
         let before = try GrantTable.load(seen.node.id, user, db)?.rights ?? []
@@ -174,7 +175,7 @@ extension TreeStore {
 
     /// The node as it is shared now, in its owner's feed; and in the feed of whom it concerns what he sees of it.
     @discardableResult
-    private func saveSharing(
+    func saveSharing(
         of node: StoredNode,
         in seen: Seen,
         by caller: UserID,

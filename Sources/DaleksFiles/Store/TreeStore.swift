@@ -108,6 +108,12 @@ final class TreeStore: Sendable {
         }
     }
 
+    /// A consistent copy of the database while others use it, at a path where nothing is.
+    func backup(to path: String) throws {
+        guard case .sqlite(let database) = database else { preconditionFailure("PostgreSQL has its own backups") }
+        try database.backup(to: path)
+    }
+
     /// After the database came back from a backup: cursors from before no longer count, so clients list again, push
     /// back what the region forgot, and delete nothing on the word of the older epoch. How many trees there are.
     func raiseEpochs() throws(APIError) -> Int {

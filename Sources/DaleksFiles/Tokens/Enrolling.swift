@@ -13,10 +13,12 @@ struct Enrolling {
     /// In the state folder.
     let path: String
 
+    static let fileName = "service-credentials"
+
     init(_ settings: FilesSettings, client: HTTPClient) {
         usersURL = settings.usersURL
         self.client = client
-        path = "\(settings.serving.stateFolder)/service-credentials"
+        path = "\(settings.serving.stateFolder)/\(Self.fileName)"
     }
 
     /// What was kept, or with a token what the users service gives for it. Nil where this region was never enrolled:

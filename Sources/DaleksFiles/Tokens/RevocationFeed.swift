@@ -22,6 +22,8 @@ final class RevocationFeed: Sendable {
     /// Whoever waits for changes with a token that holds no longer is sent away.
     private let onChange: @Sendable () -> Void
     private let interval: Duration
+    /// How long what a deleted user owned stays at least, from when we hear of it.
+    private let deletedKept: Duration
     private let isStopping = Condition(false)
     private let finished = Gate()
 
@@ -32,6 +34,7 @@ final class RevocationFeed: Sendable {
         client: HTTPClient,
         store: TreeStore,
         interval: Duration = Limits.Files.revocationInterval,
+        deletedKept: Duration = .zero,
         logger: Logger,
         onChange: @escaping @Sendable () -> Void
     ) {
@@ -41,6 +44,7 @@ final class RevocationFeed: Sendable {
         self.client = client
         self.store = store
         self.interval = interval
+        self.deletedKept = deletedKept
         self.logger = logger
         self.onChange = onChange
         // The thread holds this until `stop`, which every service calls.
@@ -76,7 +80,10 @@ final class RevocationFeed: Sendable {
             let now = store.time.wall
             if page.cursor != cursor {
                 try store.write(.normal) { db in
-                    for event in page.events { try RevocationTable.save(event, db) }
+                    for event in page.events {
+                        try RevocationTable.save(event, db)
+                        try noteErasure(event, at: now, db)
+                    }
                     try RevocationTable.forget(before: now - Limits.Files.revocationKept, db)
                     try SecretTable.replace("revocation-cursor", Array(page.cursor.utf8), db)
                 }
@@ -112,6 +119,11 @@ final class RevocationFeed: Sendable {
         }
     }
 
+    private func noteErasure(_ event: Revocation, at now: Timestamp, _ db: borrowing StoreConnection) throws {
+        guard case .deletion(let user, let purgeAfter) = event.kind else { return }
+        try ErasureTable.insert(user, due: max(purgeAfter, now + deletedKept), db)
+    }
+
     private func restore() -> String? {
         guard
             let known = try? store.read({ db in
@@ -119,6 +131,13 @@ final class RevocationFeed: Sendable {
             })
         else { return nil }
         revocations.apply(known.0)
+        // Those that a version before us heard of.
+        let now = store.time.wall
+        do throws(APIError) {
+            try store.write(.normal) { db in for event in known.0 { try noteErasure(event, at: now, db) } }
+        } catch {
+            logger.warning("the deletions could not be entered", ["error": error.detail])
+        }
         return known.1.map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -27,7 +27,8 @@ extension TreeDraft {
             if let current = known(other.id) { loseName(current, at: name, now) }
             try touch(name.parent, now, entries: -1)
         }
-        loseName(node, at: key, now)
+        // It may have lost an entry just now.
+        loseName(known(node.id) ?? node, at: key, now)
         put(entry: key, nil)
         try touch(key.parent, now, entries: -1, folders: node.isFolder ? -1 : 0)
         if node.isFolder { addToTrash(node.id, bytes: subtree.bytes, files: subtree.files) }

@@ -73,7 +73,7 @@ public struct APIDocument: Sendable {
         if !operation.parameters.isEmpty { json["parameters"] = .array(operation.parameters.map { Self.json($0) }) }
         if let body = operation.body {
             json["requestBody"] = [
-                "required": true, "content": [body.type: ["schema": .object(body.schema.json)]],
+                "required": .bool(body.isRequired), "content": [body.type: ["schema": .object(body.schema.json)]],
             ]
         }
         let access: [JSONValue] = operation.access.map { .object([$0: []]) }

@@ -23,16 +23,30 @@ public struct APIOperation: Sendable {
         ) -> Parameter {
             Parameter(name: name, place: .query, schema: schema, isRequired: isRequired, about: about)
         }
+
+        public static func header(
+            _ name: String,
+            _ schema: Schema,
+            _ about: String,
+            isRequired: Bool = false
+        ) -> Parameter {
+            Parameter(name: name, place: .header, schema: schema, isRequired: isRequired, about: about)
+        }
     }
 
     public struct Body: Sendable {
         let type: String
         let schema: Schema
+        var isRequired = true
 
         public static func json(_ schema: Schema) -> Body { Body(type: "application/json", schema: schema) }
 
         public static func form(_ schema: Schema) -> Body {
             Body(type: "application/x-www-form-urlencoded", schema: schema)
+        }
+
+        public static func typed(_ type: String, _ schema: Schema, isRequired: Bool = true) -> Body {
+            Body(type: type, schema: schema, isRequired: isRequired)
         }
     }
 

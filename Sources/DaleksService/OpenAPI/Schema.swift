@@ -14,6 +14,8 @@ public struct Schema: Sendable {
     public static let id = Schema(["type": "string", "pattern": "^[0-9a-f]{32}$"])
     /// Nanoseconds since 1970.
     public static let time = Schema(["type": "integer", "format": "int64", "description": "nanoseconds since 1970 UTC"])
+    /// Bytes as they are.
+    public static let bytes = Schema(["type": "string", "format": "binary"])
     public static let url = Schema(["type": "string", "format": "uri"])
 
     public static func text(
@@ -74,6 +76,10 @@ public struct Schema: Sendable {
 
     public static func all(of schemas: [Schema]) -> Schema {
         Schema(["allOf": .array(schemas.map { .object($0.json) })])
+    }
+
+    public static func exactlyOne(of schemas: [Schema]) -> Schema {
+        Schema(["oneOf": .array(schemas.map { .object($0.json) })])
     }
 
     /// Null stands for absent.

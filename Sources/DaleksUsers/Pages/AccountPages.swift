@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksService
 
 /// What somebody sees of their account: what is logged in to it, and how to end that.
 struct AccountPages: Sendable {

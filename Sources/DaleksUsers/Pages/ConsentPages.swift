@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksService
 import DaleksSystem
 
 /// `/oauth/authorize`: a program wants to be let in, and somebody decides.

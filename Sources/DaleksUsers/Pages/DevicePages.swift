@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksService
 
 /// Letting a device in: type the letters that it shows, see what it is, decide.
 struct DevicePages: Sendable {

@@ -1,5 +1,6 @@
 import DaleksCore
 import DaleksCrypto
+import DaleksService
 import DaleksSystem
 
 /// Shows that a form was made here, for this browser and this purpose: a page of somebody else's can send our forms but

@@ -2,6 +2,7 @@ import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksService
 
 /// Logging in and out at the pages.
 struct LoginPages: Sendable {

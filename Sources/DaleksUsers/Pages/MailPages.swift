@@ -2,6 +2,7 @@ import DaleksAPI
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksService
 
 /// Where the links in mails lead, and where one asks for them.
 ///

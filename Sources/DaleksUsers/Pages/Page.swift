@@ -1,5 +1,6 @@
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksService
 
 /// The frame that all pages share. They work without scripts, and none would run.
 struct Page: Sendable {

@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksService
 import DaleksSystem
 
 /// One request of a browser: what it is about, who sends it, and where we are.

@@ -1,3 +1,5 @@
+import DaleksService
+
 /// What each word of a scope lets a program do, for people.
 enum ScopeWords {
     private static let sentences = [

@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPServer
+import DaleksService
 
 /// Changing the password, and passwords for single programs.
 struct SecretPages: Sendable {

@@ -1,18 +1,17 @@
 import DaleksHTTP
 import DaleksJSON
-import DaleksService
 
 /// A document as a page: each operation folded, with what it takes and gives.
-struct DocumentPage {
+public struct DocumentPage {
     private let document: APIDocument
     private let components: JSONObject
 
-    init(_ document: APIDocument) {
+    public init(_ document: APIDocument) {
         self.document = document
         components = document.json(server: "")
     }
 
-    var body: HTML {
+    public var body: HTML {
         let sections = document.tags.map { tag -> HTML in
             let operations = document.operations.filter { $0.tag == tag.key }.map(operation)
             return "<h2>\(tag.key)</h2><p>\(tag.value)</p>\(operations)"
