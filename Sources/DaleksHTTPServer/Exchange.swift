@@ -160,7 +160,7 @@ final class Exchange: Sendable {
             return .YES
         }
         armUploadDeadline()
-        if route.thread == .event {
+        if route.thread == .event || reader.bringsLittle(limit) {
             let request = HTTPRequest(head: reader.head, body: .empty)
             stage = .collecting(Job(route: route, parameters: parameters, request: request), [])
             return .YES
@@ -198,9 +198,9 @@ final class Exchange: Sendable {
         if case .length(let known) = reader.framing { length = known }
         var body = HTTPBody(pipe, contentLength: length)
         body.limit = limit
-        let request = HTTPRequest(head: reader.head, body: body)
         state.withLock { $0.pipe = pipe }
-        guard submit(Job(route: route, parameters: parameters, request: request)) else {
+        let job = Job(route: route, parameters: parameters, request: HTTPRequest(head: reader.head, body: body))
+        guard core.submitStream({ [self] in run(job) }) else {
             return refuse(overloaded, reader, connection)
         }
         guard reader.expectsContinue else {
@@ -275,7 +275,7 @@ final class Exchange: Sendable {
         case .collecting(var job, let collected):
             stage = .waiting
             job = Job(route: job.route, parameters: job.parameters, request: job.request.with(HTTPBody(collected)))
-            run(job)
+            if job.route.thread == .event { run(job) } else if !submit(job) { complete(overloaded) }
         case .submitting(let job):
             stage = .waiting
             if !submit(job) { complete(overloaded) }

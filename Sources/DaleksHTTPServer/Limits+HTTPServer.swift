@@ -21,6 +21,9 @@ extension Limits {
         /// A body that an event route takes: it is collected in memory before the handler runs.
         public static let eventBodyBytesMax: Int64 = 64 << 10
 
+        /// A body that is collected in memory before a worker runs its handler: every small request of ours fits.
+        public static let collectedBodyBytesMax: Int64 = 64 << 10
+
         /// Upload bytes between the network and a handler: two such buffers exist, one filling while one is used. Wide
         /// enough that a disk's pause does not stop the wire, narrow enough for hundreds of uploads at once.
         public static let uploadBufferBytes = 256 << 10

@@ -16,6 +16,18 @@ struct RequestReader {
     /// The client waits for `100 Continue` before it sends the body.
     let expectsContinue: Bool
 
+    /// Whether the body is small: then it is here whole before a worker is taken for it. Those who send theirs a byte
+    /// at a time, and not even proved who they are, would otherwise hold all workers with a handful of connections. Who
+    /// asks first whether to send is answered by a handler, as those with large bodies are: these have workers of
+    /// their own. `limit` is the route's.
+    func bringsLittle(_ limit: Int64) -> Bool {
+        switch framing {
+        case .none: true
+        case .length(let length): !expectsContinue && length <= Limits.HTTPServer.collectedBodyBytesMax
+        case .chunked: !expectsContinue && limit <= Limits.HTTPServer.collectedBodyBytesMax
+        }
+    }
+
     init(
         _ connection: OpaquePointer,
         method: UnsafePointer<CChar>,

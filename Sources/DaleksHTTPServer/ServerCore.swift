@@ -22,6 +22,8 @@ final class ServerCore: Sendable {
     let keepAliveNanoseconds: Int64
     private let headerNanoseconds: Int64
     let workers: WorkerPool
+    /// Handlers whose request's body comes while they run: they wait for their clients, and only for each other.
+    private let streamWorkers: WorkerPool
     private let daemon = Lock<Daemon?>(nil)
 
     private let clock: Atomic<Int64>
@@ -60,6 +62,11 @@ final class ServerCore: Sendable {
             name: "http-work",
             threadCountMax: configuration.workers,
             waitingCountMax: configuration.waitingMax + grants.connectionsMax
+        )
+        streamWorkers = WorkerPool(
+            name: "http-stream",
+            threadCountMax: configuration.workers,
+            waitingCountMax: configuration.waitingMax
         )
         clock = Atomic(TimeSource.system.now.nanoseconds)
     }
@@ -157,12 +164,18 @@ final class ServerCore: Sendable {
         workers.waitingCount < configuration.waitingMax && workers.submit(job)
     }
 
+    /// The same where the handler reads a body that is still to come.
+    func submitStream(_ job: @escaping @Sendable () -> Void) -> Bool { streamWorkers.submit(job) }
+
     /// More of an answer that was begun.
     var submitContinuation: @Sendable (@escaping @Sendable () -> Void) -> Bool {
         { [workers] job in workers.submit(job) }
     }
 
-    func closeWorkers() { workers.close() }
+    func closeWorkers() {
+        streamWorkers.close()
+        workers.close()
+    }
 
     // MARK: The daemon
 

@@ -116,7 +116,7 @@ import Testing
         }
         do {
             let client = try server.connect()
-            client.send("PUT /cut HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nonly this")
+            client.send("PUT /cut HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nonly this")
             usleep(50_000)
         }
 

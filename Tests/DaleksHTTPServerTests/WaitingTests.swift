@@ -173,4 +173,35 @@ import Testing
         #expect(statuses.filter { $0 == 200 }.count >= 3)
         #expect(statuses.allSatisfy { $0 == 200 || $0 == 503 })
     }
+
+    @Test func `whoever sends a body slowly holds up nobody else`() throws {
+        let server = try TestServer({ $0.workers = 2 }) { router in
+            router.on(.post, "/small", body: .limited(to: 1_000)) { request, _ throws(APIError) in
+                .text("\(try request.body.bytes(max: 1_000).count)")
+            }
+            router.on(.put, "/large", body: .unlimited) { request, _ throws(APIError) in
+                var count = 0
+                try request.body.forEach { piece throws(APIError) in count += piece.count }
+                return .text("\(count)")
+            }
+            router.on(.get, "/quick") { _, _ in .text("quick") }
+        }
+        func head(_ line: String, _ fields: String) -> String { "\(line) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\r\n" }
+        let heads = [
+            head("POST /small", "Content-Length: 100"), head("POST /small", "Transfer-Encoding: chunked"),
+            head("PUT /large", "Content-Length: 100"), head("PUT /large", "Content-Length: 100000000"),
+        ]
+        let slow = try (0..<12).map { _ in try server.connect() }
+        for (index, client) in slow.enumerated() { client.send(heads[index % heads.count]) }
+
+        #expect(try server.get("/quick").text == "quick")
+        let small = try server.connect()
+        small.send(head("POST /small", "Content-Length: 5") + "12345")
+        #expect(small.readReply()?.text == "5")
+        // They are served all the same, once all of it is here.
+        slow[0].send([UInt8](repeating: 1, count: 100))
+        #expect(slow[0].readReply()?.text == "100")
+        slow[2].send([UInt8](repeating: 1, count: 100))
+        #expect(slow[2].readReply()?.text == "100")
+    }
 }
