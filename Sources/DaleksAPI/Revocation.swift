@@ -10,6 +10,9 @@ public struct Revocation: Hashable, Sendable, JSONEncodable, JSONDecodable {
         case user(UserID, before: Timestamp)
         /// Every token of the user; what they own is erased after that time.
         case deletion(UserID, purgeAfter: Timestamp)
+        /// Nothing of the user's is for the public while the account is locked.
+        case lock(UserID)
+        case unlock(UserID)
         /// Every token that was issued then or earlier: the service came back from a backup.
         case everything(before: Timestamp)
         /// One of a later version of the wire; there is nothing to be done about it.
@@ -44,6 +47,12 @@ public struct Revocation: Hashable, Sendable, JSONEncodable, JSONDecodable {
                 json.member("kind", "user_deleted")
                 json.member("user", user)
                 json.member("purge_after", purgeAfter.nanoseconds)
+            case .lock(let user):
+                json.member("kind", "user_locked")
+                json.member("user", user)
+            case .unlock(let user):
+                json.member("kind", "user_unlocked")
+                json.member("user", user)
             case .everything(let before):
                 json.member("kind", "all_revoked")
                 json.member("before", before.nanoseconds)
@@ -70,6 +79,8 @@ public struct Revocation: Hashable, Sendable, JSONEncodable, JSONDecodable {
                     try reader.identifier("user"),
                     purgeAfter: Timestamp(nanoseconds: try reader.integer("purge_after"))
                 )
+            case "user_locked": .lock(try reader.identifier("user"))
+            case "user_unlocked": .unlock(try reader.identifier("user"))
             case "all_revoked": .everything(before: Timestamp(nanoseconds: try reader.integer("before")))
             default: .unknown(word)
             }

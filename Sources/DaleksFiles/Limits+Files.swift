@@ -48,6 +48,10 @@ extension Limits {
         /// Tokens remembered as checked; one takes about 200 bytes.
         static let tokenCountMax = 20_000
 
+        /// The longest that a token may live. Ours live ten minutes, and revocations are kept for two days: one that
+        /// outlived them would be believed again.
+        static let tokenLifetimeMax = Duration.seconds(86_400)
+
         /// A key set is a few keys of some hundred bytes.
         static let keySetBytesMax = 256 << 10
 
@@ -180,6 +184,16 @@ extension Limits {
         /// Offers that one user makes, or that are made to one, and that wait for their answers; and how long they do.
         static let transfersMax = 1_000
         static let transferKept = Duration.seconds(7 * 86_400)
+
+        /// What may lie in a tree beyond its quota without being a file yet: one body of chunks, so that a quota of
+        /// nothing still answers with what is wrong.
+        static let stagingSlackBytes: Int64 = 16 << 20
+
+        /// How long a tree that was full is not counted again: a count reads all its unused chunks.
+        static let stagingPause = Duration.seconds(1)
+
+        /// Trees whose staged bytes one process adds up; one takes about 50 bytes.
+        static let stagingTreeCountMax = 100_000
 
         /// Grants on one node: more than anybody manages by hand.
         static let grantsOfNodeMax = 1_000

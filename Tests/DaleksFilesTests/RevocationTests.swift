@@ -12,7 +12,7 @@ import Testing
 
 /// Tokens that are good by themselves and must not be believed any more.
 struct RevocationTests {
-    private func caller(_ user: UserID, session: SessionID? = nil, issued: Int64 = 100) -> Caller {
+    private func caller(_ user: UserID, session: SessionID = .random(at: .zero), issued: Int64 = 100) -> Caller {
         Caller(
             user: user,
             session: session,

@@ -285,4 +285,60 @@ import Testing
         _ = try region.store.setVisibility(VisibilityRequest(isPublic: false), of: folder, by: owner.owner)
         #expect(code { _ = try guest.node(file) } == .notFound)
     }
+
+    @Test func `a share gives nothing of what was removed before it, whatever lay above`() throws {
+        let folder = try owner.make("shared", .folder)
+        let inner = try owner.make("inner", .folder, in: folder)
+        let file = try owner.make("secret", in: inner)
+        let content = try #require(try owner.run(owner.commit([1, 2, 3], to: file, base: .content(0))).content)
+        _ = try region.store.discard(inner, HTTPFields(), by: owner.owner)
+        region.clock.advance(by: .seconds(60))
+
+        try share(folder, [.read])
+        _ = try region.store.setVisibility(VisibilityRequest(isPublic: true), of: folder, by: owner.owner)
+
+        for reader in [guest.owner, PublicAccess.nobody] {
+            #expect(code { _ = try region.store.file(file, at: content, for: reader) } == .notFound)
+            #expect(code { _ = try region.content.read(0, of: file, at: content, for: reader) } == .notFound)
+            #expect(code { _ = try region.store.node(inner, for: reader) } == .notFound)
+        }
+        #expect(try owner.bytes(file, at: content) == [1, 2, 3])
+    }
+
+    @Test func `whoever could read it before goes on for a day after a folder above was removed`() throws {
+        let folder = try owner.make("shared", .folder)
+        try share(folder, [.read])
+        let inner = try owner.make("inner", .folder, in: folder)
+        let file = try owner.make("open", in: inner)
+        let content = try #require(try owner.run(owner.commit([1], to: file, base: .content(0))).content)
+        region.clock.advance(by: .seconds(60))
+        _ = try region.store.discard(inner, HTTPFields(), by: owner.owner)
+
+        region.clock.advance(by: .seconds(86_000))
+        #expect(try guest.bytes(file, at: content) == [1])
+        region.clock.advance(by: .seconds(1_000))
+        #expect(code { _ = try guest.bytes(file, at: content) } == .notFound)
+    }
+
+    @Test func `the feed tells a guest nothing from before the share, wherever he says he is`() throws {
+        let folder = try owner.make("shared", .folder)
+        let inner = try owner.make("inner", .folder, in: folder)
+        let gone = try owner.make("a telling name", in: inner)
+        #expect(
+            try owner.run(.remove(parent: inner, name: name("a telling name"), node: gone, time: moment)).isDone
+        )
+        let kept = try owner.make("kept", in: folder)
+        region.clock.advance(by: .seconds(60))
+        try share(folder, [.read])
+        let later = try owner.make("later", in: folder)
+
+        let told = try region.store.changes(of: owner.owner, after: Cursor(epoch: 1, sequence: 0), for: guest.owner)
+
+        #expect(told.changes.flatMap(\.entries).map(\.node) == [later])
+        #expect(!told.changes.flatMap(\.nodes).map(\.id).contains { $0 == gone || $0 == kept })
+        // More rights for the same person are no new beginning: nothing of what came meanwhile is skipped.
+        try share(folder, [.read, .write])
+        let again = try region.store.changes(of: owner.owner, after: Cursor(epoch: 1, sequence: 0), for: guest.owner)
+        #expect(again.changes.flatMap(\.entries).map(\.node) == [later])
+    }
 }

@@ -69,25 +69,26 @@ final class TestUsers: Sendable {
         for user: UserID,
         audience: String,
         issuer: String? = nil,
-        scope: String = "files:read files:write",
+        scope: String = "files:read files:write files:share",
         type: String = "at+jwt",
+        session: SessionID? = .random(at: .zero),
         expiresIn: Duration = .seconds(600),
         now: Timestamp = TimeSource.system.wall,
         subject: String? = nil,
         key: SigningKey? = nil
     ) throws -> String {
         let issued = expiresIn > .zero ? now : now - .seconds(3_600)
-        let claims: JSONObject = [
+        var claims: JSONObject = [
             "iss": .string(issuer ?? url),
             "aud": .string(audience),
             "sub": .string(subject ?? user.description),
-            "sid": .string(SessionID.random(at: now).description),
             "scope": .string(scope),
             "client_id": "daleks",
             "iat": .integer(issued.seconds),
             "exp": .integer((now + expiresIn).seconds),
             "jti": .string("\(Random.word())"),
         ]
+        if let session { claims["sid"] = .string(session.description) }
         let signing = key ?? state.withLock { $0.keys[0] }
         return JWT.sign(claims: claims, type: type, key: signing, kid: signing.publicKey.jwk.keyID)
     }

@@ -66,7 +66,7 @@ struct TokenTests {
         let token = try token()
 
         let caller = try start.tokens.verify(token)
-        #expect(caller.user == user && caller.scope == [.read, .write] && caller.session != nil)
+        #expect(caller.user == user && caller.scope == [.read, .write, .share])
         clock.advance(by: .seconds(599))
         #expect(start.status(token) == 200)
         clock.advance(by: .seconds(60))
@@ -120,6 +120,28 @@ struct TokenTests {
         #expect(start.status(try token()) == 200)
         let stranger = try users.token(for: .random(at: .zero), audience: audience, now: clock.source.wall)
         #expect(start.status(stranger) == 200)
+    }
+
+    @Test func `a token dies with the key that signed it, though it was checked before`() throws {
+        let start = try Start(self)
+        let old = try token(expiresIn: .seconds(3_600))
+        #expect(start.status(old) == 200)
+
+        try users.rotate(withdrawingOld: true)
+        clock.advance(by: .seconds(31))
+        #expect(start.status(try token()) == 200)
+
+        #expect(start.status(old) == 401)
+    }
+
+    @Test func `a token is refused that would live longer than a day, or belongs to no session`() throws {
+        let start = try Start(self)
+
+        #expect(start.status(try token(expiresIn: .seconds(86_400))) == 200)
+        #expect(start.status(try token(expiresIn: .seconds(86_401))) == 401)
+        // A program that acts for itself may have a name that looks like a person's id.
+        let impostor = try users.token(for: user, audience: audience, session: nil, now: clock.source.wall)
+        #expect(start.status(impostor) == 401)
     }
 
     @Test func `no more tokens are remembered than the limit`() throws {

@@ -76,7 +76,7 @@ struct RevocationTests {
         let page = try region.feed(after: begin.cursor)
 
         #expect(begin.events.isEmpty && !begin.isRestart)
-        #expect(page.events.count == 4)
+        #expect(page.events.count == 5)
         #expect(page.events.map(\.number) == page.events.map(\.number).sorted())
         #expect(page.events[0].kind == .session(try session(of: ann), of: annID))
         #expect(page.events[1].kind == .session(try session(of: bob), of: bobID))
@@ -85,10 +85,11 @@ struct RevocationTests {
         } else {
             Issue.record("the third is \(page.events[2].kind)")
         }
-        if case .deletion(annID, let after) = page.events[3].kind {
+        #expect(page.events[3].kind == .lock(bobID))
+        if case .deletion(annID, let after) = page.events[4].kind {
             #expect(after > service.time.wall)
         } else {
-            Issue.record("the fourth is \(page.events[3].kind)")
+            Issue.record("the fifth is \(page.events[4].kind)")
         }
         #expect(try region.feed(after: page.cursor).events.isEmpty)
         #expect(try region.feed().events == page.events)

@@ -14,13 +14,18 @@ final class PublicAccess: Sendable {
     /// Nobody in particular: whoever asks without a name. No grant is ever made to it.
     static let nobody = UserID(high: 0, low: 0)
 
+    /// Asked with every use: whose things they are may have been locked or deleted since.
+    let revocations: Revocations
     private let store: TreeStore
     private let key = Lock<[UInt8]?>(nil)
     private let hashing = Condition(false)
     /// Where clients reach us; known once the port is.
     private let base = Lock("")
 
-    init(store: TreeStore) { self.store = store }
+    init(store: TreeStore, revocations: Revocations = Revocations()) {
+        self.store = store
+        self.revocations = revocations
+    }
 
     func setBase(_ url: String) { base.withLock { $0 = url } }
     var baseURL: String { base.withLock { $0 } }
@@ -123,6 +128,7 @@ final class PublicAccess: Sendable {
                 guard error.code == .notFound || error.code == .forbidden else { throw error }
                 throw Self.noLink
             }
+            guard !revocations.isBarred(link.issuer), !revocations.isBarred(seen.tree.owner) else { throw Self.noLink }
             return Visit(
                 link: link,
                 node: seen.node.record(owner: seen.tree.owner),
@@ -197,6 +203,14 @@ final class PublicAccess: Sendable {
         }
     }
 
+    // MARK: Public items
+
+    /// What anybody may see, unless its owner is locked or gone.
+    func requirePublic(_ id: NodeID) throws(APIError) {
+        let owner = try store.node(id, for: Self.nobody).owner
+        guard !revocations.isBarred(owner) else { throw TreeStore.hidden }
+    }
+
     // MARK: Signed URLs
 
     func sign(_ request: SigningRequest, _ id: NodeID, by caller: UserID) throws(APIError) -> SignedURL {
@@ -227,15 +241,17 @@ final class PublicAccess: Sendable {
         let expected = try mac("GET", "\(node)", "\(content)", "\(expires)", "\(issuer)")
         guard constantTimeEqual(given, expected), expires > store.time.wall.seconds else { throw refusal }
         // Only while its maker may share the file.
+        let owner: UserID
         do {
-            try store.read { db in
+            owner = try store.read { db in
                 guard try !ErasureTable.contains(issuer, db) else { throw refusal }
-                _ = try store.shareable(node, by: issuer, locking: false, db)
+                return try store.shareable(node, by: issuer, locking: false, db).tree.owner
             }
         } catch {
             guard error.code == .notFound || error.code == .forbidden else { throw error }
             throw refusal
         }
+        guard !revocations.isBarred(issuer), !revocations.isBarred(owner) else { throw refusal }
         return Signed(node: node, content: content, issuer: issuer)
     }
 

@@ -97,13 +97,21 @@ struct Uploads: Sendable {
             tail: try store.read { db in try UploadTable.tail(of: upload.id, db) },
             checksum: checksum
         )
-        var failure: APIError?
+        var (failure, isStored): (APIError?, Bool) = (nil, true)
         do throws(APIError) {
-            try body.forEach { piece throws(APIError) in try work.append(piece) }
+            try body.forEach { piece throws(APIError) in
+                do throws(APIError) {
+                    try work.append(piece)
+                } catch {
+                    isStored = false
+                    throw error
+                }
+            }
         } catch {
             failure = error
         }
-        if let failure, checksum != nil || failure.code == .tooLarge { throw failure }
+        // What could not be stored must not count as come: then the upload stays where the last of it was entered.
+        if let failure, checksum != nil || !isStored { throw failure }
         if failure == nil { try work.verify() }
         upload = try work.finish(completing: failure == nil)
         if let failure { throw failure }

@@ -12,6 +12,13 @@ struct ChunkAccess: Sendable {
     let measures: FilesMeasures
     /// Shared by its copies.
     let writers = ContentWriters()
+    private let room = StagingRoom()
+
+    init(store: TreeStore, chunks: any ChunkStore, measures: FilesMeasures) {
+        self.store = store
+        self.chunks = chunks
+        self.measures = measures
+    }
 
     /// Those of them that were not there, or that the caller could not name. All are there, and survive a power cut,
     /// when this returns. `node` says in whose tree; the caller's own without.
@@ -73,6 +80,10 @@ struct ChunkAccess: Sendable {
         in place: TreeStore.ChunkPlace,
         _ durability: Durability = .full
     ) throws(APIError) {
+        let bytes = contents.reduce(Int64(0)) { $0 + Int64($1.bytes.count) }
+        try room.take(bytes, in: place.tree, quota: try store.quota(of: place.tree), at: store.time.now) {
+            () throws(APIError) in try store.stagedBytes(in: place.tree)
+        }
         // A guest's copy of what the owner has already is stored all the same: how long it takes tells nothing.
         let stored = try writers.packing { () throws(APIError) in try self.place(contents) }
         chunks.discard(try store.index(stored, in: place, durability))

@@ -51,8 +51,10 @@ extension FilesRouter {
         }
         router.onAuthenticated(.post, Routes.Files.childrenPattern, by: writers) {
             [items] request, asked throws(APIError) in
+            let wanted: ChildRequest = try Self.body(of: request)
+            if wanted.isPublic || !wanted.grants.isEmpty { try asked.principal.require(.share) }
             let told = try items.store.makeChild(
-                try Self.body(of: request),
+                wanted,
                 in: try asked.parameters.identifier("id"),
                 by: asked.principal.user
             )

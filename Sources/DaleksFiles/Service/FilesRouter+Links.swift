@@ -13,8 +13,8 @@ extension FilesRouter {
     }
 
     private func addLinkKeeping(to router: inout Router) {
-        let (readers, writers) = (callers(.read), callers(.write))
-        router.onAuthenticated(.post, Routes.Files.nodeLinksPattern, by: writers) {
+        let (readers, sharers) = (callers(.read), callers(.share))
+        router.onAuthenticated(.post, Routes.Files.nodeLinksPattern, by: sharers) {
             [visitors] request, asked throws(APIError) in
             let link = try visitors.makeLink(
                 try Self.body(of: request),
@@ -49,11 +49,11 @@ extension FilesRouter {
             }
             return .json(bytes: writer.bytes)
         }
-        router.onAuthenticated(.delete, Routes.Files.linkPattern, by: writers) { [visitors] _, asked throws(APIError) in
+        router.onAuthenticated(.delete, Routes.Files.linkPattern, by: sharers) { [visitors] _, asked throws(APIError) in
             try visitors.revokeLink(try asked.parameters.identifier("id"), by: asked.principal.user)
             return .empty()
         }
-        router.onAuthenticated(.post, Routes.Files.signedURLsPattern, by: writers) {
+        router.onAuthenticated(.post, Routes.Files.signedURLsPattern, by: sharers) {
             [visitors] request, asked throws(APIError) in
             let signed = try visitors.sign(
                 try Self.body(of: request),
@@ -65,13 +65,14 @@ extension FilesRouter {
     }
 
     private func addPublicItems(to router: inout Router) {
-        router.on(.get, Routes.Files.publicPattern) { [items] request, context throws(APIError) in
+        router.on(.get, Routes.Files.publicPattern) { [items, visitors] request, context throws(APIError) in
             let top: NodeID = try context.parameters.identifier("id")
+            try visitors.requirePublic(top)
             return try Self.contentOrEntries(top, request, items, for: PublicAccess.nobody)
         }
-        router.on(.get, Routes.Files.publicPathPattern) { [items] request, context throws(APIError) in
+        router.on(.get, Routes.Files.publicPathPattern) { [items, visitors] request, context throws(APIError) in
             let top: NodeID = try context.parameters.identifier("id")
-            _ = try items.store.node(top, for: PublicAccess.nobody)
+            try visitors.requirePublic(top)
             guard case .node(let id) = try items.store.resolve(context.parameters.rest, from: top) else {
                 throw TreeStore.hidden
             }

@@ -6,7 +6,7 @@ import DaleksHTTPServer
 /// Grants, visibility, and what is shared with whom.
 extension FilesRouter {
     func addSharing(to router: inout Router) {
-        let (readers, writers) = (callers(.read), callers(.write))
+        let (readers, sharers) = (callers(.read), callers(.share))
         router.onAuthenticated(.get, Routes.Files.accessPattern, by: readers) { [store] _, asked throws(APIError) in
             .json(of: try store.accessRecord(to: try asked.parameters.identifier("id"), for: asked.principal.user))
         }
@@ -14,7 +14,7 @@ extension FilesRouter {
             let grants = try store.grants(on: try asked.parameters.identifier("id"), for: asked.principal.user)
             return .json(of: GrantList(grants))
         }
-        router.onAuthenticated(.put, Routes.Files.grantPattern, by: writers) {
+        router.onAuthenticated(.put, Routes.Files.grantPattern, by: sharers) {
             [store, feed] request, asked throws(APIError) in
             let told = try store.grant(
                 try Self.body(of: request),
@@ -25,17 +25,20 @@ extension FilesRouter {
             for owner in told.owners { feed.announce(owner) }
             return .json(of: told.value)
         }
-        router.onAuthenticated(.delete, Routes.Files.grantPattern, by: writers) {
+        router.onAuthenticated(.delete, Routes.Files.grantPattern, by: callers([])) {
             [store, feed] _, asked throws(APIError) in
+            let user: UserID = try asked.parameters.identifier("user")
+            // Leaving what others share lets nobody in.
+            try asked.principal.require(user == asked.principal.user ? .write : .share)
             let told = try store.revoke(
-                try asked.parameters.identifier("user"),
+                user,
                 on: try asked.parameters.identifier("id"),
                 by: asked.principal.user
             )
             for owner in told.owners { feed.announce(owner) }
             return .empty()
         }
-        router.onAuthenticated(.put, Routes.Files.visibilityPattern, by: writers) {
+        router.onAuthenticated(.put, Routes.Files.visibilityPattern, by: sharers) {
             [store, feed] request, asked throws(APIError) in
             let told = try store.setVisibility(
                 try Self.body(of: request),

@@ -81,7 +81,7 @@ public final class FilesService: RunningService {
             throw ServiceFailure("the database does not tell of changes: \(error)")
         }
         let content = ChunkAccess(store: store, chunks: chunks, measures: measures)
-        let visitors = PublicAccess(store: store)
+        let visitors = PublicAccess(store: store, revocations: tokens.revocations)
         var routes = FilesRouter(
             region: settings.region,
             store: store,

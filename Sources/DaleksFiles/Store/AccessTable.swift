@@ -18,7 +18,12 @@ enum AccessTable {
         _ question: Question,
         _ db: borrowing StoreConnection
     ) throws -> Standing {
-        if node.isFolder { return try standing(ofFolder: node.id, question, db) }
+        if node.isFolder {
+            var standing = try standing(ofFolder: node.id, question, db)
+            // What is remembered of an empty folder may be from before it went.
+            if let removed = node.removed { standing.cutOff(at: removed) }
+            return standing
+        }
         var standing = Standing()
         standing.access.isOwner = question.isOwner
         if let parent = node.parent, node.attributes.links <= 1 {
@@ -28,7 +33,7 @@ enum AccessTable {
                 standing.join(try self.standing(ofFolder: key.parent, question, db))
             }
         }
-        if node.removed != nil { standing.isReachable = false }
+        if let removed = node.removed { standing.cutOff(at: removed) }
         try addDirect(node.id, node.sharing, to: &standing, question, db)
         standing.access.isCreator = node.creator == question.caller
         return standing
@@ -49,14 +54,13 @@ enum AccessTable {
     private static func walk(up id: NodeID, _ question: Question, _ db: borrowing StoreConnection) throws -> Standing {
         var standing = Standing()
         standing.access.isOwner = question.isOwner
-        var isWhole = true
         var next: NodeID? = id
         while let id = next {
             guard let step = try step(id, db), step.tree == question.tree.number else { return standing }
             try addDirect(id, step.sharing, to: &standing, question, db)
-            if step.isRemoved { isWhole = false }
+            if let removed = step.removed { standing.cutOff(at: removed) }
             if id == question.tree.root {
-                standing.isReachable = isWhole
+                standing.isReachable = standing.removed == nil
                 return standing
             }
             next = step.parent
@@ -68,7 +72,7 @@ enum AccessTable {
         let tree: TreeNumber
         let parent: NodeID?
         let sharing: Sharing
-        let isRemoved: Bool
+        let removed: Timestamp?
     }
 
     private static func step(_ id: NodeID, _ db: borrowing StoreConnection) throws -> Step? {
@@ -79,7 +83,7 @@ enum AccessTable {
                 tree: try statement.int64(0),
                 parent: try statement.optionalIdentifier(1),
                 sharing: Sharing(rawValue: UInt8(truncatingIfNeeded: try statement.int64(2))),
-                isRemoved: try !statement.isNull(3)
+                removed: try statement.optionalTimestamp(3)
             )
         }
     }

@@ -25,7 +25,7 @@ struct DraftSession {
             case .node(let id): ids.insert(id)
             case .entry(let key): keys.insert(key)
             case .chunk(let digest): digests.insert(digest)
-            case .manifest, .page, .names, .grant: break
+            case .manifest, .page, .names, .grant, .height: break
             }
         }
         if !keys.isEmpty {
@@ -104,7 +104,7 @@ struct DraftSession {
 
     private mutating func load(_ fact: Fact, _ db: borrowing StoreConnection) throws {
         switch fact {
-        case .node(let id): draft.learn(node: try NodeTable.load(id, db), id)
+        case .node(let id): try load(node: id, db)
         case .entry(let key): draft.learn(entry: try EntryTable.load(key, db), key)
         case .manifest(let key):
             guard let manifest = try ManifestTable.load(key, db) else { throw RecordError(record: "manifest") }
@@ -117,7 +117,58 @@ struct DraftSession {
         case .names(let id): draft.learn(names: try EntryTable.parents(of: id, db), id)
         case .grant(let id):
             draft.learn(grant: try GrantTable.rights(of: draft.caller, on: id, at: draft.now, db), id)
+        case .height(let id): draft.learn(height: try height(of: id, db), id)
         }
+    }
+
+    /// A folder comes with all that lies above it, since what may be done in it is decided there: at once, for a
+    /// decision that asked for one after the other would begin anew as often as the folder is deep.
+    private mutating func load(node id: NodeID, _ db: borrowing StoreConnection) throws {
+        let node = try NodeTable.load(id, db)
+        draft.learn(node: node, id)
+        guard let node, node.isFolder, node.tree == draft.tree.number else { return }
+        if db.isPostgres {
+            guard let parent = node.parent, !draft.knows(.node(parent)) else { return }
+            let line = try NodeTable.line(from: parent, db)
+            for (id, node) in try NodeTable.loadSet(line.filter { !draft.knows(.node($0)) }, db) {
+                draft.learn(node: node, id)
+            }
+        } else {
+            var next = node.parent
+            while let id = next, !draft.knows(.node(id)) {
+                let above = try NodeTable.load(id, db)
+                draft.learn(node: above, id)
+                next = above?.parent
+            }
+        }
+    }
+
+    /// By the database, and by what the draft changed since.
+    private func height(of top: NodeID, _ db: borrowing StoreConnection) throws -> Int {
+        var (changed, below): (Set<NodeID>, [NodeID: [StoredNode]]) = ([], [:])
+        for folder in draft.nodesToSave where folder.isFolder {
+            changed.insert(folder.id)
+            if folder.isLive, let parent = folder.parent { below[parent, default: []].append(folder) }
+        }
+        var (level, height) = ([top], 0)
+        // Beyond the limit it does not matter how far.
+        while !level.isEmpty, height <= Limits.Files.pathDepthMax {
+            var (next, isAny): ([NodeID], Bool) = ([], false)
+            for id in level {
+                for (folder, links) in try EntryTable.folders(in: id, db) where !changed.contains(folder) {
+                    isAny = true
+                    // Without a folder in it a folder has two links.
+                    if links > 2 { next.append(folder) }
+                }
+                for folder in below[id] ?? [] {
+                    isAny = true
+                    next.append(folder.id)
+                }
+            }
+            if isAny { height += 1 }
+            level = next
+        }
+        return height
     }
 }
 

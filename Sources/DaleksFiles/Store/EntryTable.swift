@@ -98,6 +98,17 @@ enum EntryTable {
         return UInt32(clamping: count ?? 0)
     }
 
+    /// The folders that lie directly in a folder, and how many links each has.
+    static func folders(in folder: NodeID, _ db: borrowing StoreConnection) throws -> [(id: NodeID, links: Int64)] {
+        try db.query(
+            """
+            SELECT nodes.id, nodes.links FROM entries JOIN nodes ON nodes.id = entries.node
+            WHERE entries.parent = ?1 AND nodes.kind = ?2
+            """,
+            [.id(folder), .integer(Int64(NodeKind.folder.rawValue))]
+        ) { (try $0.identifier(0), try $0.int64(1)) }
+    }
+
     /// Up to `limit` entries whose names come after `name`, with their nodes; fewer, and at least one, where these
     /// carry much, and then there may be more.
     static func page(

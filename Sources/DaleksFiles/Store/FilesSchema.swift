@@ -134,5 +134,13 @@ enum FilesSchema {
         ),
         erasure(6),
         transfers(7),
+        Migration(
+            8,
+            "since when a grant lets its holder hear of what happens",
+            """
+            -- sequence: the tree's, with which it was granted. What was granted before this goes on as it did.
+            ALTER TABLE grants ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0
+            """
+        ),
     ]
 }

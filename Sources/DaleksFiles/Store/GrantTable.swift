@@ -11,13 +11,19 @@ enum GrantTable {
         at time: Timestamp,
         _ db: borrowing StoreConnection
     ) throws -> GrantedRights? {
-        try db.withStatement("SELECT rights, expires FROM grants WHERE node = ?1 AND grantee = ?2") { statement in
+        try db.withStatement(
+            "SELECT rights, expires, granted, sequence FROM grants WHERE node = ?1 AND grantee = ?2"
+        ) { statement in
             try statement.bind(node, at: 1)
             try statement.bind(grantee, at: 2)
             guard try statement.step() else { return nil }
             let expires = try statement.optionalTimestamp(1)
             if let expires, expires <= time { return nil }
-            return GrantedRights(rights: rights(try statement.int64(0)), expires: expires)
+            return GrantedRights(
+                rights: rights(try statement.int64(0)),
+                expires: expires,
+                since: Standing.Readable(time: try statement.timestamp(2), sequence: try statement.int64(3))
+            )
         }
     }
 
@@ -86,16 +92,22 @@ enum GrantTable {
         try db.first("SELECT count(*) FROM grants WHERE tree = ?1", [.integer(tree)]) { try $0.int64(0) } ?? 0
     }
 
-    static func save(_ grant: Grant, in tree: TreeNumber, _ db: borrowing StoreConnection) throws {
+    /// `since` is the tree's sequence from which on the grantee may hear of it.
+    static func save(
+        _ grant: Grant,
+        in tree: TreeNumber,
+        since sequence: Revision,
+        _ db: borrowing StoreConnection
+    ) throws {
         try delete(grant.node, grant.user, db)
         try db.execute(
             """
-            INSERT INTO grants (node, grantee, tree, rights, grantor, granted, expires)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            INSERT INTO grants (node, grantee, tree, rights, grantor, granted, expires, sequence)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             """,
             [
                 .id(grant.node), .id(grant.user), .integer(tree), .integer(Int64(grant.rights.rawValue)),
-                .id(grant.grantor), .time(grant.granted), .optional(grant.expires),
+                .id(grant.grantor), .time(grant.granted), .optional(grant.expires), .integer(sequence),
             ]
         )
     }

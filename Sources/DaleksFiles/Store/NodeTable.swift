@@ -186,6 +186,20 @@ enum NodeTable {
         return nodes
     }
 
+    /// A folder and those above it, on PostgreSQL.
+    static func line(from folder: NodeID, _ db: borrowing StoreConnection) throws -> [NodeID] {
+        try db.query(
+            """
+            WITH RECURSIVE line AS (
+                SELECT id, parent FROM nodes WHERE id = ?1
+                UNION SELECT nodes.id, nodes.parent FROM nodes JOIN line ON nodes.id = line.parent
+            )
+            SELECT id FROM line
+            """,
+            [.id(folder)]
+        ) { try $0.identifier(0) }
+    }
+
     /// Nodes that lost their last name before then and do not lie in the trash.
     static func removed(before time: Timestamp, limit: Int, _ db: borrowing StoreConnection) throws -> [NodeID] {
         try db.query(

@@ -117,6 +117,29 @@ extension TreeStore {
         var bytesRoom = Int64.max
     }
 
+    func quota(of number: TreeNumber) throws(APIError) -> Int64 {
+        try read { db in try TreeTable.load(number: number, db)?.bytesQuota ?? bytesQuota }
+    }
+
+    /// What lies in a tree and is no file's yet: chunks that nothing names, and open uploads.
+    func stagedBytes(in number: TreeNumber) throws(APIError) -> Int64 {
+        try read { db in
+            let chunks = try db.first(
+                """
+                SELECT CAST(coalesce(sum(raw_bytes), 0) AS BIGINT) FROM chunks WHERE tree = ?1 AND usage = 0
+                """,
+                [.integer(number)]
+            ) { try $0.int64(0) }
+            let uploads = try db.first(
+                """
+                SELECT CAST(coalesce(sum(received), 0) AS BIGINT) FROM uploads WHERE tree = ?1 AND node IS NULL
+                """,
+                [.integer(number)]
+            ) { try $0.int64(0) }
+            return (chunks ?? 0) + (uploads ?? 0)
+        }
+    }
+
     func chunkPlace(for node: NodeID?, of caller: UserID) throws(APIError) -> ChunkPlace {
         guard let node else { return ChunkPlace(tree: try tree(of: caller).number, caller: caller, isOwner: true) }
         return try read { db in

@@ -47,13 +47,22 @@ extension TreeStore {
 
 /// Takes from another's changes what the reader may not see at this moment.
 ///
+/// Nothing is told from before the reader was let in, wherever his cursor is, nor of what was removed by then. What is
+/// only public has no such beginning and is not followed.
+///
 /// Rights are those of now, not of then: what has left the reader's sight is told as gone wherever it appears, what has
 /// come into it appears with the change that brought it there, and a change before that speaks of what the reader does
 /// not know yet, which is harmless.
 struct FeedFilter {
     private let question: AccessTable.Question
+    private struct Sight {
+        let rights: Rights
+        /// The first change that the reader may hear of.
+        let since: Revision
+    }
+
     /// Nodes of this page that were looked up; nil where the reader may not see them.
-    private var rights: [NodeID: Rights?] = [:]
+    private var sights: [NodeID: Sight?] = [:]
 
     init(_ question: AccessTable.Question) { self.question = question }
 
@@ -65,28 +74,37 @@ struct FeedFilter {
         // Shares concern the owner of the tree alone.
         seen.shares = []
         for node in change.nodes {
-            guard let rights = try rights(on: node.id, db) else { continue }
+            guard let rights = try rights(on: node.id, at: change.sequence, db) else { continue }
             var node = node
             node.rights = rights
             seen.nodes.append(node)
         }
         for entry in change.entries {
-            guard try rights(on: entry.parent, db) != nil else { continue }
+            guard try rights(on: entry.parent, at: change.sequence, db) != nil else { continue }
             var entry = entry
-            if let node = entry.node, try rights(on: node, db) == nil { entry.node = nil }
+            if let node = entry.node, try rights(on: node, at: change.sequence, db) == nil { entry.node = nil }
             seen.entries.append(entry)
         }
         return seen.nodes.isEmpty && seen.entries.isEmpty ? nil : seen
     }
 
-    private mutating func rights(on id: NodeID, _ db: borrowing StoreConnection) throws -> Rights? {
-        if let known = rights[id] { return known }
-        var answer: Rights?
-        if let node = try NodeTable.load(id, db), node.tree == question.tree.number {
-            let access = try AccessTable.standing(of: node, question, db).access
-            if access.decide(.see) == .allowed { answer = access.rights }
-        }
-        rights[id] = .some(answer)
-        return answer
+    private mutating func rights(
+        on id: NodeID,
+        at sequence: Revision,
+        _ db: borrowing StoreConnection
+    ) throws -> Rights? {
+        let sight: Sight?
+        if let known = sights[id] { sight = known } else { sight = try self.sight(of: id, db) }
+        sights[id] = .some(sight)
+        return sight.flatMap { $0.since <= sequence ? $0.rights : nil }
+    }
+
+    private func sight(of id: NodeID, _ db: borrowing StoreConnection) throws -> Sight? {
+        guard let node = try NodeTable.load(id, db), node.tree == question.tree.number else { return nil }
+        let standing = try AccessTable.standing(of: node, question, db)
+        guard standing.access.decide(.see) == .allowed, standing.isOpen(at: question.now),
+            let since = standing.readable?.sequence
+        else { return nil }
+        return Sight(rights: standing.access.rights, since: since)
     }
 }

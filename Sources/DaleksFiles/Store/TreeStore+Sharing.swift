@@ -48,7 +48,10 @@ extension TreeStore {
             granted: now,
             expires: request.expires
         )
-        try GrantTable.save(grant, in: seen.tree.number, db)
+        // Whoever could read it already goes on where they are in the feed; everybody else begins with this change.
+        let known = try GrantTable.rights(of: user, on: id, at: now, db)
+        let sequence = known.flatMap { $0.rights.contains(.read) ? $0.since.sequence : nil }
+        try GrantTable.save(grant, in: seen.tree.number, since: sequence ?? seen.tree.sequence + 1, db)
         var node = seen.node
         node.sharing.insert(.granted)
         try saveSharing(of: node, in: seen, by: caller, telling: user, db)

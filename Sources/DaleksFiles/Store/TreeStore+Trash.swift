@@ -127,21 +127,34 @@ struct TrashRestoring {
     /// Where it lay. A folder that is in the trash itself comes back first; what is gone for good is replaced by the
     /// root.
     private mutating func home(of node: StoredNode, _ db: borrowing StoreConnection) throws -> NodeID {
-        guard let id = node.parent, id != node.id, let parent = try session.known(id) ?? NodeTable.load(id, db),
-            parent.tree == session.tree.number, parent.isFolder
-        else { return session.tree.root }
-        if parent.isLive {
-            let place = try session.decide(db) { draft throws(Stop) in try draft.standing(of: parent).isReachable }
-            if try place.orThrow() { return id }
-            // It lies in a folder that is in the trash: that one comes back.
-            guard let top = try topInTrash(of: parent, db) else { return session.tree.root }
-            let above = try home(of: top, db)
-            try bringBackOrMerge(top, into: above, db)
-            return id
+        // What comes back, the innermost first, and which folder in it is meant where that is not the thing itself.
+        var steps: [(folder: StoredNode, inner: NodeID?)] = []
+        var (place, above) = (node, session.tree.root)
+        while steps.count <= Limits.Files.pathDepthMax, let id = place.parent, id != place.id,
+            let parent = try session.known(id) ?? NodeTable.load(id, db), parent.tree == session.tree.number,
+            parent.isFolder
+        {
+            if parent.isLive {
+                let standing = try session.decide(db) { draft throws(Stop) in try draft.standing(of: parent) }
+                if try standing.orThrow().isReachable {
+                    above = id
+                    break
+                }
+                // It lies in a folder that is in the trash: that one comes back.
+                guard let top = try topInTrash(of: parent, db) else { break }
+                steps.append((top, id))
+                place = top
+            } else {
+                guard parent.removedName != nil else { break }
+                steps.append((parent, nil))
+                place = parent
+            }
         }
-        guard parent.removedName != nil else { return session.tree.root }
-        let above = try home(of: parent, db)
-        return try bringBackOrMerge(parent, into: above, db)
+        for (folder, inner) in steps.reversed() {
+            let back = try bringBackOrMerge(folder, into: above, db)
+            above = inner ?? back
+        }
+        return above
     }
 
     private func topInTrash(of folder: StoredNode, _ db: borrowing StoreConnection) throws -> StoredNode? {
@@ -156,7 +169,6 @@ struct TrashRestoring {
 
     /// The folder comes back under its name, or under another where something that is no folder has it. Where a folder
     /// has it, that one stands for it if this one is empty.
-    @discardableResult
     private mutating func bringBackOrMerge(
         _ folder: StoredNode,
         into parent: NodeID,

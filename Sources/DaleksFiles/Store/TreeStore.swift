@@ -219,10 +219,9 @@ final class TreeStore: Sendable {
         case .hidden: throw Self.hidden
         case .refused: throw APIError.forbidden("the caller sees this and may not do that to it")
         }
-        // A removal takes it from others, once those who had it open had time to end.
-        if let removed = node.removed, tree.owner != caller, time.wall - removed > Limits.Files.openAfterRemoval {
-            throw Self.hidden
-        }
+        // A removal takes it from others, once those who had it open had time to end: of the thing itself, or of
+        // whatever it lies in.
+        guard standing.isOpen(at: question.now) else { throw Self.hidden }
         return Seen(tree: tree, node: node, standing: standing)
     }
 }

@@ -22,6 +22,8 @@ final class KeySource: Sendable {
 
     private struct State {
         var keys: [String: VerificationKey] = [:]
+        /// Rises whenever a key goes.
+        var generation = 0
         var fetched: Instant?
         var attempted: Instant?
         var lastOutcome = Outcome.unavailable
@@ -67,6 +69,9 @@ final class KeySource: Sendable {
             return key
         }
     }
+
+    /// Another number than before once a key that was here is not any more. What a key proved holds no longer than it.
+    var generation: Int { state.withLock { $0.generation } }
 
     /// Fetches the keys because a token names one that is not here: at most once in 30 seconds, and once a second while
     /// the users service does not answer.
@@ -140,6 +145,7 @@ final class KeySource: Sendable {
             state.attempted = now
             state.lastOutcome = outcome
             guard let keys else { return }
+            if state.keys.keys.contains(where: { keys[$0] == nil }) { state.generation += 1 }
             state.keys = keys
             state.fetched = now
         }

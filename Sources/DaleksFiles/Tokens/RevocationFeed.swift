@@ -172,13 +172,18 @@ enum RevocationTable {
         }
     }
 
-    /// Deletions are kept: what is erased stays erased.
+    /// Deletions and locks are kept: what is erased stays erased, and who is locked stays locked.
     static func forget(before time: Timestamp, _ db: borrowing StoreConnection) throws {
         let old = try db.query("SELECT number, body FROM revocations WHERE time < ?1", [.time(time)]) {
             (try $0.int64(0), try $0.blob(1))
         }
         for (number, body) in old {
-            if let event = try? Revocation(json: try JSONValue.parse(body)), case .deletion = event.kind { continue }
+            if let event = try? Revocation(json: try JSONValue.parse(body)) {
+                switch event.kind {
+                case .deletion, .lock, .unlock: continue
+                case .session, .user, .everything, .unknown: break
+                }
+            }
             try db.execute("DELETE FROM revocations WHERE number = ?1", [.integer(number)])
         }
     }

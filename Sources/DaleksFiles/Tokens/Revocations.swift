@@ -12,6 +12,7 @@ final class Revocations: Sendable {
         /// Tokens that were issued then or earlier.
         var users: [UserID: Timestamp] = [:]
         var deleted: [UserID: Timestamp] = [:]
+        var locked: Set<UserID> = []
         var everythingBefore: Timestamp?
     }
 
@@ -20,11 +21,17 @@ final class Revocations: Sendable {
     func isRevoked(_ caller: Caller) -> Bool {
         state.withLock { state in
             if state.deleted[caller.user] != nil { return true }
-            if let session = caller.session, state.sessions[session] != nil { return true }
+            if state.sessions[caller.session] != nil { return true }
             if let before = state.users[caller.user], caller.issued <= before { return true }
             if let before = state.everythingBefore, caller.issued <= before { return true }
             return false
         }
+    }
+
+    /// Whether nothing of somebody's may be shown to the public: the account is locked, or gone. What it made for
+    /// others to read without one must not outlive it.
+    func isBarred(_ user: UserID) -> Bool {
+        state.withLock { $0.locked.contains(user) || $0.deleted[user] != nil }
     }
 
     /// Applying something twice changes nothing.
@@ -35,6 +42,8 @@ final class Revocations: Sendable {
                 case .session(let session, _): state.sessions[session] = event.time
                 case .user(let user, let before): state.users[user] = max(before, state.users[user] ?? before)
                 case .deletion(let user, let purgeAfter): state.deleted[user] = purgeAfter
+                case .lock(let user): state.locked.insert(user)
+                case .unlock(let user): state.locked.remove(user)
                 case .everything(let before):
                     state.everythingBefore = max(before, state.everythingBefore ?? before)
                 case .unknown: continue

@@ -11,6 +11,13 @@ import DaleksSystem
 /// ## Concurrency
 /// `checked` and `audience` are guarded by themselves. Signatures are checked with no lock held.
 final class TokenVerifier: Sendable {
+    /// Callers whose tokens were checked, for as long as every key that was there then is there still: what a key that
+    /// was taken back has signed goes with it.
+    private struct Checked {
+        var generation = 0
+        var callers: [Digest: Caller] = [:]
+    }
+
     private let keys: KeySource
     /// Asked with every request: a token that was checked before may have been revoked since.
     let revocations: Revocations
@@ -20,7 +27,7 @@ final class TokenVerifier: Sendable {
     private let time: TimeSource
     private let logger: Logger
     /// By the token's digest, so that what is remembered is no secret.
-    private let checked = Lock([Digest: Caller]())
+    private let checked = Lock(Checked())
 
     init(
         keys: KeySource,
@@ -36,15 +43,13 @@ final class TokenVerifier: Sendable {
         self.logger = logger
     }
 
-    var rememberedCount: Int { checked.withLock { $0.count } }
+    var rememberedCount: Int { checked.withLock { $0.callers.count } }
 
     func setAudience(_ url: String) { audience.withLock { $0 = url } }
 
     func caller(of request: HTTPRequest, needing scope: Scope) throws(APIError) -> Caller {
         let caller = try verify(try request.bearerToken())
-        guard caller.scope.isSuperset(of: scope) else {
-            throw .insufficientScope()
-        }
+        try caller.require(scope)
         return caller
     }
 
@@ -56,13 +61,14 @@ final class TokenVerifier: Sendable {
 
     private func known(_ token: String) throws(APIError) -> Caller {
         let digest = SHA256.digest(of: Array(token.utf8))
-        let now = time.wall
-        if let caller = checked.withLock({ $0[digest] }) {
+        // Taken before the signature is looked at: should a key go meanwhile, what it proved is not remembered.
+        let (generation, now) = (keys.generation, time.wall)
+        if let caller = checked.withLock({ $0.generation == generation ? $0.callers[digest] : nil }) {
             if now < caller.expires { return caller }
-            checked.withLock { _ = $0.removeValue(forKey: digest) }
+            checked.withLock { _ = $0.callers.removeValue(forKey: digest) }
         }
         let caller = try check(token, now)
-        remember(caller, digest, now)
+        remember(caller, digest, generation, now)
         keys.refreshIfOld()
         return caller
     }
@@ -101,9 +107,13 @@ final class TokenVerifier: Sendable {
             throw .malformedClaims(JSONError(message: "is not a user's id", path: "$.sub"))
         }
         do throws(JSONError) {
+            guard claims.expiresAt - claims.issuedAt <= Limits.Files.tokenLifetimeMax else {
+                throw JSONError(message: "is later than any token's end", path: "$.exp")
+            }
             return Caller(
                 user: user,
-                session: try claims.reader.optionalIdentifier("sid"),
+                // A program that acts for itself has none, and could be called what somebody's id is.
+                session: try claims.reader.identifier("sid"),
                 scope: Scope(words: try claims.reader.optionalString("scope") ?? ""),
                 issued: claims.issuedAt,
                 expires: claims.expiresAt
@@ -118,14 +128,16 @@ final class TokenVerifier: Sendable {
         return error == .expired ? .expiredToken : .invalidToken()
     }
 
-    private func remember(_ caller: Caller, _ digest: Digest, _ now: Timestamp) {
+    private func remember(_ caller: Caller, _ digest: Digest, _ generation: Int, _ now: Timestamp) {
         checked.withLock { checked in
-            if checked.count >= Limits.Files.tokenCountMax {
-                checked = checked.filter { $0.value.expires > now }
+            guard checked.generation <= generation else { return }
+            if checked.generation < generation { checked = Checked(generation: generation) }
+            if checked.callers.count >= Limits.Files.tokenCountMax {
+                checked.callers = checked.callers.filter { $0.value.expires > now }
                 // All of them good: whoever is forgotten is checked once more, which costs a tenth of a millisecond.
-                if checked.count >= Limits.Files.tokenCountMax { checked = [:] }
+                if checked.callers.count >= Limits.Files.tokenCountMax { checked.callers = [:] }
             }
-            checked[digest] = caller
+            checked.callers[digest] = caller
         }
     }
 }

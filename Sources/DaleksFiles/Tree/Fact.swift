@@ -14,6 +14,8 @@ enum Fact: Hashable, Sendable {
     case names(NodeID)
     /// What the caller was granted on this very node.
     case grant(NodeID)
+    /// How many folders lie in each other below this one.
+    case height(NodeID)
 }
 
 /// Why a decision did not end in `done`.

@@ -12,6 +12,7 @@ extension TreeDraft {
         }
 
         let isFolder = creation.kind == .folder
+        if isFolder { try refuseDepth(in: creation.parent) }
         var node = StoredNode(
             id: creation.node,
             tree: tree.number,

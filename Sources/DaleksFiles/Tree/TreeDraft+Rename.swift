@@ -14,6 +14,7 @@ extension TreeDraft {
         }
         if let occupant { try checkReplacement(of: occupant, by: node, expected: rename.replaces) }
         try refuseCycle(moving: node, into: target.parent)
+        try refuseDepth(moving: node, from: source.parent, to: target.parent)
 
         if let occupant { loseName(occupant, at: target, rename.time, to: node) }
         place(node, in: target.parent, rename.time)
@@ -76,6 +77,8 @@ extension TreeDraft {
         guard other.id == rename.replaces else { throw .conflict(.exists, try record(other)) }
         try refuseCycle(moving: node, into: target.parent)
         try refuseCycle(moving: other, into: source.parent)
+        try refuseDepth(moving: node, from: source.parent, to: target.parent)
+        try refuseDepth(moving: other, from: target.parent, to: source.parent)
 
         place(node, in: target.parent, rename.time)
         place(other, in: source.parent, rename.time)

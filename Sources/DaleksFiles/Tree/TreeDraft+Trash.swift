@@ -64,6 +64,7 @@ extension TreeDraft {
         }
         _ = try liveFolder(key.parent, for: .add)
         try refuseTaken(key)
+        if node.isFolder { try refuseDepth(in: key.parent, height: try height(of: node)) }
         guard tree.bytesUsed + node.trashBytes <= bytesQuota else {
             throw .denied("quota_exceeded", "the quota of \(bytesQuota) bytes would be exceeded")
         }

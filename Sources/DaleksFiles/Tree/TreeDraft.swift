@@ -23,6 +23,15 @@ struct TreeDraft {
     /// As the database has them.
     private var names: [NodeID: [EntryKey]] = [:]
     private var grants: [NodeID: GrantedRights?] = [:]
+    /// How deep what lies in a folder goes; good until something changes.
+    private var heights: [NodeID: Int] = [:]
+    /// Where folders lie, as the draft has it now. A batch that makes a deep tree asks for each of its folders, so this
+    /// is kept until a folder moves, goes, or is shared.
+    private var places = FolderPlaces()
+
+    private final class FolderPlaces {
+        var known: [NodeID: FolderPlace] = [:]
+    }
 
     // What is to be written, each in the order in which it first changed.
     private var changedNodes: [NodeID] = []
@@ -59,6 +68,7 @@ struct TreeDraft {
         case .chunk(let digest): chunks[digest] != nil
         case .names(let id): names[id] != nil
         case .grant(let id): grants[id] != nil
+        case .height(let id): heights[id] != nil
         }
     }
 
@@ -69,6 +79,7 @@ struct TreeDraft {
     mutating func learn(chunkBytes: Int?, _ digest: Digest) { chunks[digest] = .some(chunkBytes) }
     mutating func learn(names keys: [EntryKey], _ id: NodeID) { names[id] = keys }
     mutating func learn(grant: GrantedRights?, _ id: NodeID) { grants[id] = .some(grant) }
+    mutating func learn(height: Int, _ id: NodeID) { heights[id] = height }
 
     /// A node of this tree that is known already, changed here or not.
     func known(_ id: NodeID) -> StoredNode? {
@@ -114,6 +125,16 @@ struct TreeDraft {
         return grant
     }
 
+    func knownHeight(of id: NodeID) throws(Stop) -> Int {
+        guard let height = heights[id] else { throw .needs(.height(id)) }
+        return height
+    }
+
+    var folderPlaces: [NodeID: FolderPlace] {
+        get { places.known }
+        nonmutating _modify { yield &places.known }
+    }
+
     /// Nil where this owner does not store it, or the caller may not name it.
     func chunkBytes(_ digest: Digest) throws(Stop) -> Int? {
         guard let bytes = chunks[digest] else { throw .needs(.chunk(digest)) }
@@ -128,6 +149,15 @@ struct TreeDraft {
     mutating func put(_ node: StoredNode) {
         var node = node
         node.revision = nextRevision
+        if node.isFolder {
+            heights = [:]
+            if let before = nodes[node.id] ?? nil,
+                before.parent != node.parent || before.removed != node.removed || before.sharing != node.sharing
+            {
+                // A new one, since a copy of this draft may go on with the old.
+                places = FolderPlaces()
+            }
+        }
         nodes[node.id] = .some(node)
         if isNodeChanged.insert(node.id).inserted { changedNodes.append(node.id) }
     }

@@ -130,11 +130,15 @@ struct UserAdministration: Sendable {
         _ db: borrowing Connection
     ) throws {
         try note(isLocked ? .lock : .unlock, account.id, actor, nil, origin, now, db)
-        guard isLocked else { return account.lockedSince = nil }
+        guard isLocked else {
+            account.lockedSince = nil
+            return try RevocationTable.add(.unlock(account.id), at: now, db)
+        }
         if account.role == .admin { try Self.requireAnotherAdmin(account, db) }
         account.lockedSince = now
         _ = try SessionTable.endAll(of: account.id, at: now, db)
         try RevocationTable.add(.user(account.id, before: now), at: now, db)
+        try RevocationTable.add(.lock(account.id), at: now, db)
     }
 
     func delete(_ id: UserID, by actor: Caller, from origin: Origin) throws(APIError) -> Timestamp {

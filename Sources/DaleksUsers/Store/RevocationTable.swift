@@ -16,9 +16,18 @@ enum RevocationTable {
             case .session(let session, let user): ("session_revoked", user, session, nil)
             case .user(let user, let before): ("user_revoked", user, nil, before)
             case .deletion(let user, let purgeAfter): ("user_deleted", user, nil, purgeAfter)
+            case .lock(let user): ("user_locked", user, nil, nil)
+            case .unlock(let user): ("user_unlocked", user, nil, nil)
             case .everything(let before): ("all_revoked", nil, nil, before)
             case .unknown(let word): (word, nil, nil, nil)
             }
+        if word == "user_locked" || word == "user_unlocked" {
+            // Of each account the last one says all; it is kept for ever.
+            try db.execute(
+                "DELETE FROM revocations WHERE account = ?1 AND kind IN ('user_locked', 'user_unlocked')",
+                [.optional(account)]
+            )
+        }
         try db.execute(
             "INSERT INTO revocations (number, time, kind, account, session, moment) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             [
@@ -65,12 +74,13 @@ enum RevocationTable {
 
     private static func newEpoch() -> Int64 { Int64(Random.word() >> 16) }
 
-    /// What concerned tokens that are long over; the count of those that went. Deletions stay for ever.
+    /// What concerned tokens that are long over; the count of those that went. Deletions and locks stay for ever.
     static func prune(before: Timestamp, limit: Int, _ db: borrowing Connection) throws -> Int {
         try db.execute(
             """
             DELETE FROM revocations WHERE number IN (
-                SELECT number FROM revocations WHERE time < ?1 AND kind <> 'user_deleted' LIMIT ?2
+                SELECT number FROM revocations WHERE time < ?1 AND kind <> 'user_deleted'
+                    AND kind NOT IN ('user_locked', 'user_unlocked') LIMIT ?2
             )
             """,
             [.time(before), .integer(limit)]
@@ -83,6 +93,8 @@ enum RevocationTable {
             case "session_revoked": .session(try row.identifier(4), of: try row.identifier(3))
             case "user_revoked": .user(try row.identifier(3), before: try row.timestamp(5))
             case "user_deleted": .deletion(try row.identifier(3), purgeAfter: try row.timestamp(5))
+            case "user_locked": .lock(try row.identifier(3))
+            case "user_unlocked": .unlock(try row.identifier(3))
             case "all_revoked": .everything(before: try row.timestamp(5))
             case let word: .unknown(word)
             }
