@@ -14,6 +14,8 @@ public final class AccessTokens: Sendable {
         var refreshAt: Instant?
         var isRefreshing = false
         var ended: String?
+        /// For the users service itself. Kept nowhere else: it is asked for when it is needed.
+        var own: (token: String, refreshAt: Instant)?
     }
 
     private let store: CredentialStore
@@ -65,6 +67,57 @@ public final class AccessTokens: Sendable {
         }
     }
 
+    /// A token for the users service itself, with which accounts are managed. No region ever sees it.
+    public func ownToken(insteadOf refused: String? = nil) throws(ClientFailure) -> String {
+        enum Step {
+            case use(String)
+            case refresh(Credentials)
+            case ended(String)
+        }
+        let step: Step = state.waitThrowing(until: { !$0.isRefreshing }) { state in
+            if let reason = state.ended { return .ended(reason) }
+            if let own = state.own, time.now < own.refreshAt, own.token != refused { return .use(own.token) }
+            state.isRefreshing = true
+            return .refresh(state.credentials)
+        }
+        switch step {
+        case .use(let token): return token
+        case .ended(let reason): throw .loggedOut(reason)
+        case .refresh(let credentials): return try refreshOwn(credentials)
+        }
+    }
+
+    private func refreshOwn(_ known: Credentials) throws(ClientFailure) -> String {
+        do throws(ClientFailure) {
+            let issuer = try users.issuer()
+            let (credentials, answer) = try store.withLock { () throws(ClientFailure) in
+                var credentials = try newest(known)
+                let answer = try exchange(&credentials, resource: issuer)
+                try save(credentials)
+                return (credentials, answer)
+            }
+            let lifetime = Duration.seconds(answer.expiresInSeconds)
+            state.withLock { state in
+                state.credentials = credentials
+                state.own = (answer.accessToken, time.now + max(lifetime - Self.margin, lifetime / 2))
+                state.isRefreshing = false
+            }
+            state.broadcast()
+            return answer.accessToken
+        } catch {
+            giveUp(error)
+            throw error
+        }
+    }
+
+    private func giveUp(_ error: ClientFailure) {
+        state.withLock { state in
+            if case .loggedOut(let reason) = error { state.ended = reason }
+            state.isRefreshing = false
+        }
+        state.broadcast()
+    }
+
     /// Why no token can be had any more; nil while all is well.
     public var ending: String? { state.withLock { $0.ended } }
 
@@ -81,11 +134,7 @@ public final class AccessTokens: Sendable {
             state.broadcast()
             return credentials.accessToken
         } catch {
-            state.withLock { state in
-                if case .loggedOut(let reason) = error { state.ended = reason }
-                state.isRefreshing = false
-            }
-            state.broadcast()
+            giveUp(error)
             throw error
         }
     }
@@ -100,22 +149,29 @@ public final class AccessTokens: Sendable {
             // Another program of ours was here first.
             return (credentials, left)
         }
-        let requestID = credentials.refreshRequestID ?? Hex.encode(Random.bytes(count: 16))
-        credentials.refreshRequestID = requestID
-        try save(credentials)
-        let answer = try users.refresh(
-            credentials.refreshToken,
-            requestID: requestID,
-            resource: credentials.region.filesURL
-        )
+        let answer = try exchange(&credentials, resource: credentials.region.filesURL)
         let lifetime = Duration.seconds(answer.expiresInSeconds)
         credentials.accessToken = answer.accessToken
         credentials.accessExpires = time.wall + lifetime
-        credentials.refreshToken = answer.refreshToken ?? credentials.refreshToken
-        credentials.refreshRequestID = nil
         try save(credentials)
         logger.debug("access token refreshed")
         return (credentials, lifetime)
+    }
+
+    /// Uses the refresh token up for an access token and its successor, which the caller saves before it uses them. A
+    /// request that breaks off is sent again under its own name, whatever it asks for by then, and gets the same
+    /// successor.
+    private func exchange(
+        _ credentials: inout Credentials,
+        resource: String
+    ) throws(ClientFailure) -> SessionAnswer {
+        let requestID = credentials.refreshRequestID ?? Hex.encode(Random.bytes(count: 16))
+        credentials.refreshRequestID = requestID
+        try save(credentials)
+        let answer = try users.refresh(credentials.refreshToken, requestID: requestID, resource: resource)
+        credentials.refreshToken = answer.refreshToken ?? credentials.refreshToken
+        credentials.refreshRequestID = nil
+        return answer
     }
 
     private func newest(_ known: Credentials) throws(ClientFailure) -> Credentials {

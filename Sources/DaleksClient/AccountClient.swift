@@ -13,20 +13,21 @@ public struct AccountClient: Sendable {
         self.tokens = tokens
     }
 
-    /// The answer's document; null where the answer has none. A token that is refused is replaced once.
+    /// The answer's document; null where the answer has none. A token that is refused is replaced once. It is one for
+    /// the users service alone: what a region is shown manages nothing.
     public func ask(
         _ method: HTTPMethod,
         _ path: String,
         _ body: JSONObject? = nil
     ) throws(ClientFailure) -> JSONValue {
-        let token = try tokens.token()
+        let token = try tokens.ownToken()
         do throws(ClientFailure) {
             return try ask(method, path, body, token)
         } catch {
             guard case .refused(status: 401, code: let code, detail: _) = error, code != "invalid_credentials" else {
                 throw error
             }
-            return try ask(method, path, body, try tokens.token(insteadOf: token))
+            return try ask(method, path, body, try tokens.ownToken(insteadOf: token))
         }
     }
 

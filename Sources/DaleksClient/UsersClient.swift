@@ -56,6 +56,18 @@ public struct UsersClient: Sendable {
         return list.regions
     }
 
+    /// What the service calls itself: its address in tokens, which need not be the one it is reached by from here.
+    public func issuer() throws(ClientFailure) -> String {
+        let request = ClientRequest(
+            .get,
+            service.baseURL + Routes.Users.metadata,
+            deadline: .seconds(10),
+            retry: .idempotent(maxAttempts: 3)
+        )
+        let document: ServiceMetadata = try service.decode(try service.send(request))
+        return document.issuer
+    }
+
     /// A new access token, and the refresh token's successor. The same `requestID` again, after an answer that never
     /// came, gets the same successor.
     public func refresh(
@@ -112,4 +124,11 @@ public struct UsersClient: Sendable {
             )
         )
     }
+}
+
+/// RFC 8414, as far as it is read here.
+private struct ServiceMetadata: JSONDecodable {
+    let issuer: String
+
+    init(json: JSONValue) throws(JSONError) { issuer = try JSONReader(json).string("issuer") }
 }

@@ -110,7 +110,7 @@ struct InteropTests {
             "url": .string(service.url), "rotating_url": .string(rotating.url), "ca": .string(folder.path("ca.pem")),
             "email": .string(ann.email), "password": .string(TestService.password), "clients": .object(clients),
             // For requests that anything may come of: somebody else's.
-            "access_token": .string(try service.newcomer("bob@example.com").accessToken),
+            "access_token": .string(try Person.ownToken(try service.newcomer("bob@example.com"), at: service)),
         ]
         return JSONValue.object(place).text
     }

@@ -107,7 +107,8 @@ struct MailTests {
         #expect(mail.contains("MAIL FROM:<daleks@here.example>") && mail.contains("RCPT TO:<ann@example.com>"))
         #expect(mail.contains("Subject: Confirm your address\n"))
         let token = try service.token(in: mail)
-        #expect(try service.json(.post, "/v1/users/verify", ["token": .string(token)]).status == .created)
+        let confirmation: JSONObject = ["token": .string(token), "password": .string(TestService.password)]
+        #expect(try service.json(.post, "/v1/users/verify", confirmation).status == .created)
     }
 
     @Test func `what is no mail server is refused before it is used`() {

@@ -18,6 +18,8 @@ struct Person: Sendable {
     let service: TestService
     let email: String
     let session: SessionAnswer
+    /// Of the same session, for this service itself: what our programs ask for to manage the account.
+    let own: String
 
     /// Registers (where registration is open) and logs in.
     init(_ service: TestService, _ email: String = "ann@example.com") throws {
@@ -36,10 +38,19 @@ struct Person: Sendable {
         session = try service.users.logIn(
             LoginRequest(email: email, password: password, region: nil, device: "a laptop", code: code)
         )
+        own = try Self.ownToken(session, at: service)
     }
 
-    private init(_ service: TestService, _ email: String, _ session: SessionAnswer) {
-        (self.service, self.email, self.session) = (service, email, session)
+    /// What a session's token for a region would be for the service itself. A refresh gives the same, and would use
+    /// the refresh token up.
+    static func ownToken(_ session: SessionAnswer, at service: TestService) throws -> String {
+        let parts = session.accessToken.split(separator: ".")
+        guard parts.count == 3, let payload = Base64.decode(parts[1], .url),
+            case .object(var claims) = try JSONValue.parse(payload)
+        else { throw TestFailure("this is no token") }
+        claims["aud"] = .string(service.service.issuer)
+        let signing = service.service.keys.signing
+        return JWT.sign(claims: claims, type: TokenIssuer.tokenType, key: signing.key, kid: signing.id)
     }
 
     /// The first administrator, by the token that the start told.
@@ -58,7 +69,7 @@ struct Person: Sendable {
             method,
             path,
             body.map { String(decoding: $0.jsonBytes, as: UTF8.self) },
-            fields: [("Authorization", "Bearer \(session.accessToken)")]
+            fields: [("Authorization", "Bearer \(own)")]
         )
     }
 

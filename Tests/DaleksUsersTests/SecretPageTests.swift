@@ -132,7 +132,9 @@ struct SecretPageTests {
 
         let page = try browser.get("/verify?token=\(token)")
         #expect(!canLogIn(service, TestService.password))
-        let done = try browser.post("/verify", try page.form("/verify"))
+        var form = try page.form("/verify")
+        form["password"] = TestService.password
+        let done = try browser.post("/verify", form)
 
         #expect(done.status == 200 && done.text.contains("is confirmed"))
         #expect(canLogIn(service, TestService.password))

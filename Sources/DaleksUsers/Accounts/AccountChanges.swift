@@ -32,7 +32,7 @@ struct AccountChanges: Sendable {
                 let now = time.wall
                 answer(
                     .success(
-                        try store.write { db in
+                        try proven.write { db in
                             let account = try proven.settle(at: now, db)
                             guard account.id == caller.account.id else { throw PasswordProof.refused }
                             return try change(account, now, db)
@@ -182,6 +182,8 @@ struct AccountChanges: Sendable {
             }
             let token = Secret.make(.mail)
             try MailTable.forget(.email, of: account.id, db)
+            // Whoever owns the account hears of it in time, wherever the wish comes from.
+            try MailTable.post(correspondence.addressWanted(account.email), at: now, db)
             // Whether another account has the address is told to its owner only.
             if isTaken {
                 try MailTable.post(correspondence.alreadyRegistered(email), at: now, db)

@@ -60,7 +60,7 @@ struct LogIn: Sendable {
         try proof.begin(claim) { result, _ in
             do throws(APIError) {
                 let (proven, now) = (try result.get(), time.wall)
-                let account = try store.write { db in
+                let account = try proven.write { db in
                     let account = try proven.settle(at: now, db)
                     try AuditTable.add(.login, .done, account: account.id, from: origin, at: now, db)
                     return account
@@ -95,9 +95,10 @@ struct LogIn: Sendable {
             scope: scope,
             device: wish.device,
             at: now,
-            appPassword: proven.appPassword?.id
+            appPassword: proven.appPassword?.id,
+            isProven: proven.appPassword == nil
         )
-        let (user, region) = try store.write { db -> (UserRecord, RegionRecord?) in
+        let (user, region) = try proven.write { db -> (UserRecord, RegionRecord?) in
             let account = try proven.settle(at: now, db)
             let region = try Self.region(wish.region, home: account.home, nearest: wish.nearest, db)
             guard let region else { return (account.record, nil) }

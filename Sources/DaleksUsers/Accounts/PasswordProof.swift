@@ -38,6 +38,12 @@ struct PasswordProof: Sendable {
         fileprivate let newHash: String?
         fileprivate let settlement = Settlement()
 
+        /// The transaction that does what this was proven for; it begins with `settle`. What it refuses is undone, so
+        /// that a code was wrong is written down apart from it.
+        func write<Answer>(_ body: (borrowing Connection) throws -> Answer) throws(APIError) -> Answer {
+            try proof.writing(account.id, code: claim.code, from: claim.origin, body)
+        }
+
         /// The first step of the transaction that does what this was proven for. Throws where the account changed since
         /// or the second factor is missing or wrong; then the transaction does not happen, and the attempt stays
         /// counted.
@@ -127,8 +133,40 @@ struct PasswordProof: Sendable {
             }
         }
         guard account.lockedSince == nil else { throw Self.locked }
-        try attempts.succeed(claim.email, db)
+        if proven.appPassword == nil {
+            try attempts.succeed(claim.email, db)
+        } else {
+            // A program that logs in each minute must not clean the slate of who guesses at the password.
+            try AttemptTable.forgive(AttemptSubject(claim.email), db)
+        }
         return account
+    }
+
+    /// A transaction that may refuse a code. That it did is in the audit log, although the transaction is not.
+    func writing<Answer>(
+        _ account: UserID,
+        code: String?,
+        from origin: Origin,
+        _ body: (borrowing Connection) throws -> Answer
+    ) throws(APIError) -> Answer {
+        do throws(APIError) {
+            return try store.write { db in try body(db) }
+        } catch {
+            guard error.code == .mfaRequired, code != nil else { throw error }
+            try store.writeOnce(.normal) { db in
+                try AuditTable.add(
+                    .totp,
+                    .refused,
+                    account: account,
+                    detail: "wrong code",
+                    from: origin,
+                    at: time.wall,
+                    db
+                )
+            }
+            measures.loginsRefused.increment()
+            throw error
+        }
     }
 
     /// Takes the code of an account that has a second factor; each is good once.

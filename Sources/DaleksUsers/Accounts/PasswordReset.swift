@@ -95,7 +95,7 @@ struct PasswordReset: Sendable {
         _ origin: Origin
     ) throws(APIError) {
         let now = time.wall
-        try store.write { db in
+        try proof.writing(id, code: code, from: origin) { db in
             guard let promise = try MailTable.load(token.digest, at: now, db), try MailTable.take(token.digest, db),
                 var account = try AccountTable.load(id, db), account.email == promise.email
             else { throw Registration.goneLink }

@@ -99,14 +99,41 @@ struct Registration: Sendable {
         return .mailed
     }
 
-    /// Keeps the promise of a link: the account is there, or it has its new address.
-    func verify(_ text: String, from origin: Origin) throws(APIError) -> UserRecord {
+    /// Keeps the promise of a link: the account is there, or it has its new address. Answers later, on a thread of the
+    /// hasher, unless it throws.
+    ///
+    /// Who confirms an account must know the password that was chosen for it. Otherwise somebody could register an
+    /// address together with its owner, and have the owner confirm the account whose password they know.
+    func verify(
+        _ text: String,
+        password: String?,
+        from origin: Origin,
+        then answer: @escaping @Sendable (Result<UserRecord, APIError>) -> Void
+    ) throws(APIError) {
         guard let token = Secret(.mail, text) else { throw Self.goneLink }
+        let promise = try store.read { db in try MailTable.load(token.digest, at: time.wall, db) }
+        guard let promise, promise.purpose != .reset else { throw Self.goneLink }
+        guard promise.purpose == .register else { return answer(.success(try keep(promise, token, origin))) }
+        guard let password else { throw .invalid("give the password that was chosen for the account too") }
+        guard password.utf8.count <= Limits.Users.passwordBytesMax else { throw PasswordRule.tooLong }
+        let place = try hasher.admit()
+        try attempts.reserve(promise.email, from: origin)
+        try place.run { turn in
+            do throws(APIError) {
+                guard try turn.verify(password, against: promise.passwordHash) else { throw Self.otherPassword }
+                let record = try keep(promise, token, origin)
+                try? attempts.forgive(promise.email, from: origin)
+                answer(.success(record))
+            } catch {
+                answer(.failure(error))
+            }
+        }
+    }
+
+    private func keep(_ promise: MailToken, _ token: Secret, _ origin: Origin) throws(APIError) -> UserRecord {
         let now = time.wall
         let record = try store.write { db -> UserRecord? in
-            guard let promise = try MailTable.load(token.digest, at: now, db), promise.purpose != .reset,
-                try MailTable.take(token.digest, db)
-            else { return nil }
+            guard try MailTable.take(token.digest, db) else { return nil }
             return promise.purpose == .register
                 ? try register(promise, origin, now, db) : try move(promise, origin, now, db)
         }
@@ -133,6 +160,7 @@ struct Registration: Sendable {
             handle: handle
         )
         guard try AccountTable.insert(account, db) else { return nil }
+        try MailTable.forgetRegistrations(of: account.email, db)
         try AuditTable.add(.register, .done, account: account.id, from: origin, at: now, db)
         measures.registered.increment()
         return account.record
@@ -163,6 +191,13 @@ struct Registration: Sendable {
     }
 
     static var goneLink: APIError { .gone("the link was used before, or is too old; ask for another") }
+    static var otherPassword: APIError {
+        APIError(
+            .invalidCredentials,
+            "this is not the password that was chosen with this link. If somebody else asked for it, use the link of"
+                + " your own mail"
+        )
+    }
     static var badEmail: APIError { .invalid("the e-mail address cannot be one: write it as name@example.com") }
 
     static func name(_ text: String) throws(APIError) -> String {

@@ -32,7 +32,8 @@ struct Correspondence: Sendable {
                 Confirm it within a day:
                 \(link(Self.verifyPath, token))
 
-                If it was not you, do nothing: there will be no account.
+                You are asked there for the password that was chosen. If it was not you, do nothing: there will be no
+                account.
                 """
         )
     }
@@ -47,6 +48,20 @@ struct Correspondence: Sendable {
                 Log in with your password. If you forgot it, ask for a link to set another:
                   curl -H 'Content-Type: application/json' -d '{"email":"\(email.text)"}' \\
                     \(issuer.issuer)/v1/password/forgot
+                """
+        )
+    }
+
+    /// To the present one, while there is time to prevent it.
+    func addressWanted(_ email: Email) -> Letter {
+        Letter(
+            recipient: email,
+            subject: "Your account is to have another address",
+            body: """
+                Somebody, you we hope, wants to give your account here another e-mail address. It holds once a link that
+                was sent there is used.
+
+                If that was not you, somebody knows your password: set another, which makes that link void.
                 """
         )
     }

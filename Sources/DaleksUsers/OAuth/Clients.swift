@@ -89,6 +89,8 @@ struct Clients: Sendable {
         guard isID(id), id != OAuthClient.house.id, id != BrowserSessions.clientID else {
             throw .invalid("a client's id has 1 to 64 letters, digits, dots, dashes and underscores, and is not taken")
         }
+        // Its tokens name it where a person's name theirs: nobody may have to ask which of the two is meant.
+        guard UserID(id) == nil else { throw .invalid("a client's id must not look like that of a person") }
         guard DaleksUsers.Registration.isShown(registration.name, bytesMax: Limits.Users.nameBytesMax) else {
             throw .invalid("a client's name has 1 to \(Limits.Users.nameBytesMax) bytes and no control characters")
         }

@@ -63,9 +63,9 @@ extension UsersDocument {
             Tag.coming,
             nil,
             "Finish what a mail began",
-            body: .object(["token": .text()]),
+            body: .object(["token": .text()], optional: ["password": UsersSchemas.password]),
             answers: [.json(201, .named("User"), "the account")],
-            problems: [409, 410, 422]
+            problems: [401, 409, 410, 422, 429, 503]
         ),
         json(
             .post,

@@ -45,6 +45,8 @@ struct DevicePages: Sendable {
             <p><strong>\(client.name)</strong>\(named) shows the code <strong>\(code.text)</strong> and asks to be
             let in to your account. It would be able to:</p>
             \(ScopeWords.list(request.scope))
+            <p>It could do that until you end it among your log-ins. It cannot change your account or its password,
+            and cannot administer anything.</p>
             \(Page.notice(Self.warning))
             <form method="post" action="\(context.site.path(PagePaths.deviceDecision))">
             \(visitor.proof.hidden(Self.decidePurpose(code)))\(Page.hidden("user_code", code.text))

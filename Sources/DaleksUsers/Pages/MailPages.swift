@@ -17,25 +17,65 @@ struct MailPages: Sendable {
     // MARK: An address that is confirmed
 
     func showVerification(_ context: PageContext) throws(APIError) -> HTTPResponse {
-        let token = try context.request.query.only("token") ?? ""
-        let body: HTML = """
-            <p>Confirm that this address is yours, and that you want to use it here.</p>
-            <form method="post" action="\(context.site.path(Correspondence.verifyPath))">
-            \(Page.hidden("token", token))
-            <div class="buttons"><button>Confirm</button></div>
-            </form>
-            """
-        return context.page("Confirm your address").response(body)
+        verification(context, token: try context.request.query.only("token") ?? "")
     }
 
     func verify(_ context: PageContext) throws(APIError) -> HTTPResponse {
-        let form = try context.form()
-        let record = try registration.verify(form["token"] ?? "", from: Origin(context.request))
+        let fields = try context.form()
+        let (token, password) = (fields["token"] ?? "", fields["password"].flatMap { $0.isEmpty ? nil : $0 })
+        let answer = LaterAnswer()
+        do throws(APIError) {
+            try registration.verify(token, password: password, from: Origin(context.request)) { result in
+                let response = verified(context, token, result)
+                answer.give { $0.complete(response) }
+            }
+        } catch {
+            return verified(context, token, .failure(error))
+        }
+        return .parked { answer.park($0) }
+    }
+
+    private func verified(
+        _ context: PageContext,
+        _ token: String,
+        _ result: Result<UserRecord, APIError>
+    ) -> HTTPResponse {
+        do throws(APIError) {
+            let record = try result.get()
+            let body: HTML = """
+                \(Page.notice("\(record.email) is confirmed.", isError: false))
+                <p><a href="\(context.site.path(PagePaths.login))">Log in</a>, or run <code>daleks login</code>.</p>
+                """
+            return context.page("Welcome").response(body)
+        } catch {
+            switch error.code {
+            case .invalidCredentials, .invalid:
+                return verification(context, token: token, notice: error.detail, status: error.status)
+            default: return context.failure(error)
+            }
+        }
+    }
+
+    private func verification(
+        _ context: PageContext,
+        token: String,
+        notice: String? = nil,
+        status: HTTPStatus = .ok
+    ) -> HTTPResponse {
         let body: HTML = """
-            \(Page.notice("\(record.email) is confirmed.", isError: false))
-            <p><a href="\(context.site.path(PagePaths.login))">Log in</a>, or run <code>daleks login</code>.</p>
+            \(Page.notice(notice))
+            <p>Confirm that this address is yours, and that you want to use it here.</p>
+            <form method="post" action="\(context.site.path(Correspondence.verifyPath))">
+            \(Page.hidden("token", token))
+            <div class="field"><label for="password">The password that you chose</label>
+            <input id="password" name="password" type="password" autocomplete="current-password" maxlength="1024"
+            autofocus>
+            <p class="hint">For a new account. To give an account that you have another address, leave it empty.</p>
+            </div>
+            <div class="buttons"><button>Confirm</button></div>
+            </form>
             """
-        return context.page("Welcome").response(body)
+        return context.page("Confirm your address").response(body, status: status)
     }
 
     // MARK: A password that was forgotten

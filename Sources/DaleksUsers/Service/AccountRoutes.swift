@@ -32,6 +32,13 @@ struct AccountRoutes: Sendable {
         }
     }
 
+    /// What only the programs of this house may see, and no region.
+    private var manager: Authenticator<Caller> {
+        Authenticator(naming: Self.name) { [check] request throws(APIError) in
+            try check.caller(of: request).requireManaging()
+        }
+    }
+
     /// For the access log.
     private static func name(_ caller: Caller) -> String { "\(caller.account.id)" }
 
@@ -62,8 +69,13 @@ struct AccountRoutes: Sendable {
         }
         router.on(.post, Routes.Users.verify, body: Self.body) { [registration] request, _ throws(APIError) in
             let body = try request.members()
-            let token = try reading { () throws(JSONError) in try body.string("token") }
-            return .json(try registration.verify(token, from: Origin(request)), status: .created).notStored
+            let (token, password) = try reading { () throws(JSONError) in
+                (try body.string("token"), try body.optionalString("password"))
+            }
+            return try Later.answer({ (record: UserRecord) in .json(record, status: .created) }) {
+                answer throws(APIError) in
+                try registration.verify(token, password: password, from: Origin(request), then: answer)
+            }
         }
     }
 
@@ -235,7 +247,7 @@ struct AccountRoutes: Sendable {
     // MARK: App passwords
 
     private func addAppPasswords(to router: inout Router) {
-        router.onAuthenticated(.get, "/v1/me/app-passwords", by: member) {
+        router.onAuthenticated(.get, "/v1/me/app-passwords", by: manager) {
             [appPasswords] _, asked throws(APIError) in
             let all = try appPasswords.list(asked.principal)
             return HTTPResponse.object { json in
@@ -280,7 +292,7 @@ struct AccountRoutes: Sendable {
     // MARK: Sessions
 
     private func addSessions(to router: inout Router) {
-        router.onAuthenticated(.get, "/v1/me/sessions", by: member) {
+        router.onAuthenticated(.get, "/v1/me/sessions", by: manager) {
             [store, sessions, time] _, asked throws(APIError) in
             let caller = asked.principal
             let now = time.wall

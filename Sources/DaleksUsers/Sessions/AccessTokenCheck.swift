@@ -98,6 +98,9 @@ final class AccessTokenCheck: Sendable {
         )
     }
 
+    /// Whether a token that is good names this service and nobody else.
+    func isForUs(_ claims: JWT.Claims) -> Bool { claims.audiences == [issuer.issuer] }
+
     private func isOurs(_ audience: String) -> Bool {
         if audience == issuer.issuer { return true }
         return (try? store.readOnce { db in try RegionTable.open(filesURL: audience, db) }) != nil

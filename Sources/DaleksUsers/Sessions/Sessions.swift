@@ -40,6 +40,7 @@ struct Sessions: Sendable {
         fileprivate let time: Timestamp
         fileprivate let until: Timestamp?
         fileprivate let appPassword: AppPasswordID?
+        fileprivate let isProven: Bool
         fileprivate let markKey: [UInt8]
         fileprivate let token: Digest
 
@@ -56,7 +57,8 @@ struct Sessions: Sendable {
                 mark: markKey,
                 current: token,
                 until: until,
-                appPassword: appPassword
+                appPassword: appPassword,
+                isProven: isProven
             )
         }
 
@@ -65,7 +67,7 @@ struct Sessions: Sendable {
         }
     }
 
-    /// `until` is for sessions that nobody refreshes.
+    /// `until` is for sessions that nobody refreshes, `isProven` for those that begin with the password itself.
     func make(
         for account: UserID,
         client: String = OAuthClient.house.id,
@@ -73,7 +75,8 @@ struct Sessions: Sendable {
         device: String,
         at time: Timestamp,
         until: Timestamp? = nil,
-        appPassword: AppPasswordID? = nil
+        appPassword: AppPasswordID? = nil,
+        isProven: Bool = false
     ) -> (Beginning, RefreshToken) {
         let (id, markKey) = (SessionID.random(at: time), Random.bytes(count: RefreshToken.markKeyBytes))
         let token = RefreshToken.make(for: id, markKey: markKey)
@@ -86,6 +89,7 @@ struct Sessions: Sendable {
             time: time,
             until: until,
             appPassword: appPassword,
+            isProven: isProven,
             markKey: markKey,
             token: token.digest
         )
@@ -149,7 +153,7 @@ struct Sessions: Sendable {
         case .rotate, .repeated:
             // What is wrong with the rest of the request must not cost the token.
             let grant: Grant
-            switch Self.grant(session, region, request) {
+            switch Self.grant(session, region, request, isForUs: resource == issuer.issuer) {
             case .failure(let error): return .refused(error)
             case .success(let found): grant = found
             }
@@ -198,13 +202,15 @@ struct Sessions: Sendable {
     private static func grant(
         _ session: SessionState,
         _ region: RegionRecord?,
-        _ request: RefreshRequest
+        _ request: RefreshRequest,
+        isForUs: Bool
     ) -> Result<Grant, OAuthError> {
         let scope = request.scope.map { Scopes(words: $0) } ?? session.scope
         guard scope.isSubset(of: session.scope), !scope.words.isEmpty else {
             return .failure(OAuthError(.invalidScope, "the session does not have this scope"))
         }
-        guard scope.concernsFiles || request.resource != nil else {
+        // For this service itself no region is named, and none is ever shown the token.
+        guard !isForUs, scope.concernsFiles || request.resource != nil else {
             return .success(Self.grant(session, scope, nil))
         }
         guard let region else {
@@ -321,6 +327,7 @@ struct Sessions: Sendable {
         let now = time.wall
         let count = try store.write { db in
             var count = 0
+            try MailTable.forget(.email, of: account, db)
             for session in try SessionTable.live(of: account, db) where session.id != kept {
                 guard try SessionTable.end(session.id, .revoked, at: now, db) else { continue }
                 try AuditTable.add(.revoke, .done, account: account, session: session.id, from: origin, at: now, db)

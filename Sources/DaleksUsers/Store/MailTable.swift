@@ -82,6 +82,14 @@ enum MailTable {
         )
     }
 
+    /// Other accounts that were to be made for this address.
+    static func forgetRegistrations(of email: Email, _ db: borrowing Connection) throws {
+        try db.execute(
+            "DELETE FROM mail_tokens WHERE email = ?1 AND purpose = ?2",
+            [.text(email.text), .text(MailToken.Purpose.register.rawValue)]
+        )
+    }
+
     static func prune(before: Timestamp, limit: Int, _ db: borrowing Connection) throws -> Int {
         try db.execute(
             "DELETE FROM mail_tokens WHERE token IN (SELECT token FROM mail_tokens WHERE expires < ?1 LIMIT ?2)",

@@ -40,13 +40,15 @@ struct SessionState: Sendable {
     var until: Timestamp?
     /// What it was begun with in place of the password.
     var appPassword: AppPasswordID?
+    /// Whether it was begun with the password itself, and not with a code that the user gave to a program or a device.
+    var isProven = false
 }
 
 /// `sessions`.
 enum SessionTable {
     private static let names = [
         "id", "account", "client", "device", "scope", "region", "created", "used", "mark", "current", "previous",
-        "rotated", "request", "sealed", "ended", "until", "app_password",
+        "rotated", "request", "sealed", "ended", "until", "app_password", "proven",
     ]
     private static let columns = names.joined(separator: ", ")
     /// For statements that ask other tables as well; a session's columns come first.
@@ -62,14 +64,14 @@ enum SessionTable {
         try db.execute(
             """
             INSERT INTO sessions (id, account, client, device, scope, region, created, used, mark, current, until,
-                app_password)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                app_password, proven)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
             """,
             [
                 .id(session.id), .id(session.account), .text(session.client), .text(session.device),
                 .text(session.scope.text), .text(session.region), .time(session.created), .time(session.used),
                 .blob(session.mark), .digest(session.current), .optional(session.until),
-                .optional(session.appPassword),
+                .optional(session.appPassword), .integer(session.isProven ? 1 : 0),
             ]
         )
     }
@@ -106,7 +108,8 @@ enum SessionTable {
             predecessor: try predecessor(row),
             ended: try row.optionalTimestamp(14),
             until: try row.optionalTimestamp(15),
-            appPassword: try row.optionalIdentifier(16)
+            appPassword: try row.optionalIdentifier(16),
+            isProven: try row.bool(17)
         )
     }
 
@@ -166,13 +169,15 @@ enum SessionTable {
         return true
     }
 
-    /// Ends all of an account but that one; those that ended.
+    /// Ends all of an account but that one; those that ended. A change of the address that one of them asked for ends
+    /// with them: its link would give the account to whoever was thrown out.
     static func endAll(
         of account: UserID,
         except kept: SessionID? = nil,
         at time: Timestamp,
         _ db: borrowing Connection
     ) throws -> [SessionID] {
+        try MailTable.forget(.email, of: account, db)
         let open: [SessionID] = try db.query(
             "SELECT id FROM sessions WHERE account = ?1 AND ended IS NULL",
             [.id(account)]

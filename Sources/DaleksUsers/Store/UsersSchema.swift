@@ -84,13 +84,23 @@ enum UsersSchema {
             ) STRICT
             """
         ),
-        oauth, accounts(3), algorithms,
+        oauth, accounts(3), algorithms, proof,
     ]
 
     private static let algorithms = Migration(
         4,
         "what ID tokens are signed with",
         "ALTER TABLE oauth_clients ADD COLUMN id_token_alg TEXT NOT NULL DEFAULT 'ES256'"
+    )
+
+    private static let proof = Migration(
+        5,
+        "how sessions began",
+        """
+        -- proven: begun with the password itself. Of what began before this nobody knows: whoever wants to change an
+        -- account logs in again.
+        ALTER TABLE sessions ADD COLUMN proven INTEGER NOT NULL DEFAULT 0
+        """
     )
 
     private static let oauth = Migration(
