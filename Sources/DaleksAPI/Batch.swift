@@ -6,11 +6,15 @@ public struct MutationBatch: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var device: DeviceID
     /// Every answer up to here has been taken, and the region may forget it.
     public var acknowledged: Int64
+    /// How far the device has followed the tree's feed: a region that was not there yet, or came back from a backup
+    /// since, runs nothing of the batch.
+    public var cursor: String?
     public var operations: [Operation]
 
-    public init(device: DeviceID, acknowledged: Int64, operations: [Operation]) {
+    public init(device: DeviceID, acknowledged: Int64, cursor: String? = nil, operations: [Operation]) {
         self.device = device
         self.acknowledged = acknowledged
+        self.cursor = cursor
         self.operations = operations
     }
 
@@ -18,6 +22,7 @@ public struct MutationBatch: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.beginObject()
         json.member("device", device)
         json.member("acknowledged", acknowledged)
+        json.member("cursor", ifPresent: cursor)
         json.member("operations", operations)
         json.endObject()
     }
@@ -26,6 +31,7 @@ public struct MutationBatch: Hashable, Sendable, JSONEncodable, JSONDecodable {
         let reader = JSONReader(json)
         device = try reader.identifier("device")
         acknowledged = try reader.integer("acknowledged", in: 0...Int64.max)
+        cursor = try reader.optionalString("cursor")
         operations = try reader.list("operations")
         guard (1...Limits.Wire.batchOperationCountMax).contains(operations.count) else {
             throw reader.refused("operations", "must be 1 to \(Limits.Wire.batchOperationCountMax)")

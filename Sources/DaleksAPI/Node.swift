@@ -173,14 +173,17 @@ public struct ChildrenPage: Hashable, Sendable, JSONEncodable, JSONDecodable {
 /// The caller's own tree in this region.
 public struct TreeRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var root: NodeID
-    /// Rises when the region came back from a backup; then clients list again.
+    /// Another one when the region came back from a backup.
     public var epoch: Int64
     public var cursor: String
+    /// What it forgot then.
+    public var setbacks: Setbacks
 
-    public init(root: NodeID, epoch: Int64, cursor: String) {
+    public init(root: NodeID, epoch: Int64, cursor: String, setbacks: Setbacks = Setbacks()) {
         self.root = root
         self.epoch = epoch
         self.cursor = cursor
+        self.setbacks = setbacks
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -188,6 +191,7 @@ public struct TreeRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("root", root)
         json.member("epoch", epoch)
         json.member("cursor", cursor)
+        if !setbacks.all.isEmpty { json.member("setbacks", setbacks.all) }
         json.endObject()
     }
 
@@ -196,6 +200,7 @@ public struct TreeRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
         root = try reader.identifier("root")
         epoch = try reader.integer("epoch", in: 0...Int64.max)
         cursor = try reader.string("cursor")
+        setbacks = Setbacks(reader.has("setbacks") ? try reader.list("setbacks") : [])
     }
 }
 

@@ -87,6 +87,23 @@ public enum JournalTable {
         )
     }
 
+    /// At a place that is known to be free.
+    public static func insert(
+        _ kind: Kind,
+        _ subjects: Subjects,
+        body: [UInt8]?,
+        at place: Int64,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            """
+            INSERT INTO journal (place, kind, node, parent, other_parent, replaced, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """,
+            [.integer(place), .integer(kind.rawValue)] + values(of: subjects) + [body.map { .blob($0) } ?? .null]
+        )
+    }
+
     /// Rows after a place, in order.
     public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(

@@ -18,6 +18,10 @@ public enum MetaTable {
         case vouched
         /// "stopped" while no daemon works here; else the boot of the machine in which one began to.
         case running
+        /// What the region forgot when it came back from backups: see `Setbacks`.
+        case setbacks
+        /// How far the region had come when it last answered a batch: perhaps further than the feed was read.
+        case seen
     }
 
     public static func text(_ key: Key, in db: borrowing Connection) throws -> String? {

@@ -107,6 +107,21 @@ public enum NodeTable {
         try db.execute("UPDATE nodes SET stale = 1 WHERE kind <> 2 AND revision > 0")
     }
 
+    /// Nodes of which something is known that has a number between these two.
+    public static func known(
+        between first: Int64,
+        and end: Int64,
+        in db: borrowing Connection
+    ) throws -> [Inode] {
+        try db.query(
+            """
+            SELECT inode FROM nodes WHERE (revision > ?1 AND revision < ?2) OR (answered > ?1 AND answered < ?2)
+               OR (content > ?1 AND content < ?2)
+            """,
+            [.integer(first), .integer(end)]
+        ) { row in Inode(column: try row.int64(0)) }
+    }
+
     /// Nodes whose last name went while they were open, or whose daemon died then: nothing can reach them.
     public static func unreachable(limit: Int, in db: borrowing Connection) throws -> [Inode] {
         try db.query(

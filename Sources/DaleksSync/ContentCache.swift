@@ -24,9 +24,12 @@ final class ContentCache: Sendable {
         var uses: [Inode: Timestamp] = [:]
         /// Which pieces of dirty spans changed, of files that nobody has open; what is forgotten is uploaded whole.
         var pieces: [Inode: (base: Revision, pieces: [Int: PieceSet])] = [:]
+        /// Of files that this daemon used: which spans nobody has hashed yet. What is forgotten is hashed again.
+        var suspects: [Inode: Set<Int>] = [:]
     }
 
     private static let piecesCountMax = 4_096
+    private static let suspectsCountMax = 65_536
 
     private let database: Database
     private let store: BackingStore
@@ -45,6 +48,9 @@ final class ContentCache: Sendable {
     func distrust(_ ending: LocalTree.Ending) {
         state.withLock { ($0.isSuspect, $0.trustsUnhashed) = (true, ending == .killed) }
     }
+
+    /// Whether an earlier daemon left clean bytes that nobody vouches for.
+    var isSuspect: Bool { state.withLock { $0.isSuspect } }
 
     /// Whether clean bytes count where nobody noted what they hash to.
     var trustsUnhashed: Bool { state.withLock { $0.trustsUnhashed } }
@@ -91,6 +97,12 @@ final class ContentCache: Sendable {
                 let known = slot.content.state.withLock { ($0.revision, $0.pieces) }
                 if state.pieces.count >= Self.piecesCountMax { state.pieces = [:] }
                 state.pieces[inode] = known.1.isEmpty ? nil : known
+                guard state.isSuspect else { return }
+                // Or whoever opens it anew after what he needed was hashed would need it hashed again, and again.
+                if state.suspects.count >= Self.suspectsCountMax { state.suspects = [:] }
+                state.suspects[inode] = slot.content.state.withLock { state in
+                    Set(state.spans.spans { $0 == .suspect })
+                }
             }
         }
     }
@@ -148,7 +160,9 @@ final class ContentCache: Sendable {
     }
 
     private func load(_ inode: Inode) throws(Errno) -> FileContent {
-        let (isSuspect, pieces) = state.withLock { ($0.isSuspect, $0.pieces.removeValue(forKey: inode)) }
+        let (isSuspect, pieces, suspects) = state.withLock {
+            ($0.isSuspect, $0.pieces.removeValue(forKey: inode), $0.suspects[inode])
+        }
         let known = try database.reading { db throws -> KnownContent? in
             guard let node = try NodeTable.find(inode, in: db) else { return nil }
             let spans = try ContentTable.states(of: inode, in: db)
@@ -157,6 +171,7 @@ final class ContentCache: Sendable {
                 spans: spans,
                 cutFrom: try ContentGenerationTable.cut(of: inode, content: node.content, in: db),
                 isSuspect: isSuspect,
+                suspects: suspects,
                 pieces: pieces.flatMap { $0.base == node.content ? $0.pieces : nil } ?? [:],
                 owed: isSuspect ? try LocalTree.owedSpans(of: node, here: Set(spans.map(\.span)), db) : []
             )

@@ -97,6 +97,15 @@ extension Fetcher {
         }
     }
 
+    /// Hashes whatever of the file an earlier daemon left. What is wrong is forgotten.
+    func verifyAll(of inode: Inode) throws(FetchFailure) {
+        let content: FileContent
+        do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }
+        defer { tree.contents.leave(inode) }
+        let suspects = content.state.withLock { $0.spans.spans { $0 == .suspect } }
+        for span in suspects { try verify(span..<span + 1, of: content) }
+    }
+
     /// What an earlier daemon left, and did not stop: hashed before it is believed.
     private func verify(_ spans: Range<Int>, of content: FileContent) throws(FetchFailure) {
         let inode = content.inode

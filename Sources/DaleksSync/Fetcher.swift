@@ -172,11 +172,16 @@ final class Fetcher: Sendable {
             cursor = cursor ?? page.cursor
             next = page.next
         } while next != nil
-        let sequence = cursor.flatMap { Cursor($0) }?.sequence ?? 0
+        let place = cursor.flatMap { Cursor($0) }
+        let sequence = place?.sequence ?? 0
         let listing = entries
+        // A region that came back from a backup says nothing about what went since: first that is taken in.
+        let isOfThisLife = Lock(true)
         do throws(Errno) {
             let isTaken = Lock(false)
             try news.apply(concerning: listing.map(\.node.id)) { merger, db throws in
+                let own = try MetaTable.text(.cursor, in: db).flatMap { Cursor($0) }
+                guard own?.epoch == place?.epoch else { return isOfThisLife.withLock { $0 = false } }
                 let pending = try Self.pendingNames(in: inode, db)
                 let isCurrent = try merger.merge(
                     listing: listing,
@@ -187,10 +192,11 @@ final class Fetcher: Sendable {
                 )
                 isTaken.withLock { $0 = isCurrent }
             }
-            return isTaken.withLock { $0 }
+            if isOfThisLife.withLock({ $0 }) { return isTaken.withLock { $0 } }
         } catch {
             throw .local(error)
         }
+        throw .remote(.unreachable("the region came back from a backup"))
     }
 
     /// The names in a folder that operations of ours are about.

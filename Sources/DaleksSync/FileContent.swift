@@ -80,7 +80,8 @@ public final class FileContent: Sendable {
             modified: node.attributes.modified
         )
         for (span, kept) in known.spans {
-            state.spans[span] = kept == .dirty ? .dirty : known.isSuspect ? .suspect : .clean
+            let isSuspect = known.isSuspect && known.suspects?.contains(span) ?? true
+            state.spans[span] = kept == .dirty ? .dirty : isSuspect ? .suspect : .clean
         }
         state.pieces = known.pieces.filter { state.spans[$0.key] == .dirty }
         state.owed = known.owed
@@ -329,6 +330,8 @@ struct KnownContent {
     var cutFrom: Int64 = 0
     /// The last stop was none: clean bytes must be hashed first.
     var isSuspect = false
+    /// Which of them, where this daemon looked at the file before.
+    var suspects: Set<Int>?
     /// What changed of dirty spans, as far as that is known.
     var pieces: [Int: PieceSet] = [:]
     var owed: Set<Int> = []

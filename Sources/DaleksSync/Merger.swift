@@ -31,14 +31,17 @@ struct Merger {
 
     /// Files that were written to and of which the tables do not know it yet.
     let unsaved: Set<Inode>
+    /// What the region forgot: news from before that is none, and what is known here only is not taken for gone.
+    let setbacks: Setbacks
     private(set) var effects: [Effect] = []
     /// Rows made here, of which some may get no name.
     private var inserted: [Inode] = []
     /// What the feed said of nodes that had no row here then.
     private(set) var unheeded: Unheeded
 
-    init(unsaved: Set<Inode> = [], unheeded: Unheeded = Unheeded()) {
+    init(unsaved: Set<Inode> = [], unheeded: Unheeded = Unheeded(), setbacks: Setbacks = Setbacks()) {
         self.unsaved = unsaved
+        self.setbacks = setbacks
         self.unheeded = unheeded
     }
 
@@ -51,6 +54,7 @@ struct Merger {
         _ db: borrowing Connection
     ) throws -> LocalNode {
         guard var node = try NodeTable.find(record.id, in: db) else { return try insert(record, db) }
+        guard !setbacks.covers(record.revision) else { return node }
         guard record.revision > node.revision || (record.revision == node.revision && node.isStale) else { return node }
         if try isUnsettled(node.inode, db) {
             switch origin {
@@ -354,6 +358,8 @@ struct Merger {
             guard let last = page.last else { return isWhole }
             position = last.position
             for entry in page where !listed.contains(entry.name) {
+                // The region forgot it, and not all of it is here to send again: perhaps another machine does.
+                if setbacks.covers(entry.node.revision) { continue }
                 if try EntryTable.places(of: entry.node.inode, db).count < 2, try holdsUnsettled(entry.node, db) {
                     isWhole = false
                     continue

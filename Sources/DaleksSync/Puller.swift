@@ -23,13 +23,30 @@ final class Puller: Sendable {
 
     private let tree: LocalTree
     private let news: RemoteNews
+    private let reunion: Reunion
     private let fetcher: Fetcher
     private let remote: any Remote
     private let logger: Logger
     private let time: TimeSource
     private let state = Condition(State())
 
-    init(tree: LocalTree, news: RemoteNews, fetcher: Fetcher, remote: any Remote, time: TimeSource, logger: Logger) {
+    init(
+        tree: LocalTree,
+        news: RemoteNews,
+        fetcher: Fetcher,
+        remote: any Remote,
+        setAside: SetAside,
+        time: TimeSource,
+        logger: Logger
+    ) {
+        reunion = Reunion(
+            tree: tree,
+            news: news,
+            fetcher: fetcher,
+            remote: remote,
+            setAside: setAside,
+            logger: logger
+        )
         self.tree = tree
         self.news = news
         self.fetcher = fetcher
@@ -98,14 +115,17 @@ final class Puller: Sendable {
     }
 
     func pull(waitSeconds: Int = Limits.Wire.changesWaitSecondsMax - 10) throws(PullFailure) {
-        let (cursor, device) = try localState()
+        let (cursor, _, _) = try localState()
+        let seen = try furthest()
         let page: ChangesPage
         do throws(RemoteError) {
             page = try remote.changes(after: cursor, waitSeconds: waitSeconds)
         } catch {
-            if error == .cursorExpired { return try startOver() }
+            if error == .cursorExpired { return try startOver(from: cursor) }
             throw .remote(error)
         }
+        if page.changes.isEmpty, try isBehind(seen) { return try startOver(from: cursor) }
+        let device = try ownDevice(page.changes)
         do throws(Errno) {
             let concerned = page.changes.flatMap { change in
                 change.nodes.map(\.id)
@@ -120,13 +140,51 @@ final class Puller: Sendable {
         askForRefresh()
     }
 
-    private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID) {
+    private func furthest() throws(PullFailure) -> Cursor? {
+        do throws(Errno) {
+            return try tree.database.reading { db throws in
+                let seen = try SeenCursor.find(db)
+                return try MetaTable.text(.cursor, in: db) == seen?.description ? nil : seen
+            }
+        } catch {
+            throw .local(error)
+        }
+    }
+
+    /// The feed has nothing new, although an answer came from further on: perhaps the region came back from a backup
+    /// and nobody said so. Asked from there, it finds out itself.
+    private func isBehind(_ seen: Cursor?) throws(PullFailure) -> Bool {
+        guard let seen else { return false }
+        do throws(RemoteError) {
+            _ = try remote.changes(after: seen.description, waitSeconds: 0)
+            return false
+        } catch {
+            if error == .cursorExpired { return true }
+            throw .remote(error)
+        }
+    }
+
+    /// Whose changes of the page are ours.
+    private func ownDevice(_ changes: [Change]) throws(PullFailure) -> DeviceID {
+        let (_, device, sequence) = try localState()
+        guard ForkedDevice.isTold(by: changes, device, lastSequence: sequence) else { return device }
+        logger.warning("another machine works with this device id; taking a new one")
+        let now = time.wall
+        do throws(Errno) {
+            try tree.database.writing { db throws in try ForkedDevice.countAnew(at: now, db) }
+        } catch {
+            throw .local(error)
+        }
+        return try localState().device
+    }
+
+    private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID, sequence: Int64) {
         do throws(Errno) {
             return try tree.database.reading { db throws in
                 guard let cursor = try MetaTable.text(.cursor, in: db), let text = try MetaTable.text(.device, in: db),
                     let device = DeviceID(text)
                 else { throw SQLiteError(.corrupt, "the replica has no cursor", sql: "meta") }
-                return (cursor, device)
+                return (cursor, device, try MetaTable.integer(.sequence, in: db) ?? 0)
             }
         } catch {
             throw .local(error)
@@ -134,10 +192,20 @@ final class Puller: Sendable {
     }
 
     /// The region cannot say what changed since: trust nothing and ask for everything again, bit by bit.
-    private func startOver() throws(PullFailure) {
-        logger.notice("the change feed was lost; listing again")
+    private func startOver(from cursor: String) throws(PullFailure) {
         let record: TreeRecord
         do throws(RemoteError) { record = try remote.tree() } catch { throw .remote(error) }
+        if Cursor(cursor)?.epoch != record.epoch {
+            do throws(Reunion.Failure) { try reunion.run(record) } catch {
+                switch error {
+                case .local(let errno): throw .local(errno)
+                case .remote(let error): throw .remote(error)
+                }
+            }
+            tree.grew()
+            return askForRefresh()
+        }
+        logger.notice("the change feed was lost; listing again")
         do throws(Errno) {
             try tree.database.writing { db throws in
                 try NodeTable.distrustAll(in: db)

@@ -10,6 +10,8 @@ extension Pusher {
     struct Batch {
         var device: DeviceID
         var acknowledged: Int64
+        /// How far the feed had been followed: a region that is not there runs nothing of this.
+        var cursor: String?
         var rows: [JournalTable.Row]
         var operations: [Operation]
     }
@@ -42,6 +44,7 @@ extension Pusher {
         return Batch(
             device: device,
             acknowledged: try MetaTable.integer(.acknowledged, in: db) ?? 0,
+            cursor: try SeenCursor.find(db)?.description,
             rows: rows,
             operations: operations
         )
@@ -131,6 +134,7 @@ extension Pusher {
             finish(row.place)
             throw error
         }
+        active.withLock { $0[row.place]?.isUploading = true }
         if !labour.uploads.submit({ [self] in upload(row, node, commit) }) { finish(row.place) }
         return nil
     }
@@ -188,7 +192,7 @@ extension Pusher {
 
     /// Commits that were ready to go when their file was removed.
     private func letGoOfWithdrawn() throws(Errno) {
-        let prepared = active.withLock { $0.filter(\.value.isPrepared).keys.sorted() }
+        let prepared = active.withLock { $0.filter { $0.value.isPrepared || !$0.value.isUploading }.keys.sorted() }
         guard !prepared.isEmpty else { return }
         let gone = try tree.database.reading { db throws in
             try prepared.filter { try JournalTable.find(place: $0, in: db) == nil }

@@ -12,7 +12,12 @@ extension Pusher {
         let answer: BatchAnswer
         do throws(RemoteError) {
             answer = try remote.mutate(
-                MutationBatch(device: batch.device, acknowledged: batch.acknowledged, operations: batch.operations)
+                MutationBatch(
+                    device: batch.device,
+                    acknowledged: batch.acknowledged,
+                    cursor: batch.cursor,
+                    operations: batch.operations
+                )
             )
         } catch {
             if error == .deviceForked { try takeNewDevice() }
@@ -25,7 +30,9 @@ extension Pusher {
             try settle(
                 zip(batch.rows, batch.operations).enumerated().map { index, pair in
                     Settlement.Item(row: pair.0, operation: pair.1, outcome: answer.results[index].outcome)
-                }
+                },
+                of: batch.device,
+                seen: answer.cursor
             )
         } catch {
             throw .local(error)
@@ -43,14 +50,9 @@ extension Pusher {
     /// Somebody else counts under our device id (a copied machine, a restored backup): count anew under another.
     private func takeNewDevice() throws(PushFailure) {
         logger.warning("the region knows this device id from elsewhere; taking a new one")
+        let now = tree.wallNow
         do throws(Errno) {
-            try tree.database.writing { db throws in
-                try MetaTable.set(.device, "\(DeviceID.random(at: tree.wallNow))", in: db)
-                try MetaTable.set(.sequence, 0, in: db)
-                try MetaTable.set(.acknowledged, 0, in: db)
-                try db.execute("UPDATE journal SET sequence = NULL")
-                try NodeTable.distrustAll(in: db)
-            }
+            try tree.database.writing { db throws in try ForkedDevice.countAnew(at: now, db) }
         } catch {
             throw .local(error)
         }

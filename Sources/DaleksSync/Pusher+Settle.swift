@@ -7,7 +7,7 @@ import DaleksSystem
 extension Pusher {
     /// Takes the answers in, with the files whose commits are among them frozen: between the index saying "clean" and
     /// the open file knowing it nobody may write, or that write would leave no mark.
-    func settle(_ items: [Settlement.Item]) throws(Errno) {
+    func settle(_ items: [Settlement.Item], of device: DeviceID, seen: String) throws(Errno) {
         let files = Set(items.filter { $0.row.kind == .commit }.map(\.row.subjects.node))
         let resumed = Set(
             items.filter { item in item.row.kind == .commit && active.withLock { $0[item.row.place] == nil } }
@@ -19,9 +19,12 @@ extension Pusher {
                 tree.collect(inode)
             }
         }
-        let settlement = try news.inTurn { () throws(Errno) -> Settlement in
-            try tree.contents.holding(files) { held throws(Errno) in try settle(items, held) }
+        let settlement = try news.inTurn { () throws(Errno) -> Settlement? in
+            // Who counts under another id by now has numbered all this anew: the answers are nobody's.
+            guard try isCounting(under: device) else { return nil }
+            return try tree.contents.holding(files) { held throws(Errno) in try settle(items, held, seen) }
         }
+        guard let settlement else { return }
         for place in settlement.settledPlaces { finish(place) }
         for item in items where settlement.settledPlaces.contains(item.row.place) {
             if let replaced = item.row.subjects.replaced { tree.collect(replaced) }
@@ -31,7 +34,15 @@ extension Pusher {
         tell(settlement)
     }
 
-    private func settle(_ items: [Settlement.Item], _ held: [Inode: FileContent]) throws(Errno) -> Settlement {
+    private func isCounting(under device: DeviceID) throws(Errno) -> Bool {
+        try tree.database.reading { db throws in try MetaTable.text(.device, in: db) } == "\(device)"
+    }
+
+    private func settle(
+        _ items: [Settlement.Item],
+        _ held: [Inode: FileContent],
+        _ seen: String
+    ) throws(Errno) -> Settlement {
         for content in held.values { content.freeze() }
         var changes: [Inode: @Sendable (inout FileContent.State) -> Void] = [:]
         defer {
@@ -47,7 +58,10 @@ extension Pusher {
             }
             resumed[item.row.place] = ResumedCommit.changedSpans(of: content, since: commit)
         }
-        let settlement = try write(resumed) { settlement, db in try settlement.settle(items, db) }
+        let settlement = try write(resumed) { settlement, db in
+            try settlement.settle(items, db)
+            try SeenCursor.note(seen, db)
+        }
         for item in items {
             guard let change = Self.change(item, settlement) else { continue }
             changes[item.row.subjects.node] = change
@@ -74,6 +88,7 @@ extension Pusher {
             var settlement = Settlement(
                 changedSince: changedSince,
                 cutSince: snapshots.mapValues(\.cut),
+                mustVerify: tree.contents.isSuspect,
                 conflictSuffix: suffix,
                 now: now
             )

@@ -25,6 +25,8 @@ final class Pusher: Sendable {
         var snapshot: ContentSnapshot
         /// Everything of it is at the region; the journal's row says what to commit.
         var isPrepared = false
+        /// It is on the pool, which lets go of it.
+        var isUploading = false
     }
 
     let tree: LocalTree
@@ -143,6 +145,10 @@ final class Pusher: Sendable {
             return .success(())
         } catch {
             switch error {
+            case .remote(.cursorExpired):
+                // It came back from a backup. The puller finds that out and says what is to be sent now.
+                wasAnswered()
+                return .success(())
             case .remote(let error): return .failure(error)
             case .local(let error):
                 logger.error("journal could not be read or written", ["errno": error])

@@ -17,10 +17,25 @@ final class RemoteNews: Sendable {
     private let epochs = Lock<UInt64>(0)
     /// Belongs to whoever has the turn.
     private let unheeded = Lock(Unheeded())
+    private let returns: Lock<Setbacks>
 
     init(tree: LocalTree, logger: Logger) {
         self.tree = tree
         self.logger = logger
+        let text = try? tree.database.reading { db throws in try MetaTable.text(.setbacks, in: db) }
+        returns = Lock((text ?? nil).flatMap { Setbacks($0) } ?? Setbacks())
+    }
+
+    /// What the region forgot when it came back from backups. Changed by who has the turn.
+    var setbacks: Setbacks {
+        get { returns.withLock { $0 } }
+        set { returns.withLock { $0 = newValue } }
+    }
+
+    /// The region came back from a backup, and that is taken in.
+    func noteReturn(_ effects: [Merger.Effect]) {
+        epochs.withLock { $0 += 1 }
+        tell(effects)
     }
 
     /// Rises whenever something from outside changed what is shown.
@@ -75,7 +90,11 @@ final class RemoteNews: Sendable {
         defer { for content in frozen.values { content.thaw { _ in } } }
         let unsaved = held.filter { $0.value.state.withLock { $0.isUnsaved || $0.isUncommitted } }
         let effects = try tree.database.writing { db throws -> [Merger.Effect] in
-            var merger = Merger(unsaved: Set(unsaved.keys), unheeded: unheeded.withLock { $0 })
+            var merger = Merger(
+                unsaved: Set(unsaved.keys),
+                unheeded: unheeded.withLock { $0 },
+                setbacks: setbacks
+            )
             try merge(&merger, db)
             try merger.finish(db)
             let kept = merger.unheeded

@@ -13,7 +13,9 @@ struct SetAside: Sendable {
         _ file: borrowing FileDescriptor,
         size: Int64,
         of inode: Inode,
-        _ node: NodeID
+        _ node: NodeID,
+        because reason: StaticString =
+            "bytes written shortly before the power was cut are uncertain; they were put aside and not uploaded"
     ) throws(Errno) {
         try Files.createPrivateDirectory(folder)
         let place =
@@ -30,9 +32,6 @@ struct SetAside: Sendable {
             position = end
         }
         try copy.synchronize()
-        logger.warning(
-            "bytes written shortly before the power was cut are uncertain; they were put aside and not uploaded",
-            ["inode": inode, "file": path]
-        )
+        logger.warning(reason, ["inode": inode, "file": path])
     }
 }

@@ -31,7 +31,7 @@ extension Settlement {
             try drop(item.row, db)
             try markStale(subjects, db)
             if conflict != .missing { report("a change of attributes did not fit", item, conflict.rawValue) }
-        case .link(_, let name, _, _): try resolve(link: item, name, conflict, db)
+        case .link(_, let name, _, _): try resolve(link: item, name, conflict, current, db)
         case .rename(let rename): try resolve(rename: item, rename, conflict, current, db)
         }
     }
@@ -56,12 +56,15 @@ extension Settlement {
         link item: Item,
         _ name: Name,
         _ conflict: OperationResult.Conflict,
+        _ current: NodeRecord?,
         _ db: borrowing Connection
     ) throws {
         guard let parent = item.row.subjects.parent,
             case .link(let folder, _, let id, let time) = item.operation.mutation
         else { return try drop(item.row, db) }
         let spot = Spot(parent: parent, name: name)
+        // The name is there, for the very node that was meant.
+        if conflict == .exists, current?.id == id { return try acceptKnown(item, db) }
         if conflict == .exists {
             let free = Spot(parent: parent, name: try freeName(like: name, in: parent, db))
             let mutation = Mutation.link(parent: folder, name: free.name, node: id, time: time)
@@ -182,8 +185,9 @@ extension Settlement {
             return try drop(item.row, db)
         }
         guard node.id == item.operation.mutation.subject else { return try postpone(item.row, db) }
-        guard try hasAllBytes(node, db) else {
-            // A copy would have holes where bytes were never fetched. They are fetched first: see `Pusher.complete`.
+        guard try !mustVerify && hasAllBytes(node, db) else {
+            // A copy would have holes where bytes were never fetched, or what a dead daemon's index only says is
+            // there. They are fetched, or hashed, first: see `Pusher.complete`.
             try postpone(item.row, db)
             let code = isDeletedThere ? RefusalTable.Code.goneBase : RefusalTable.Code.otherBase
             try RefusalTable.set(

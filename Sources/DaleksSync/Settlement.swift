@@ -31,6 +31,8 @@ struct Settlement {
     let changedSince: [Int64: Set<Int>]
     /// And the least size that the file has had since then.
     let cutSince: [Int64: Int64]
+    /// Clean bytes of an earlier daemon are not believed before they were hashed.
+    let mustVerify: Bool
     let conflictSuffix: String
     let now: Timestamp
 
@@ -54,11 +56,13 @@ struct Settlement {
     init(
         changedSince: [Int64: Set<Int>],
         cutSince: [Int64: Int64],
+        mustVerify: Bool,
         conflictSuffix: String,
         now: Timestamp
     ) {
         self.changedSince = changedSince
         self.cutSince = cutSince
+        self.mustVerify = mustVerify
         self.conflictSuffix = conflictSuffix
         self.now = now
     }

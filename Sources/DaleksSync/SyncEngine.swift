@@ -104,6 +104,7 @@ public final class SyncEngine: Sendable {
             news: news,
             fetcher: fetcher,
             remote: remote,
+            setAside: SetAside(folder: configuration.folder + "/set-aside", logger: logger),
             time: time,
             logger: logger
         )

@@ -107,6 +107,7 @@ extension Golden {
             MutationBatch(
                 device: T.device,
                 acknowledged: 2,
+                cursor: "3.40",
                 operations: [
                     Operation(sequence: 6, mutation: .commit(commit)),
                     Operation(
@@ -116,10 +117,10 @@ extension Golden {
                 ]
             ),
             """
-            {"device":"\(T.deviceText)","acknowledged":2,"operations":[\(commitText),{"sequence":7,"op":"remove",
-            "parent":"\(T.folderText)","name":"a","node":"\(T.fileText)","time":7}]}
+            {"device":"\(T.deviceText)","acknowledged":2,"cursor":"3.40","operations":[\(commitText),
+            {"sequence":7,"op":"remove","parent":"\(T.folderText)","name":"a","node":"\(T.fileText)","time":7}]}
             """,
-            optional: ["operations.spans.digest", "operations.spans.inline"]
+            optional: ["cursor", "operations.spans.digest", "operations.spans.inline"]
         ),
     ]
 

@@ -41,6 +41,16 @@ extension Golden {
                 #"{"root":"\#(T.folderText)","epoch":3,"cursor":"3.40"}"#
             ),
             Golden(
+                TreeRecord(
+                    root: T.folder,
+                    epoch: 90,
+                    cursor: "90.95",
+                    setbacks: Setbacks([Setback(kept: 7, resumed: 90)])
+                ),
+                #"{"root":"\#(T.folderText)","epoch":90,"cursor":"90.95","setbacks":[{"kept":7,"resumed":90}]}"#,
+                optional: ["setbacks"]
+            ),
+            Golden(
                 UsageRecord(bytesUsed: 1, bytesQuota: 2, filesUsed: 3, versionsBytes: 4, trashBytes: 5),
                 #"{"bytes_used":1,"bytes_quota":2,"files_used":3,"versions_bytes":4,"trash_bytes":5}"#,
                 optional: ["versions_bytes", "trash_bytes"]

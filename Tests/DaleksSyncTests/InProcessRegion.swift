@@ -19,13 +19,19 @@ final class InProcessRegion: Remote {
         var onMutation: (@Sendable () -> Void)?
     }
 
-    let storage: RegionStorage
+    private let current: Lock<RegionStorage>
     let owner: UserID
     private let line = Condition(Line())
 
     init(_ storage: RegionStorage, owner: UserID) {
-        self.storage = storage
+        current = Lock(storage)
         self.owner = owner
+    }
+
+    /// Another one takes its place where the region came back from a backup.
+    var storage: RegionStorage {
+        get { current.withLock { $0 } }
+        set { current.withLock { $0 = newValue } }
     }
 
     func setUp(_ isUp: Bool) { line.withLock { $0.isUp = isUp } }
@@ -37,11 +43,7 @@ final class InProcessRegion: Remote {
 
     func tree() throws(RemoteError) -> TreeRecord {
         let state = try asking { () throws(APIError) in try storage.store.tree(of: owner) }
-        return TreeRecord(
-            root: state.root,
-            epoch: state.epoch,
-            cursor: Cursor(epoch: state.epoch, sequence: state.sequence).description
-        )
+        return state.record
     }
 
     func node(_ id: NodeID) throws(RemoteError) -> NodeRecord {
@@ -129,19 +131,34 @@ final class InProcessRegion: Remote {
 
 /// A region's database and chunks in a scratch folder.
 final class RegionStorage: Sendable {
-    let folder = ScratchFolder()
+    let folder: ScratchFolder
     let store: TreeStore
     let content: ChunkAccess
     let mutations: Mutations
     private let feed: ChangeFeed
 
-    init(time: TimeSource = .system) throws {
+    init(time: TimeSource = .system, folder: ScratchFolder = ScratchFolder()) throws {
+        self.folder = folder
         store = try TreeStore(path: folder.path("files.db"), bytesQuota: 1 << 40, time: time, logger: .silent)
         let chunks = try LocalChunkStore(folder: folder.path("chunks"))
         feed = ChangeFeed(store: store)
         let measures = FilesMeasures(Metrics())
         content = ChunkAccess(store: store, chunks: chunks, measures: measures)
         mutations = Mutations(store: store, content: content, feed: feed, measures: measures)
+    }
+
+    /// What an operator keeps: a copy of the folder, taken while nothing is written.
+    func backup() throws -> ScratchFolder { try Self.copy(folder) }
+
+    /// The region as it was then.
+    static func restored(from backup: ScratchFolder, time: TimeSource = .system) throws -> RegionStorage {
+        try RegionStorage(time: time, folder: try copy(backup))
+    }
+
+    private static func copy(_ folder: ScratchFolder) throws -> ScratchFolder {
+        let copy = ScratchFolder()
+        try FolderCopy.copy(folder.path(""), to: copy.path(""), but: [])
+        return copy
     }
 
     deinit {

@@ -62,6 +62,28 @@ import Testing
         #expect(try after.read("file") == Self.large)
     }
 
+    @Test(arguments: [false, true])
+    func `after a daemon died, a file that nobody has open can be cut`(isDamaged: Bool) throws {
+        let before = try machine()
+        defer { before.stop() }
+        try before.write(Self.large, to: "file")
+        try before.drain()
+        let inode = try before.lookup("file").inode
+        let left = try StateCopy(of: before)
+        if isDamaged { try left.flipByte(of: inode.rawValue, at: (1 << 20) + 5) }
+
+        let after = try machine(folder: left.folder, isConnected: isDamaged)
+        defer { after.stop() }
+        let size = (1 << 20) + 100
+        _ = try after.doing { tree throws(Obstacle) in try tree.truncate(inode, to: Int64(size)) }
+        #expect(try after.read("file") == Array(Self.large.prefix(size)))
+        after.region.setUp(true)
+        try after.drain()
+        let elsewhere = try machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == Array(Self.large.prefix(size)))
+    }
+
     @Test func `what a daemon had written when it died is there and goes to the region`() throws {
         let before = try machine()
         defer { before.stop() }

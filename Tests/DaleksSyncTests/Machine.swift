@@ -43,7 +43,7 @@ final class Machine {
 
     /// As a mount does: what is lacking is fetched, then the operation begins again.
     func doing<Answer>(_ body: (LocalTree) throws(Obstacle) -> Answer) throws -> Answer {
-        while true {
+        for _ in 0..<1_000 {
             do throws(Obstacle) {
                 return try body(engine.tree)
             } catch {
@@ -56,6 +56,8 @@ final class Machine {
                 if let errno = outcome.wait(until: { $0 }) ?? nil { throw Obstacle.errno(errno) }
             }
         }
+        // What was fetched is lacking again and again.
+        throw Obstacle.errno(.tooManyLinks)
     }
 
     func lookup(_ path: String) throws -> LocalNode {

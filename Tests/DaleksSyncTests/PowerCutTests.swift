@@ -144,6 +144,42 @@ import Testing
         #expect(try Files.readAll(left.folder.path("state/set-aside/\(kept[0])"), max: 3_000_000) == edited)
     }
 
+    @Test func `bytes that never reached the disk get into no conflict copy`() throws {
+        let (before, there) = (try machine(), try machine())
+        defer { before.stop(); there.stop() }
+        let old = Self.bytes(2_500_000)
+        try there.write(old, to: "file")
+        try there.drain()
+        #expect(eventually { (try? before.read("file")) == old })
+        let inode = try before.lookup("file").inode
+        before.region.setUp(false)
+        try before.write([7, 7, 7], to: "file", at: 1_200_000)
+        let content = try before.engine.tree.openContent(inode)
+        try before.engine.tree.synchronize(content)
+        let left = try StateCopy(of: before)
+        try before.engine.tree.closeContent(content)
+        // What was fetched, nobody made durable: the index says that it is there, and it is not.
+        let file = try FileDescriptor.open(left.backing(inode.rawValue), O_RDWR)
+        try file.punchHole(0..<1_000_000)
+        try there.write([8, 8], to: "file", at: 5)
+        try there.drain()
+
+        let after = try restarted(left)
+        defer { after.stop() }
+        try after.drain()
+
+        var mine = old
+        mine.replaceSubrange(1_200_000..<1_200_003, with: [7, 7, 7])
+        let copy = try #require(eventuallyCopy(on: there), "\(after.account(of: "file"))")
+        #expect(try there.read(copy) == mine)
+    }
+
+    /// The name of a conflict copy, once there is one.
+    private func eventuallyCopy(on machine: Machine) -> String? {
+        _ = eventually { (try? machine.list().count) == 2 }
+        return try? machine.list().first { $0.contains("conflict") }
+    }
+
     @Test func `a file replaced by rename is the old one when the new one lost its bytes`() throws {
         let before = try machine()
         defer { before.stop() }

@@ -21,8 +21,8 @@ public enum FilesAdmin {
                 "Copies a region on SQLite and local contents into a folder, while its service runs, and proves the "
                     + "copy."
             case .restored:
-                "After the database came back from a backup: tells every client to list again, so that none takes what "
-                    + "the backup forgot for deleted."
+                "After the database came back from a backup: tells every client so, that none takes what the backup "
+                    + "forgot for deleted, and each sends again what it still has of that."
             }
         }
 
@@ -146,7 +146,7 @@ public enum FilesAdmin {
             case .usage: say(try usage(store, chunks, isJSON: isJSON))
             // Has no chunks to open of its own.
             case .backup: break
-            case .restored: say("\(try store.raiseEpochs()) trees are to be listed again")
+            case .restored: say("\(try store.raiseEpochs()) trees begin a new epoch")
             }
             return 0
         } catch let error as ServiceFailure {

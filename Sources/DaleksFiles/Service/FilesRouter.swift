@@ -60,8 +60,7 @@ struct FilesRouter: Sendable {
         router.on(.get, Routes.Files.capabilities, runs: .event) { _, _ in .json(bytes: capabilities) }
         let readers = callers(.read)
         router.onAuthenticated(.get, Routes.Files.tree, by: readers) { [store] _, asked throws(APIError) in
-            let tree = try store.tree(of: asked.principal.user)
-            return .json(of: TreeRecord(root: tree.root, epoch: tree.epoch, cursor: tree.cursor.description))
+            .json(of: try store.tree(of: asked.principal.user).record)
         }
         router.onAuthenticated(.get, Routes.Files.usage, by: readers) { [store] _, asked throws(APIError) in
             .json(of: try store.usage(of: asked.principal.user))

@@ -23,6 +23,8 @@ struct PreparedBatch: Sendable {
 
     let device: DeviceID
     let acknowledged: Int64
+    /// How far the device has followed the caller's own tree; nil where it does not say.
+    let cursor: Cursor?
     let steps: [Step]
     /// What came inline, each once.
     let contents: [ChunkContent]
@@ -43,6 +45,7 @@ struct PreparedBatch: Sendable {
     init(_ batch: MutationBatch) {
         device = batch.device
         acknowledged = batch.acknowledged
+        cursor = batch.cursor.flatMap { Cursor($0) }
         var inline = InlineContents()
         steps = batch.operations.map { Step($0, collecting: &inline) }
         contents = Array(inline.contents.values)
@@ -53,6 +56,12 @@ struct PreparedBatch: Sendable {
         let reader = JSONReader(json)
         device = try reader.identifier("device")
         acknowledged = try reader.integer("acknowledged", in: 0...Int64.max)
+        if let text = try reader.optionalString("cursor") {
+            guard let cursor = Cursor(text) else { throw reader.failure("has a cursor that is not one of this region") }
+            self.cursor = cursor
+        } else {
+            cursor = nil
+        }
         let members = try reader.array("operations")
         guard !members.isEmpty else { throw reader.failure("has no operations") }
         var inline = InlineContents()

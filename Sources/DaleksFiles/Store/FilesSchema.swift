@@ -142,5 +142,13 @@ enum FilesSchema {
             ALTER TABLE grants ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0
             """
         ),
+        Migration(
+            9,
+            "setbacks",
+            """
+            -- What the tree forgot when it came back from backups: KEPT-RESUMED, with commas between.
+            ALTER TABLE trees ADD COLUMN setbacks TEXT NOT NULL DEFAULT ''
+            """
+        ),
     ]
 }

@@ -11,10 +11,16 @@ extension TreeStore {
         storing contents: [StoredContent] = [],
         of owner: UserID
     ) throws(APIError) -> BatchTransaction.Outcome {
-        let number = try tree(of: owner).number
+        let state = try tree(of: owner)
+        let number = state.number
+        if let cursor = batch.cursor, state.isBehind(cursor) { try noteUnannouncedReturn(of: number, from: cursor) }
         let now = time.wall
         return try write { db in
             guard let tree = try TreeTable.lock(number: number, db) else { throw Self.hidden }
+            // What the device builds on is not what this tree has.
+            if let cursor = batch.cursor, cursor.epoch != tree.epoch || cursor.sequence > tree.sequence {
+                throw Self.expired
+            }
             for content in contents { try Self.index(content.chunk, in: content.place, now, db) }
             var transaction = try BatchTransaction(batch, tree: tree, bytesQuota: bytesQuota, now: now, db)
             return try transaction.run(db)

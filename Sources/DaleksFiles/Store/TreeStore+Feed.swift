@@ -17,7 +17,10 @@ extension TreeStore {
 
     /// What happened to a tree after the cursor, a page of it, as far as the caller may see it now.
     func changes(of owner: UserID, after cursor: Cursor, for caller: UserID) throws(APIError) -> FeedPage {
-        if owner == caller { _ = try tree(of: owner) }
+        if owner == caller {
+            let tree = try tree(of: owner)
+            if tree.isBehind(cursor) { try noteUnannouncedReturn(of: tree.number, from: cursor) }
+        }
         let now = time.wall
         return try read { db in
             guard let tree = try TreeTable.load(owner: owner, db) else { throw Self.hidden }
@@ -27,7 +30,7 @@ extension TreeStore {
             // A cursor of another epoch, from further back than the feed reaches, or from a future that a backup
             // never saw: the reader lists again. Nothing is ever skipped.
             guard cursor.epoch == tree.epoch, cursor.sequence <= tree.sequence, cursor.sequence >= tree.feedFloor else {
-                throw APIError(.cursorExpired, "the feed does not reach back to this cursor: list again")
+                throw Self.expired
             }
             let changes = try ChangeTable.page(
                 of: tree,

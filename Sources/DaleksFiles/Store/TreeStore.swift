@@ -114,10 +114,39 @@ final class TreeStore: Sendable {
         try database.backup(to: path)
     }
 
-    /// After the database came back from a backup: cursors from before no longer count, so clients list again, push
-    /// back what the region forgot, and delete nothing on the word of the older epoch. How many trees there are.
+    /// After the database came back from a backup: cursors from before no longer count, so clients push back what the
+    /// region forgot, and delete nothing on the word of an older state. How many trees there are.
     func raiseEpochs() throws(APIError) -> Int {
-        try write { db in try db.execute("UPDATE trees SET epoch = epoch + 1") }
+        let now = time.wall
+        return try write { db in
+            let numbers = try TreeTable.numbers(db)
+            for number in numbers.sorted() {
+                guard var tree = try TreeTable.lock(number: number, db) else { continue }
+                tree.comeBack(at: now)
+                try TreeTable.saveReturn(of: tree, db)
+            }
+            return numbers.count
+        }
+    }
+
+    /// The owner's own client has seen a state that this tree never had: it came back from a backup, and nobody said
+    /// so. Throws after noting it.
+    func noteUnannouncedReturn(of number: TreeNumber, from cursor: Cursor) throws(APIError) -> Never {
+        let now = time.wall
+        try write { db in
+            guard var tree = try TreeTable.lock(number: number, db), tree.isBehind(cursor) else { return }
+            tree.comeBack(at: now, seen: cursor.sequence)
+            try TreeTable.saveReturn(of: tree, db)
+            logger.warning(
+                "a client has seen more than this tree ever had: the database came back from a backup",
+                ["tree": number]
+            )
+        }
+        throw Self.expired
+    }
+
+    static var expired: APIError {
+        APIError(.cursorExpired, "the feed does not reach back to this cursor: list again")
     }
 
     func usage(of owner: UserID) throws(APIError) -> UsageRecord {

@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 import DaleksSQLite
 
@@ -7,7 +8,7 @@ enum TreeTable {
         try db.first(
             """
             SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota,
-                access_version, versions_bytes, trash_bytes
+                access_version, versions_bytes, trash_bytes, setbacks
             FROM trees WHERE owner = ?1
             """,
             [.id(owner)],
@@ -19,7 +20,7 @@ enum TreeTable {
         try db.first(
             """
             SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota,
-                access_version, versions_bytes, trash_bytes
+                access_version, versions_bytes, trash_bytes, setbacks
             FROM trees WHERE number = ?1
             """,
             [.integer(number)],
@@ -33,7 +34,7 @@ enum TreeTable {
         return try db.first(
             """
             SELECT number, owner, root, epoch, sequence, feed_floor, bytes_used, files_used, bytes_quota,
-                access_version, versions_bytes, trash_bytes
+                access_version, versions_bytes, trash_bytes, setbacks
             FROM trees WHERE number = ?1 FOR UPDATE
             """,
             [.integer(number)],
@@ -62,6 +63,8 @@ enum TreeTable {
         state.accessVersion = try row.int64(9)
         state.versionsBytes = try row.int64(10)
         state.trashBytes = try row.int64(11)
+        guard let setbacks = Setbacks(try row.text(12)) else { throw RecordError(record: "tree") }
+        state.setbacks = setbacks
         return state
     }
 
@@ -121,6 +124,17 @@ enum TreeTable {
                 .integer(state.number), .integer(state.epoch), .integer(state.sequence), .integer(state.feedFloor),
                 .integer(state.bytesUsed), .integer(state.filesUsed), .optional(state.bytesQuota),
                 .integer(state.accessVersion), .integer(state.versionsBytes), .integer(state.trashBytes),
+            ]
+        )
+    }
+
+    /// Notes that the tree came back from a backup.
+    static func saveReturn(of state: TreeState, _ db: borrowing StoreConnection) throws {
+        try db.execute(
+            "UPDATE trees SET epoch = ?2, sequence = ?3, setbacks = ?4 WHERE number = ?1",
+            [
+                .integer(state.number), .integer(state.epoch), .integer(state.sequence),
+                .text(state.setbacks.description),
             ]
         )
     }

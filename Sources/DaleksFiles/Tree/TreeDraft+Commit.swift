@@ -5,8 +5,15 @@ extension TreeDraft {
     mutating func commit(_ commit: Mutation.Commit, by author: Author) throws(Stop) -> OperationResult.Outcome {
         var node = try liveNode(commit.node, for: .change)
         guard node.attributes.kind == .file else { throw .conflict(.kind, try record(node)) }
-        guard isBase(commit.base, of: node, author) else { throw .conflict(.changed, try record(node)) }
         let old = try manifest(StoredManifest.Key(node: node.id, content: node.content))
+        guard isBase(commit.base, of: node, author) else {
+            // Who sends, whole, what is here already disagrees with nobody.
+            if try isPresent(commit, in: node, old) {
+                try checkChunks(of: commit, over: old)
+                return .done(revision: node.revision, content: node.content)
+            }
+            throw .conflict(.changed, try record(node))
+        }
         try checkChunks(of: commit, over: old)
         let plan = try plan(commit, over: old)
         let bytes = old.bytes + plan.bytesDelta
@@ -42,6 +49,27 @@ extension TreeDraft {
         case .operation(let sequence):
             node.maker == OperationMark(device: author.mark.device, sequence: sequence)
         }
+    }
+
+    /// Whether the file has this very content. Only a commit that tells all of it can be compared.
+    private func isPresent(
+        _ commit: Mutation.Commit,
+        in node: StoredNode,
+        _ manifest: StoredManifest
+    ) throws(Stop) -> Bool {
+        let spanCount = StoredManifest.spanCount(size: commit.size)
+        guard node.content != 0, commit.size == manifest.size, commit.spans.count == spanCount else { return false }
+        let spansOfPage = Limits.Files.manifestPageSpanCount
+        for span in commit.spans {
+            let there = try page(manifest[span.index / spansOfPage])[span.index % spansOfPage]
+            switch span.source {
+            case .chunk(let digest):
+                guard there?.form == .chunk(PlacedSpan.Part(digest: digest, bytes: span.bytes)) else { return false }
+            case .hole: if there != nil { return false }
+            case .inline, .split: return false
+            }
+        }
+        return true
     }
 
     /// What the file has now may be named again by whoever may change it; all else only by who put it.

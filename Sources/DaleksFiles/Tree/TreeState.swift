@@ -10,7 +10,7 @@ struct TreeState: Hashable, Sendable {
     let number: TreeNumber
     let owner: UserID
     let root: NodeID
-    /// Rises when the region came back from a backup.
+    /// Another one whenever the region came back from a backup, and never one of before.
     var epoch: Int64
     var sequence: Revision
     /// The feed holds every change after this one.
@@ -25,6 +25,31 @@ struct TreeState: Hashable, Sendable {
     /// What earlier contents keep that the present ones do not.
     var versionsBytes: Int64 = 0
     var trashBytes: Int64 = 0
+    /// What backups forgot.
+    var setbacks = Setbacks()
 
     var cursor: Cursor { Cursor(epoch: epoch, sequence: sequence) }
+
+    var record: TreeRecord {
+        TreeRecord(root: root, epoch: epoch, cursor: cursor.description, setbacks: setbacks)
+    }
+
+    /// The database came back from a backup: a new epoch begins, with numbers that were never given out. The clock in
+    /// microseconds is larger than any of them, unless a tree changed a million times a second all its life; `seen` is
+    /// the highest that somebody remembers. So neither an epoch nor a number is used twice, not even where the same
+    /// backup comes back again.
+    mutating func comeBack(at now: Timestamp, seen: Revision = 0) {
+        let resumed = max(now.nanoseconds / 1_000, sequence + 1, seen + 1)
+        setbacks.add(Setback(kept: sequence, resumed: resumed))
+        sequence = resumed
+        epoch = max(resumed, epoch + 1)
+    }
+
+    /// Whether a reader who was there has seen more than this tree ever had: then it came back from a backup, and
+    /// nobody said so. No backup is so old that more than this is lost.
+    func isBehind(_ cursor: Cursor) -> Bool {
+        cursor.epoch == epoch && cursor.sequence > sequence && cursor.sequence - sequence < Self.lostCountMax
+    }
+
+    private static let lostCountMax: Int64 = 1 << 40
 }

@@ -21,6 +21,13 @@ extension SimulatedClient {
     }
 
     private func actOnce() throws(Obstacle) -> String {
+        if isHasty, stage.oneIn(3) {
+            switch stage.number(below: 3) {
+            case 0: return try cut(stage.pick(Self.files))
+            case 1: return try grow(stage.pick(Self.files))
+            default: return try rename(stage.pick(Self.files), to: stage.pick(Self.files))
+            }
+        }
         switch stage.number(below: 36) {
         case 0...2: return try makeFolder(stage.pick(Self.folders))
         case 3...10: return try overwrite(stage.pick(Self.files))
@@ -276,6 +283,31 @@ extension SimulatedClient {
             book.written[word] = "\(name) \(path)"
             book.superseded.formUnion(before.subtracting(after))
             return "patch \(path) (\(Words.short(node.id))) \(word) × \(count) at \(offset)"
+        }
+    }
+
+    private func cut(_ path: String) throws(Obstacle) -> String {
+        let place = stage.number(below: 1 << 16)
+        return try doing { tree throws(Obstacle) in
+            let node = try node(path, tree)
+            guard node.attributes.kind == .file else { throw .errno(.isDirectory) }
+            let before = try bytes(node, tree)
+            let size = place % (before.count / 4 + 1) * 4
+            _ = try tree.truncate(node.inode, to: Int64(size))
+            let after = Set(Words.words(of: Array(before.prefix(size))))
+            book.superseded.formUnion(Set(Words.words(of: before)).subtracting(after))
+            return "truncate \(path) (\(Words.short(node.id))) to \(size) of \(before.count)"
+        }
+    }
+
+    private func grow(_ path: String) throws(Obstacle) -> String {
+        let more = size()
+        return try doing { tree throws(Obstacle) in
+            let node = try node(path, tree)
+            guard node.attributes.kind == .file else { throw .errno(.isDirectory) }
+            let size = node.attributes.size + Int64(more)
+            _ = try tree.truncate(node.inode, to: size)
+            return "truncate \(path) (\(Words.short(node.id))) to \(size), which is longer"
         }
     }
 

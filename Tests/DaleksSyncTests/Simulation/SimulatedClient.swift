@@ -18,7 +18,7 @@ final class SimulatedClient: @unchecked Sendable {
     let stage: Stage
     let region: SimulatedRegion
     let book: Book
-    private(set) var folder = ScratchFolder()
+    private(set) var folder: ScratchFolder
     private(set) var line: SimulatedLine
     private(set) var engine: SyncEngine
     private(set) var isWorking = true
@@ -26,8 +26,18 @@ final class SimulatedClient: @unchecked Sendable {
     var held: [FileContent] = []
     private var zombies: [(SyncEngine, ScratchFolder)] = []
 
-    init(_ name: String, stage: Stage, region: SimulatedRegion, book: Book) throws {
+    /// Its programs cut files and rename over each other more than they do anything else.
+    var isHasty = false
+
+    init(
+        _ name: String,
+        stage: Stage,
+        region: SimulatedRegion,
+        book: Book,
+        folder: ScratchFolder = ScratchFolder()
+    ) throws {
         (self.name, self.stage, self.region, self.book) = (name, stage, region, book)
+        self.folder = folder
         line = SimulatedLine(name: name, stage: stage, region: region)
         engine = try Self.engine(name, folder, line, stage)
         begin()
@@ -126,6 +136,16 @@ final class SimulatedClient: @unchecked Sendable {
         let copy = ScratchFolder()
         try FolderCopy.copy(folder.path("state"), to: copy.path("state"), but: ["lock"])
         return copy
+    }
+
+    /// Whether everything that was done here is at the region.
+    var isEmptyHanded: Bool {
+        get throws {
+            guard held.isEmpty else { return false }
+            return try engine.database.read { db throws in
+                try JournalTable.count(in: db) == 0 && ContentTable.dirtyNodes(in: db).isEmpty
+            }
+        }
     }
 
     func revive(from state: ScratchFolder) throws {

@@ -14,7 +14,10 @@ import DaleksTestSupport
 /// Belongs to the holder of the stage's baton.
 final class SimulatedRegion: @unchecked Sendable {
     // Unchecked: see above.
-    let storage: RegionStorage
+    private(set) var storage: RegionStorage
+    private var backup: ScratchFolder?
+    /// Whether it ever came back from a backup.
+    private(set) var hasReturned = false
     let owner = UserID.random(at: .zero)
     private let stage: Stage
     /// Nodes that lost their last name in a step that was done.
@@ -38,11 +41,7 @@ final class SimulatedRegion: @unchecked Sendable {
 
     func tree() throws(APIError) -> TreeRecord {
         let state = try storage.store.tree(of: owner)
-        return TreeRecord(
-            root: state.root,
-            epoch: state.epoch,
-            cursor: Cursor(epoch: state.epoch, sequence: state.sequence).description
-        )
+        return state.record
     }
 
     func run(_ batch: MutationBatch, from name: String) throws(APIError) -> BatchAnswer {
@@ -83,6 +82,23 @@ final class SimulatedRegion: @unchecked Sendable {
         for case let id? in ids {
             do throws(APIError) { _ = try storage.store.node(id, for: owner) } catch { removed.insert(id) }
         }
+    }
+
+    /// What there is now is what a return brings back.
+    func takeBackup() throws {
+        backup = try storage.backup()
+        let cursor = try tree().cursor
+        stage.note("region: backup at \(cursor)")
+    }
+
+    /// The last backup takes the region's place.
+    func comeBack(isAnnounced: Bool) throws {
+        guard let backup else { return }
+        storage = try RegionStorage.restored(from: backup, time: stage.time)
+        if isAnnounced { _ = try storage.store.raiseEpochs() }
+        hasReturned = true
+        let cursor = try tree().cursor
+        stage.note("region: back at \(cursor)")
     }
 
     /// Lets the account be full, or not.

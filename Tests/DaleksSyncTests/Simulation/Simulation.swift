@@ -9,7 +9,7 @@ import DaleksTestSupport
 @testable import DaleksSync
 
 /// Some machines of one user and a region, in one process, moved by a seed: the same seed, the same story.
-struct Simulation {
+final class Simulation {
     struct Failure: Error, CustomStringConvertible {
         let seed: UInt64
         let what: String
@@ -23,14 +23,27 @@ struct Simulation {
     /// Only ever replaced by rename, so at no moment anything but whole.
     static let safeName = "safe"
 
+    /// What happens beside the network's moods and daemons that die.
+    enum Trouble: Sendable {
+        case none
+        /// The region comes back from a backup.
+        case returns
+        /// A machine's folder is put back to what it was, or used twice.
+        case copies
+        /// Programs cut files, rename over each other, and clocks jump.
+        case haste
+    }
+
+    private let trouble: Trouble
     private let seed: UInt64
     private let stage: Stage
     private let region: SimulatedRegion
     private let book = Book()
     private var clients: [SimulatedClient] = []
+    private var copies: [(SimulatedClient, ScratchFolder)] = []
 
-    init(seed: UInt64) throws {
-        self.seed = seed
+    init(seed: UInt64, _ trouble: Trouble) throws {
+        (self.seed, self.trouble) = (seed, trouble)
         stage = Stage(seed: seed)
         region = try SimulatedRegion(stage: stage)
         let book = book
@@ -38,11 +51,12 @@ struct Simulation {
         for number in 0..<(2 + stage.number(below: 2)) {
             clients.append(try SimulatedClient("m\(number)", stage: stage, region: region, book: book))
         }
+        if trouble == .haste { for client in clients { client.isHasty = true } }
     }
 
     /// Runs to the end. Throws what did not hold.
-    static func run(seed: UInt64, turns: Int = 700) throws {
-        let simulation = try Simulation(seed: seed)
+    static func run(seed: UInt64, _ trouble: Trouble = .none, turns: Int = 700) throws {
+        let simulation = try Simulation(seed: seed, trouble)
         defer { simulation.end() }
         try simulation.run(turns)
     }
@@ -114,6 +128,36 @@ struct Simulation {
             stage.note("region: \(isFull ? "full" : "room")")
         }
         if stage.oneIn(250) { try stage.pick(clients).crash() }
+        switch trouble {
+        case .none: break
+        case .returns:
+            if stage.oneIn(120) { try region.takeBackup() }
+            if stage.oneIn(250) { try region.comeBack(isAnnounced: !stage.oneIn(4)) }
+        case .copies: try copyMachine()
+        case .haste: if stage.oneIn(100) { stage.jump() }
+        }
+    }
+
+    /// A folder that was copied some time ago is used: in place of the machine's own, or by another machine beside it.
+    private func copyMachine() throws {
+        if stage.oneIn(100) {
+            let client = stage.pick(clients)
+            // What is restored must not lack what users were told is kept: so it is taken where nothing waits.
+            guard try client.isEmptyHanded else { return }
+            copies.append((client, try client.snapshot()))
+        }
+        guard stage.oneIn(200), !copies.isEmpty else { return }
+        let (client, folder) = copies.remove(at: stage.number(below: copies.count))
+        if try client.isEmptyHanded, stage.oneIn(2) {
+            stage.note("\(client.name): put back to what it was")
+            try client.revive(from: folder)
+        } else if clients.count < 4 {
+            let name = "m\(clients.count)"
+            stage.note("\(name): begins as a copy of \(client.name)")
+            clients.append(
+                try SimulatedClient(name, stage: stage, region: region, book: book, folder: folder)
+            )
+        }
     }
 
     /// Everybody stops working and the network is well: then it must become quiet by itself.
@@ -193,6 +237,8 @@ struct Simulation {
             let fate = region.committed[word].map { "committed to \($0.map(Words.short))" } ?? "never committed"
             throw fail("word \(word), written by \(who), is lost (\(fate))")
         }
+        // Things may come back where a backup did.
+        guard trouble != .returns, trouble != .copies else { return }
         for (path, words) in files where !words.isEmpty && words.isSubset(of: book.discarded) {
             let nodes = words.compactMap { region.committed[$0] }
             guard !nodes.isEmpty, nodes.allSatisfy({ $0.count > 1 && !$0.isDisjoint(with: region.removed) }) else {

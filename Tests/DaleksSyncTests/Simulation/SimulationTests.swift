@@ -5,14 +5,24 @@ import Testing
 /// Machines, lines and a region under a seed. `DALEKS_SEEDS=10000` runs more, `DALEKS_TEST_SEED=N` that one again.
 @Suite struct SimulationTests {
     @Test func `machines and region agree in the end, whatever the network does`() throws {
+        try run(.none, count: 8)
+    }
+
+    @Test func `what a backup forgot is there again, whoever was how far`() throws { try run(.returns, count: 3) }
+
+    @Test func `a folder that is put back or used twice loses nothing`() throws { try run(.copies, count: 3) }
+
+    @Test func `files that are cut and replaced in haste are what they were last`() throws { try run(.haste, count: 3) }
+
+    private func run(_ trouble: Simulation.Trouble, count standard: UInt64) throws {
         let given = Environment.current["DALEKS_TEST_SEED"].flatMap { UInt64($0) }
-        let count = Environment.current["DALEKS_SEEDS"].flatMap { UInt64($0) } ?? 8
+        let count = Environment.current["DALEKS_SEEDS"].flatMap { UInt64($0) } ?? standard
         let first = Environment.current["DALEKS_FIRST_SEED"].flatMap { UInt64($0) } ?? 1
         let seeds = given.map { $0...$0 } ?? first...(first + count - 1)
         var failures = 0
         for seed in seeds {
             do {
-                try Simulation.run(seed: seed)
+                try Simulation.run(seed: seed, trouble)
             } catch {
                 Issue.record("\(error)")
                 failures += 1

@@ -34,7 +34,7 @@ final class Stage: @unchecked Sendable {
     var time: TimeSource {
         TimeSource(
             monotonic: { [self] in Instant(nanoseconds: 1_000_000_000_000) + Self.turnDuration * ticks },
-            wall: { [self] in Timestamp(seconds: 1_800_000_000) + Self.turnDuration * ticks }
+            wall: { [self] in Timestamp(seconds: 1_800_000_000) + Self.turnDuration * ticks + offset }
         )
     }
 
@@ -46,6 +46,13 @@ final class Stage: @unchecked Sendable {
     }
 
     func pass(_ count: Int) { looks += count }
+
+    /// The clock on the wall goes to another time, later or earlier.
+    func jump() {
+        offset = .seconds(number(below: 7_200) - 3_600)
+        note("the clock is off by \(offset)")
+    }
+    private var offset: Duration = .zero
 
     // MARK: Chance
 

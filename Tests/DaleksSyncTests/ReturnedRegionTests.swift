@@ -1,0 +1,233 @@
+import DaleksAPI
+import DaleksCache
+import DaleksCore
+import DaleksSQLite
+import DaleksSystem
+import DaleksTestSupport
+import Glibc
+import Testing
+
+@testable import DaleksFiles
+@testable import DaleksSync
+
+/// A region that came back from an older backup: nothing that a machine has goes away, and what it has whole is sent
+/// again.
+@Suite struct ReturnedRegionTests {
+    private let owner = UserID.random(at: .zero)
+    private let storage: RegionStorage
+
+    init() throws { storage = try RegionStorage() }
+
+    private func machine(_ name: String, on region: RegionStorage? = nil) throws -> Machine {
+        try Machine(region ?? storage, owner: owner, name: name)
+    }
+
+    /// The region goes away and is, when it is back, what it was then.
+    private func restore(_ backup: ScratchFolder, isAnnounced: Bool, _ machines: Machine...) throws -> RegionStorage {
+        let region = try RegionStorage.restored(from: backup)
+        if isAnnounced { _ = try region.store.raiseEpochs() }
+        for machine in machines { machine.region.storage = region }
+        return region
+    }
+
+    /// What another machine that knows nothing is shown.
+    private func truth(_ region: RegionStorage) throws -> [String: String] {
+        let stranger = try machine("stranger", on: region)
+        defer { stranger.stop() }
+        return try stranger.picture()
+    }
+
+    private func settles(_ machine: Machine, _ region: RegionStorage) -> Bool {
+        eventually {
+            guard machine.engine.pendingCount == 0, let here = try? machine.picture() else { return false }
+            return here == (try? truth(region))
+        }
+    }
+
+    private static func fill(_ machine: Machine) throws {
+        try machine.make("kept", .folder)
+        try machine.write([1], to: "kept/same")
+        try machine.write(Array("old".utf8), to: "edited")
+        try machine.write([UInt8](repeating: 3, count: 2 << 20), to: "large")
+        try machine.write([4], to: "saved")
+        try machine.write([5], to: "moved")
+        try machine.write([6], to: "removed")
+        try machine.write([7], to: "one")
+        try machine.write([8], to: "two")
+        try machine.make("folder", .folder)
+        try machine.write([9], to: "folder/in it")
+        try machine.drain()
+    }
+
+    /// Everything that a day's work does.
+    private static func work(_ machine: Machine) throws {
+        try machine.write(Array("new and longer".utf8), to: "edited", truncating: true)
+        try machine.write([0xaa], to: "large", at: 1_500_000)
+        try machine.write([44], to: "saved.tmp")
+        try machine.rename("saved.tmp", to: "saved")
+        try machine.rename("moved", to: "kept/moved")
+        try machine.remove("removed")
+        try machine.rename("one", to: "two", .exchange)
+        try machine.rename("folder", to: "kept/folder")
+        try machine.make("fresh", .folder)
+        try machine.make("fresh/deeper", .folder)
+        try machine.write([10], to: "fresh/deeper/file")
+        try machine.write([UInt8](repeating: 11, count: 200_000), to: "fresh/new")
+        let node = try machine.lookup("fresh/new").inode
+        let (parent, name) = (try machine.lookup("kept").inode, try Name("linked"))
+        _ = try machine.doing { tree throws(Obstacle) in try tree.link(node, as: name, in: parent) }
+        var edit = LocalTree.AttributeEdit()
+        edit.mode = 0o600
+        let same = try machine.lookup("kept/same").inode
+        _ = try machine.doing { tree throws(Obstacle) in try tree.setAttributes(of: same, edit) }
+        try machine.doing { tree throws(Obstacle) in try tree.setExtended(Array("user.x".utf8), of: same, to: [1, 2]) }
+        try machine.drain()
+    }
+
+    @Test(arguments: [true, false])
+    func `what it forgot is sent again, and nothing goes away`(isAnnounced: Bool) throws {
+        let here = try machine("here")
+        defer { here.stop() }
+        try Self.fill(here)
+        let backup = try storage.backup()
+        try Self.work(here)
+        let before = try here.picture()
+
+        let region = try restore(backup, isAnnounced: isAnnounced, here)
+
+        #expect(settles(here, region))
+        let after = try here.picture()
+        for (path, what) in before { #expect(after[path] == what, "\(path)") }
+        // What was removed since may come back; nothing else is new.
+        #expect(Set(after.keys).subtracting(before.keys).isSubset(of: ["removed"]))
+        #expect(try here.lookup("kept/same").attributes.mode == 0o600)
+        #expect(try here.lookup("kept/linked").inode == here.lookup("fresh/new").inode)
+        let stranger = try machine("stranger", on: region)
+        defer { stranger.stop() }
+        let same = try stranger.lookup("kept/same")
+        #expect(same.attributes.mode == 0o600 && same.extended[Array("user.x".utf8)] == [1, 2])
+        #expect(try stranger.read("saved") == [44] && stranger.read("one") == [8] && stranger.read("two") == [7])
+    }
+
+    @Test func `several machines that send the same again do not disagree`() throws {
+        let (here, there) = (try machine("here"), try machine("there"))
+        defer { here.stop(); there.stop() }
+        try Self.fill(here)
+        _ = try there.picture()
+        let backup = try storage.backup()
+        try Self.work(here)
+        #expect(eventually { (try? there.picture()) == (try? here.picture()) })
+        let before = try here.picture()
+
+        let region = try restore(backup, isAnnounced: true, here, there)
+
+        #expect(settles(here, region) && settles(there, region))
+        let after = try here.picture()
+        for (path, what) in before { #expect(after[path] == what, "\(path)") }
+        #expect(Set(after.keys).subtracting(before.keys).isSubset(of: ["removed"]), "\(after.keys.sorted())")
+    }
+
+    @Test func `work that was never sent goes on from what was forgotten`() throws {
+        let here = try machine("here")
+        defer { here.stop() }
+        try Self.fill(here)
+        let backup = try storage.backup()
+        try Self.work(here)
+        here.region.setUp(false)
+        try here.write([0xbb], to: "large", at: 10)
+        try here.write([12], to: "fresh/later")
+        try here.rename("fresh/new", to: "fresh/renamed")
+        try here.rename("kept/folder", to: "fresh/folder")
+        try here.write([13], to: "edited", at: 3)
+        let before = try here.picture()
+
+        let region = try restore(backup, isAnnounced: true, here)
+        here.region.setUp(true)
+
+        #expect(settles(here, region))
+        let after = try here.picture()
+        for (path, what) in before { #expect(after[path] == what, "\(path)") }
+        #expect(Set(after.keys).subtracting(before.keys).isSubset(of: ["removed"]), "\(after.keys.sorted())")
+    }
+
+    @Test func `a name whose bytes another machine has stays until that one sends them`() throws {
+        let (here, there) = (try machine("here"), try machine("there"))
+        defer { here.stop(); there.stop() }
+        try Self.fill(here)
+        _ = try there.list()
+        let backup = try storage.backup()
+        try here.write([20], to: "only here")
+        try here.drain()
+        #expect(eventually { (try? there.list().contains("only here")) == true })
+        here.region.setUp(false)
+
+        let region = try restore(backup, isAnnounced: true, here, there)
+        #expect(eventually { (try? there.engine.knowsReturns) == true })
+        try there.write([21], to: "meanwhile")
+        try there.drain()
+        #expect(try there.list().contains("only here"))
+
+        here.region.setUp(true)
+        #expect(settles(here, region) && settles(there, region))
+        #expect(try there.read("only here") == [20] && here.read("meanwhile") == [21])
+    }
+
+    @Test func `bytes of a younger content are put aside where they cannot be sent`() throws {
+        let (here, there) = (try machine("here"), try machine("there"))
+        defer { here.stop(); there.stop() }
+        try here.write([UInt8](repeating: 1, count: 3 << 20), to: "large")
+        try here.drain()
+        _ = try there.list()
+        let backup = try storage.backup()
+        let node = try there.lookup("large")
+        try here.write([UInt8](repeating: 2, count: 3 << 20), to: "large")
+        try here.drain()
+        here.region.setUp(false)
+        #expect(eventually { (try? there.lookup("large").content) != node.content })
+        let content = try there.doing { tree throws(Obstacle) in try tree.openContent(node.inode) }
+        var bytes = [UInt8](repeating: 0, count: 10)
+        _ = try bytes.withUnsafeMutableBytes { buffer in
+            try there.doing { _ throws(Obstacle) in try content.read(into: buffer, at: 1 << 20) }
+        }
+        #expect(bytes == [UInt8](repeating: 2, count: 10))
+        try there.engine.tree.closeContent(content)
+
+        _ = try restore(backup, isAnnounced: true, there)
+
+        #expect(eventually { (try? there.read("large")) == [UInt8](repeating: 1, count: 3 << 20) })
+        let aside = try #require(try Files.entries(of: there.folder.path("state/set-aside")).first)
+        let file = try FileDescriptor.open(there.folder.path("state/set-aside/\(aside)"), O_RDONLY)
+        #expect(try file.bytes(count: 10, at: 1 << 20) == [UInt8](repeating: 2, count: 10))
+    }
+
+    @Test func `two contents of one number are never taken for each other`() throws {
+        let (here, there) = (try machine("here"), try machine("there"))
+        defer { here.stop(); there.stop() }
+        try here.write([1], to: "file")
+        try here.drain()
+        #expect(try there.read("file") == [1])
+        let backup = try storage.backup()
+        try here.write([2], to: "file")
+        try here.drain()
+        let forgotten = try here.lookup("file").content
+        there.region.setUp(false)
+
+        let region = try restore(backup, isAnnounced: true, here, there)
+        let other = try machine("other", on: region)
+        defer { other.stop() }
+        #expect(settles(here, region))
+        try other.write([3, 3], to: "file")
+        try other.drain()
+        there.region.setUp(true)
+
+        #expect(settles(there, region) && settles(here, region))
+        #expect(try there.read("file") == [3, 3])
+        #expect(try other.lookup("file").content != forgotten)
+    }
+}
+
+extension SyncEngine {
+    fileprivate var knowsReturns: Bool {
+        get throws { try database.read { db throws in try MetaTable.text(.setbacks, in: db) } != nil }
+    }
+}
