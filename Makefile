@@ -88,6 +88,7 @@ install: static ## Installs programs and units under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/user $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for program in $(PROGRAMS); do \
 		install -s -m 755 $(BUILD)/static/release/$$program $(DESTDIR)$(PREFIX)/bin/ || exit 1; done
+	deploy/manual $(BUILD)/static/release/daleks $(DESTDIR)$(PREFIX)
 	install -m 644 systemd/daleks.service $(DESTDIR)$(PREFIX)/lib/systemd/user/
 	install -m 644 systemd/daleks-users.service systemd/daleks-files@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 

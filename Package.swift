@@ -175,6 +175,10 @@ let package = Package(
             uses: ["daleks", "daleksd", "daleks-users", "daleks-files", "posix-probe"] + ground
         ),
         tests(
+            of: "DaleksCommands",
+            uses: ["daleks", "daleksd", "daleks-users", "daleks-files"] + ground + vocabulary
+        ),
+        tests(
             of: "DaleksFiles",
             uses: [
                 "daleks-files", "DaleksAPI", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",

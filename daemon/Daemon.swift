@@ -39,6 +39,8 @@ final class Daemon: Sendable {
         var options = MountedAccount.Options(source: credentials.region.filesURL, uid: getuid(), gid: getgid())
         options.owner = credentials.user.email
         options.region = credentials.region.code
+        // Whoever works in another folder must find it too.
+        options.control = Places.controlSocket(in: Self.absolute(settings.stateFolder))
         do throws(MountedAccount.UnknownOption) {
             for list in settings.mountOptions { try options.add(list) }
         } catch {
@@ -133,6 +135,12 @@ final class Daemon: Sendable {
         control.stop()
     }
 
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return String(cString: folder) + "/" + path
+    }
+
     private func waitForEnd() {
         let interval = ServiceNotifier.watchdogInterval.map { $0 / 2 }
         while true {
@@ -206,7 +214,8 @@ final class Daemon: Sendable {
             isPaused: isPaused.withLock { $0 },
             pendingCount: engine.pendingCount,
             lastFailure: engine.lastFailure,
-            processID: Int64(getpid())
+            processID: Int64(getpid()),
+            credentials: Self.absolute(settings.credentialsPath)
         )
     }
 }

@@ -59,6 +59,9 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
     /// Why the last attempt to reach the region failed, while it does.
     public var lastFailure: String?
     public var processID: Int64
+    /// The file of the log-in that it works with, so that the command line speaks for the same account; nil from a
+    /// daemon that is older than this.
+    public var credentials: String?
 
     public init(
         failure: String? = nil,
@@ -71,7 +74,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         isPaused: Bool,
         pendingCount: Int64,
         lastFailure: String?,
-        processID: Int64
+        processID: Int64,
+        credentials: String? = nil
     ) {
         self.failure = failure
         self.mountPoint = mountPoint
@@ -84,6 +88,7 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.pendingCount = pendingCount
         self.lastFailure = lastFailure
         self.processID = processID
+        self.credentials = credentials
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -99,6 +104,7 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("pending", pendingCount)
         json.member("last_failure", ifPresent: lastFailure)
         json.member("process", processID)
+        json.member("credentials", ifPresent: credentials)
         json.endObject()
     }
 
@@ -115,7 +121,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
             isPaused: try reader.bool("paused"),
             pendingCount: try reader.integer("pending"),
             lastFailure: try reader.optionalString("last_failure"),
-            processID: try reader.integer("process")
+            processID: try reader.integer("process"),
+            credentials: try reader.optionalString("credentials")
         )
     }
 }

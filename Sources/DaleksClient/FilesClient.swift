@@ -6,7 +6,7 @@ import DaleksJSON
 
 /// A region's files service, as programs of ours ask it. Calls block.
 public struct FilesClient: Sendable {
-    private let service: ServiceClient
+    let service: ServiceClient
     private let tokens: AccessTokens
 
     public init(url: String, http: HTTPClient, tokens: AccessTokens) {
@@ -92,7 +92,7 @@ public struct FilesClient: Sendable {
         _ = try send(request)
     }
 
-    private func get<Body: JSONDecodable>(_ path: String) throws(ClientFailure) -> Body {
+    func get<Body: JSONDecodable>(_ path: String) throws(ClientFailure) -> Body {
         var request = ClientRequest(.get, service.baseURL + path)
         request.sink = .memory(max: Limits.Client.answerBytesMax)
         request.deadline = Limits.Client.requestDeadline
@@ -100,7 +100,7 @@ public struct FilesClient: Sendable {
     }
 
     /// With a token; once more with another where that one was refused (the service's clock, a revoked key).
-    private func send(_ request: ClientRequest) throws(ClientFailure) -> ClientResponse {
+    func send(_ request: ClientRequest) throws(ClientFailure) -> ClientResponse {
         let token = try tokens.token()
         do throws(ClientFailure) {
             return try send(request, token)

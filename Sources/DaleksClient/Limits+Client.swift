@@ -10,6 +10,14 @@ extension Limits {
         public static let requestDeadline: Duration = .seconds(15)
         /// A chunk over a slow line: a megabyte at 32 KiB a second.
         public static let chunkDeadline: Duration = .seconds(60)
+        /// A change that one request asks for: a folder of many thousands takes a while to go to the trash.
+        public static let changeDeadline: Duration = .seconds(120)
+        /// What one request of an upload carries: what a break costs at most, and what is in memory.
+        public static let uploadBlockBytes = 8 << 20
+        /// Such a block over a slow line, and the region's disk behind it.
+        public static let blockDeadline: Duration = .seconds(600)
+        /// A whole file; a line that is silent is noticed long before.
+        public static let transferDeadline: Duration = .seconds(86_400)
         /// A batch's answer, a page of a folder.
         public static let answerBytesMax = 32 << 20
     }

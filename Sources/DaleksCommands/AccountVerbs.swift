@@ -9,6 +9,10 @@ enum LogoutVerb: Verb {
     static let about = "Ends the log-in. Unsent changes and cached files stay until you log in again."
     static let options: [Option] = []
 
+    static let examples: KeyValuePairs = [
+        "daleks logout": "this machine forgets the log-in, and the users service ends it"
+    ]
+
     static func run(_ call: Call) throws(CommandFailure) {
         let store = try call.credentialStore()
         let credentials = try call.credentials()
@@ -35,6 +39,10 @@ enum WhoamiVerb: Verb {
     static let about = "Tells who is logged in here, and where the files are."
     static let options: [Option] = []
 
+    static let examples: KeyValuePairs = [
+        "daleks whoami --json": "for a script"
+    ]
+
     static func run(_ call: Call) throws(CommandFailure) {
         let credentials = try call.credentials()
         call.answer(
@@ -54,6 +62,10 @@ enum RegionsVerb: Verb {
     static let options = [
         Option("users", .text(placeholder: "URL"), help: "The users service; by default the one you are logged in at."),
         Option("ca-file", .text(placeholder: "FILE"), help: "Certificates (PEM) to trust beside the system's."),
+    ]
+
+    static let examples: KeyValuePairs = [
+        "daleks regions --users https://daleks.example/users": "before the first log-in"
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {

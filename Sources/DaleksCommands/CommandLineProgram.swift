@@ -7,7 +7,12 @@ public enum CommandLineProgram {
     static let verbs = [
         AnyVerb(DemoVerb.self), AnyVerb(LoginVerb.self), AnyVerb(LogoutVerb.self), AnyVerb(WhoamiVerb.self),
         AnyVerb(RegionsVerb.self), AnyVerb(MountVerb.self), AnyVerb(UmountVerb.self), AnyVerb(StatusVerb.self),
-        AnyVerb(SyncVerb.self), AnyVerb(PauseVerb.self), AnyVerb(ResumeVerb.self), AnyVerb(AdminVerb.self),
+        AnyVerb(SyncVerb.self), AnyVerb(PauseVerb.self), AnyVerb(ResumeVerb.self), AnyVerb(ListVerb.self),
+        AnyVerb(GetVerb.self), AnyVerb(PutVerb.self), AnyVerb(MakeFolderVerb.self), AnyVerb(MoveVerb.self),
+        AnyVerb(RemoveVerb.self), AnyVerb(ShareVerb.self), AnyVerb(UnshareVerb.self), AnyVerb(WhoVerb.self),
+        AnyVerb(SharedVerb.self), AnyVerb(PublicVerb.self), AnyVerb(LinkVerb.self), AnyVerb(LinksVerb.self),
+        AnyVerb(VersionsVerb.self), AnyVerb(RestoreVerb.self), AnyVerb(TrashVerb.self), AnyVerb(DoctorVerb.self),
+        AnyVerb(CompletionVerb.self), AnyVerb(ManVerb.self), AnyVerb(AdminVerb.self),
     ]
 
     /// 0 done, 1 failed, 2 wrong usage.
@@ -52,13 +57,28 @@ public enum CommandLineProgram {
             console.complain("daleks \(verb.name): \(error.message)")
             return 2
         }
-        let call = Call(settings: settings, console: console, environment: environment, signals: signals)
+        let interruption = Interruption()
+        if !verb.takesSignals { interruption.watch(signals) }
+        let call = Call(
+            settings: settings,
+            console: console,
+            environment: environment,
+            signals: signals,
+            interruption: interruption
+        )
         do throws(CommandFailure) {
             try verb.run(call)
             return 0
         } catch {
+            // What was interrupted tidied up, and has nothing to complain of.
+            if let signal = interruption.signal {
+                if case .interrupted(let words) = error, !words.isEmpty {
+                    console.complain("daleks \(verb.name): \(words)")
+                }
+                Interruption.end(by: signal)
+            }
             switch error {
-            case .failed(let reason):
+            case .failed(let reason), .interrupted(let reason):
                 console.complain("daleks \(verb.name): \(reason)")
                 return 1
             case .usage(let reason):

@@ -7,13 +7,23 @@ public struct Console: Sendable {
     private let write: @Sendable (Int32, [UInt8]) -> Void
     /// Somebody sits at standard input and can be asked.
     public let isInteractive: Bool
+    /// Somebody watches standard error: progress is worth drawing.
+    public let isWatched: Bool
 
-    public init(isInteractive: Bool, write: @escaping @Sendable (Int32, [UInt8]) -> Void) {
+    public init(
+        isInteractive: Bool,
+        isWatched: Bool = false,
+        write: @escaping @Sendable (Int32, [UInt8]) -> Void
+    ) {
         self.isInteractive = isInteractive
+        self.isWatched = isWatched
         self.write = write
     }
 
-    public static let standard = Console(isInteractive: isatty(STDIN_FILENO) == 1) { descriptor, bytes in
+    public static let standard = Console(
+        isInteractive: isatty(STDIN_FILENO) == 1,
+        isWatched: isatty(STDERR_FILENO) == 1
+    ) { descriptor, bytes in
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -32,6 +42,9 @@ public struct Console: Sendable {
         write(STDOUT_FILENO, bytes)
     }
 
+    /// To standard error, without an end of line.
+    func draw(_ text: String) { write(STDERR_FILENO, Array(text.utf8)) }
+
     /// To standard error.
     func complain(_ line: String) { write(STDERR_FILENO, Array((line + "\n").utf8)) }
 
@@ -42,7 +55,7 @@ public struct Console: Sendable {
     }
 
     /// As `prompt`, with what is typed not shown.
-    func promptSecretly(_ question: String) throws(CommandFailure) -> String {
+    func promptSecretly(_ question: String, _ interruption: Interruption) throws(CommandFailure) -> String {
         var before = termios()
         guard tcgetattr(STDIN_FILENO, &before) == 0 else { return try prompt(question) }
         var silent = before
@@ -52,6 +65,12 @@ public struct Console: Sendable {
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
             write(STDERR_FILENO, [UInt8(ascii: "\n")])
         }
-        return try prompt(question)
+        let shown = before
+        let showAgain: @Sendable () -> Void = {
+            var shown = shown
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+            Interruption.end(by: interruption.signal ?? SIGINT)
+        }
+        return try interruption.handling(showAgain) { () throws(CommandFailure) in try prompt(question) }
     }
 }

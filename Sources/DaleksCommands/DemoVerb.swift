@@ -25,6 +25,12 @@ enum DemoVerb: Verb {
         ),
     ]
 
+    static let examples: KeyValuePairs = [
+        "daleks demo": "everything on this machine, at ~/daleks",
+        "daleks demo --state /tmp/demo --mount /tmp/files": "elsewhere",
+    ]
+    static let takesSignals = true
+
     static func run(_ call: Call) throws(CommandFailure) {
         let demo = try Demo(call)
         defer { demo.end() }

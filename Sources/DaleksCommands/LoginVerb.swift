@@ -35,6 +35,12 @@ enum LoginVerb: Verb {
         Option("ca-file", .text(placeholder: "FILE"), help: "Certificates (PEM) to trust beside the system's."),
     ]
 
+    static let examples: KeyValuePairs = [
+        "daleks login --users https://daleks.example/users": "asks for e-mail and password",
+        "daleks login --email ann@example.com --password-stdin < secret": "for a script",
+        "daleks login --profile work": "a second account beside the first",
+    ]
+
     static func run(_ call: Call) throws(CommandFailure) {
         let email = try email(call)
         let password = try password(call)
@@ -79,7 +85,7 @@ enum LoginVerb: Verb {
         guard call.console.isInteractive else {
             throw .usage("give the password on standard input, with --password-stdin")
         }
-        return try call.console.promptSecretly("Password:")
+        return try call.console.promptSecretly("Password:", call.interruption)
     }
 }
 

@@ -21,6 +21,11 @@ enum MountVerb: Verb {
         Option("foreground", .flag, help: "Stays, logs to the terminal, and ends with Ctrl-C."),
     ]
 
+    static let examples: KeyValuePairs = [
+        "daleks mount": "at ~/daleks",
+        "daleks mount /srv/files -o allow_other": "elsewhere, for all users of this machine",
+    ]
+
     static func run(_ call: Call) throws(CommandFailure) {
         // A clear line before a daemon is even started.
         _ = try call.credentials()
@@ -44,6 +49,11 @@ enum UmountVerb: Verb {
     static let options = [
         Option("drain", .flag, help: "Waits for as long as sending takes (the usual bound is 30 seconds)."),
         Option("now", .flag, help: "Does not wait: what is unsent goes on at the next mount."),
+    ]
+
+    static let examples: KeyValuePairs = [
+        "daleks umount": "waits up to 30 seconds for what is unsent",
+        "daleks umount --drain": "waits until all of it is sent",
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {
@@ -73,6 +83,11 @@ enum StatusVerb: Verb {
     static let about = "Tells how the mount is, or where one file's newest state is."
     static let positionals: String? = "[PATH]"
     static let options: [Option] = []
+
+    static let examples: KeyValuePairs = [
+        "daleks status": "connection, and what is not at the region yet",
+        "daleks status ~/daleks/letter.txt": "one file",
+    ]
 
     static func run(_ call: Call) throws(CommandFailure) {
         if let path = call.settings.positionals.first { return try show(path, call) }
@@ -116,6 +131,11 @@ enum SyncVerb: Verb {
         Option("timeout", .duration, default: "1h", help: "How long to wait at most.")
     ]
 
+    static let examples: KeyValuePairs = [
+        "daleks sync && poweroff": "leaves nothing behind",
+        "daleks sync --timeout 5m": "waits for five minutes at most",
+    ]
+
     static func run(_ call: Call) throws(CommandFailure) {
         let timeout: Duration
         do throws(SettingsError) { timeout = try call.settings.duration("timeout") } catch {
@@ -132,6 +152,10 @@ enum PauseVerb: Verb {
     static let about = "Stops sending changes; work goes on, and is kept here."
     static let options: [Option] = []
 
+    static let examples: KeyValuePairs = [
+        "daleks pause": "on a slow or dear line"
+    ]
+
     static func run(_ call: Call) throws(CommandFailure) {
         let answer = try call.control(ControlRequest(.pause))
         call.answer("Paused.", answer.object)
@@ -142,6 +166,10 @@ enum ResumeVerb: Verb {
     static let name = "resume"
     static let about = "Goes on sending changes."
     static let options: [Option] = []
+
+    static let examples: KeyValuePairs = [
+        "daleks resume": "sends what was kept"
+    ]
 
     static func run(_ call: Call) throws(CommandFailure) {
         let answer = try call.control(ControlRequest(.resume))

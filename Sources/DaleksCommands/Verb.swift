@@ -8,18 +8,27 @@ protocol Verb: SendableMetatype {
     static var options: [Option] { get }
     /// As the usage line has them; nil where there are none.
     static var positionals: String? { get }
+    /// Ways to use it: a command, and what it does.
+    static var examples: KeyValuePairs<String, String> { get }
+    /// What its first argument may be, where that is one of a few words.
+    static var words: [String] { get }
+    /// It waits for signals itself.
+    static var takesSignals: Bool { get }
     static func run(_ call: Call) throws(CommandFailure)
 }
 
 extension Verb {
     static var positionals: String? { nil }
+    static var words: [String] { [] }
+    static var takesSignals: Bool { false }
 
     static var schema: SettingsSchema {
         SettingsSchema(
             program: "daleks \(name)",
             about: about,
             options: options + CommonOptions.all,
-            positionals: positionals
+            positionals: positionals,
+            examples: examples.map { SettingsSchema.Example($0.key, $0.value) }
         )
     }
 }
@@ -28,15 +37,22 @@ extension Verb {
 struct AnyVerb: Sendable {
     let name: String
     let about: String
-    let schema: SettingsSchema
+    let words: [String]
+    let takesSignals: Bool
+    private let makeSchema: @Sendable () -> SettingsSchema
     let run: @Sendable (Call) throws(CommandFailure) -> Void
 
     init<Word: Verb>(_ verb: Word.Type) {
         name = Word.name
         about = Word.about
-        schema = Word.schema
+        words = Word.words
+        takesSignals = Word.takesSignals
+        makeSchema = { Word.schema }
         run = { call throws(CommandFailure) in try Word.run(call) }
     }
+
+    /// Made where it is asked for: `daleks --help` needs none of them.
+    var schema: SettingsSchema { makeSchema() }
 }
 
 /// What every verb understands.
@@ -63,4 +79,5 @@ struct Call {
     let console: Console
     let environment: [String: String]
     let signals: SignalWaiter
+    let interruption: Interruption
 }

@@ -42,8 +42,5 @@ extension Limits {
 
         /// One fusermount3 complaint is a line; more than this is cut.
         static let complaintBytesMax = 4_096
-
-        /// /proc/self/mountinfo of a machine with a hundred thousand mounts is still below this.
-        static let mountTableBytesMax = 64 << 20
     }
 }

@@ -19,6 +19,8 @@ public final class MountedAccount: Sendable {
         /// Whose account it is, and of which region: facts about every file.
         public var owner = ""
         public var region = ""
+        /// The daemon's control socket, a fact too.
+        public var control: String?
         public var uid: UInt32
         public var gid: UInt32
 
@@ -88,7 +90,11 @@ public final class MountedAccount: Sendable {
             presentation: options.storesOwners
                 ? .stored(mounter: options.uid, group: options.gid)
                 : .everything(uid: options.uid, gid: options.gid),
-            description: FileSystem.Description(owner: options.owner, region: options.region)
+            description: FileSystem.Description(
+                owner: options.owner,
+                region: options.region,
+                control: options.control
+            )
         )
         var mountOptions = FUSEMountOptions()
         mountOptions.source = options.source

@@ -1,4 +1,5 @@
 public import DaleksCache
+import DaleksCore
 public import DaleksSync
 import DaleksSystem
 
@@ -13,8 +14,12 @@ extension FileSystem {
         switch name.dropFirst(Self.factPrefix.utf8.count) {
         case "status": return try engine.tree.status(of: inode).rawValue
         case "version": return try String(engine.tree.node(inode).content)
+        // By which the region knows it, whatever it is called here.
+        case "node": return try engine.tree.node(inode).id.description
         case "owner": return description.owner
         case "region": return description.region
+        // Where the command line finds the daemon that serves this path.
+        case "control": return description.control
         default: return nil
         }
     }

@@ -21,10 +21,13 @@ public final class FileSystem: Sendable {
     public struct Description: Sendable {
         public var owner: String
         public var region: String
+        /// The daemon's control socket; nil where there is none.
+        public var control: String?
 
-        public init(owner: String, region: String) {
+        public init(owner: String, region: String, control: String? = nil) {
             self.owner = owner
             self.region = region
+            self.control = control
         }
     }
 

@@ -74,7 +74,7 @@ struct AdminCall {
         guard call.console.isInteractive else {
             throw .usage("give the password on standard input, with --password-stdin")
         }
-        return try call.console.promptSecretly("Password:")
+        return try call.console.promptSecretly("Password:", call.interruption)
     }
 }
 

@@ -40,6 +40,13 @@ enum AdminVerb: Verb {
         Option("limit", .integer(1...500), default: "50", help: "How many lines at most."),
     ]
 
+    static let examples: KeyValuePairs = [
+        "daleks admin users": "lists accounts",
+        "daleks admin users lock ann@example.com": "ends her sessions and lets her in no more",
+        "daleks admin tokens inspect < token": "is it valid, for what, until when",
+    ]
+    static var words: [String] { subjects.map(\.name) }
+
     /// Each subject with its actions, as the help has them.
     static let subjects: [AdminSubject] = [
         AdminSubject(

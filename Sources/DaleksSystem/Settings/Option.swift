@@ -55,10 +55,10 @@ public struct Option: Sendable {
         self.isRequired = isRequired
     }
 
-    var takesValue: Bool { kind != .flag }
+    public var takesValue: Bool { kind != .flag }
 
     /// What stands for the value in `--help`.
-    var placeholder: String {
+    public var placeholder: String {
         switch kind {
         case .flag: ""
         case .text(let placeholder): placeholder

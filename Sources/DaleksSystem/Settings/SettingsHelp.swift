@@ -13,6 +13,13 @@ enum SettingsHelp {
             let facts = facts(about: option, in: schema)
             if !facts.isEmpty { lines += wrapped(facts, indent: indent) }
         }
+        if !schema.examples.isEmpty {
+            lines += ["", "Examples:"]
+            for example in schema.examples {
+                lines.append("  " + example.command)
+                lines += wrapped(example.about, indent: indent)
+            }
+        }
         lines += [""]
         lines += wrapped(
             "A flag wins over the environment, the environment over the file, the file over the default.",

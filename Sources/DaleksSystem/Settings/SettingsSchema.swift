@@ -8,6 +8,8 @@ public struct SettingsSchema: Sendable {
     public let options: [Option]
     /// How the arguments without a flag read in the usage line, `PATH [DIR]` or `[PATH...]`; nil where there are none.
     public let positionals: String?
+    /// Ways to use it, shown after the options.
+    public let examples: [Example]
     public let environmentPrefix: String
     public let version: String
     /// The first of these that exists is read when no file is named. None of them needs to exist.
@@ -15,12 +17,24 @@ public struct SettingsSchema: Sendable {
     /// Keys that a file may hold because another program or verb that shares the file understands them.
     public let keysOfOthers: Set<String>
 
+    /// A command as somebody would type it, and what it does.
+    public struct Example: Sendable, Hashable {
+        public let command: String
+        public let about: String
+
+        public init(_ command: String, _ about: String) {
+            self.command = command
+            self.about = about
+        }
+    }
+
     public init(
         program: String,
         about: String,
         usage: String? = nil,
         options: [Option],
         positionals: String? = nil,
+        examples: [Example] = [],
         environmentPrefix: String = "DALEKS_",
         version: String = Version.current,
         defaultFiles: [String] = [],
@@ -31,6 +45,7 @@ public struct SettingsSchema: Sendable {
         self.usage = usage ?? [program, "[options]", positionals].compactMap(\.self).joined(separator: " ")
         self.options = options
         self.positionals = positionals
+        self.examples = examples
         self.environmentPrefix = environmentPrefix
         self.version = version
         self.defaultFiles = defaultFiles
@@ -56,14 +71,15 @@ public struct SettingsSchema: Sendable {
         help: "Reads settings from this file: lines of `key = value`, where a key is a flag's name without its dashes."
     )
 
-    static let builtIn: [Option] = [
+    public static let builtIn: [Option] = [
         configOption,
         Option("print-config", .flag, help: "Prints the settings in effect and where each came from, then exits."),
         Option("help", .flag, help: "Prints this, then exits.", short: "h"),
         Option("version", .flag, help: "Prints the version, then exits."),
     ]
 
-    var allOptions: [Option] { options + Self.builtIn }
+    /// Its own and those that every program has.
+    public var allOptions: [Option] { options + Self.builtIn }
 
     func option(named name: String) -> Option? { allOptions.first { $0.name == name } }
 

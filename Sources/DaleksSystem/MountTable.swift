@@ -1,28 +1,29 @@
-import DaleksCore
-import DaleksSystem
 import Glibc
 
 /// What is mounted where, as /proc/self/mountinfo says: reading it asks no file system anything, so a silent one
 /// cannot hold us up.
-struct MountTable {
-    struct Entry: Equatable {
+public enum MountTable {
+    public struct Entry: Hashable, Sendable {
         /// `major:minor` of the file system's device number.
-        let device: String
-        let path: String
-        let type: String
+        public let device: String
+        public let path: String
+        public let type: String
     }
 
+    /// The table of a machine with a hundred thousand mounts is still below this.
+    private static let bytesMax = 64 << 20
+
     /// Later ones lie over earlier ones at the same path.
-    static func current() -> [Entry] {
+    public static func current() -> [Entry] {
         guard let text = read("/proc/self/mountinfo") else { return [] }
         return entries(in: text)
     }
 
     /// The uppermost at exactly this path.
-    static func mount(at path: String) -> Entry? { current().last { $0.path == path } }
+    public static func mount(at path: String) -> Entry? { current().last { $0.path == path } }
 
     /// `ID PARENT DEVICE ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE OPTIONS`, one a line.
-    static func entries(in text: [UInt8]) -> [Entry] {
+    public static func entries(in text: [UInt8]) -> [Entry] {
         text.split(separator: UInt8(ascii: "\n")).compactMap { line in
             let fields = line.split(separator: UInt8(ascii: " "))
             guard fields.count > 6, let dash = fields.dropFirst(6).firstIndex(where: { $0.elementsEqual("-".utf8) }),
@@ -58,7 +59,7 @@ struct MountTable {
         guard let file = try? FileDescriptor.open(path, O_RDONLY) else { return nil }
         var result: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while result.count < Limits.FUSE.mountTableBytesMax {
+        while result.count < bytesMax {
             let count = buffer.withUnsafeMutableBytes { (try? file.read(into: $0)) ?? 0 }
             if count == 0 { break }
             result += buffer[..<count]

@@ -1,0 +1,151 @@
+import DaleksAPI
+import DaleksClient
+import DaleksCore
+import DaleksJSON
+import DaleksSystem
+import Glibc
+
+enum PutVerb: Verb {
+    static let name = "put"
+    static let about = "Brings files to the region. Nothing shows there before all of a file has arrived."
+    static let positionals: String? = "FILE... PATH"
+    static let options = [
+        Option("preserve", .flag, help: "Keeps the file's mode and time.", short: "p"),
+        Option("parents", .flag, help: "Makes the folders above PATH that are missing."),
+        Option("quiet", .flag, help: "Draws no progress.", short: "q"),
+    ]
+    static let examples: KeyValuePairs = [
+        "daleks put letter.txt daleks:/": "under its own name",
+        "daleks put *.jpg daleks:/photos/": "several into a folder",
+        "tar c src | daleks put - daleks:/src.tar": "what a program writes",
+    ]
+
+    static func run(_ call: Call) throws(CommandFailure) {
+        let words = call.settings.positionals
+        guard words.count >= 2, let last = words.last else { throw .usage("name the files, and where to put them") }
+        let paths = RemotePaths(call)
+        let target = try paths.place(last)
+        if call.settings.flag("parents") {
+            _ = try MakeFolderVerb.provide(target.namesFolder || words.count > 2 ? target : target.above ?? target)
+        }
+        let known = try target.find()
+        let isFolder = known?.attributes.kind == .folder
+        if !isFolder, words.count > 2 || target.namesFolder {
+            throw .failed("\(last) is not a folder; make it with `daleks mkdir -p`")
+        }
+        var put: [JSONValue] = []
+        for file in words.dropLast() {
+            let spot: (folder: NodeRecord, name: Name)
+            if isFolder, let known {
+                spot = (known, try ownName(file))
+            } else {
+                spot = try target.spot()
+            }
+            let shown = isFolder ? target.appending(spot.name) : target
+            let sent = try Sending(call, paths, file, shown, spot).run()
+            put.append(
+                .object(
+                    JSONObject([
+                        ("file", .string(file)), ("path", .string(shown.text)), ("node", .string("\(sent.node)")),
+                        ("bytes", .integer(sent.bytes)),
+                    ])
+                )
+            )
+        }
+        if call.settings.flag("json") { call.console.say(JSONObject([("put", .array(put))])) }
+    }
+
+    private static func ownName(_ file: String) throws(CommandFailure) -> Name {
+        guard file != "-" else { throw .usage("standard input has no name; write one behind the folder") }
+        guard let last = file.split(separator: "/").last, let name = try? Name(last) else {
+            throw .usage("\(file) has no name of its own; write one behind the folder")
+        }
+        return name
+    }
+}
+
+/// One file on its way to the region.
+private struct Sending {
+    let call: Call
+    let paths: RemotePaths
+    let file: String
+    let place: RemotePlace
+    let spot: (folder: NodeRecord, name: Name)
+
+    init(
+        _ call: Call,
+        _ paths: RemotePaths,
+        _ file: String,
+        _ place: RemotePlace,
+        _ spot: (folder: NodeRecord, name: Name)
+    ) {
+        self.call = call
+        self.paths = paths
+        self.file = file
+        self.place = place
+        self.spot = spot
+    }
+
+    private var isInput: Bool { file == "-" }
+
+    func run() throws(CommandFailure) -> (node: NodeID, bytes: Int64) {
+        let source: OpenInput
+        let status: stat
+        do throws(Errno) {
+            source = try OpenInput(file)
+            status = try source.status()
+        } catch {
+            throw .failed("\(file) cannot be read: \(error)")
+        }
+        if status.st_mode & S_IFMT == S_IFDIR { throw .failed("\(file) is a folder; name the files in it") }
+        let isPlain = status.st_mode & S_IFMT == S_IFREG && !isInput
+        let size = isPlain ? Int64(status.st_size) : nil
+        let progress = Progress(call, place.text, bytes: size)
+        defer { progress.end() }
+        let session = place.session
+        var upload = Upload(
+            session.files,
+            name: spot.name,
+            in: spot.folder.id,
+            bytes: size,
+            patience: Patience(until: session.end)
+        )
+        var bytes: Int64 = 0
+        let node: NodeID
+        do throws(CommandFailure) {
+            node = try paths.interruptible { () throws(CommandFailure) in
+                do throws(TransferFailure) {
+                    return try upload.run(
+                        pull: { buffer throws(Errno) in try source.read(into: buffer, until: session.end) },
+                        progress: { sent in
+                            bytes = sent
+                            progress.update(sent)
+                        }
+                    )
+                } catch {
+                    throw failure(error)
+                }
+            }
+        } catch {
+            if let again = try? session.again() { upload.abandon(with: again.files) }
+            throw error
+        }
+        if call.settings.flag("preserve"), isPlain {
+            let time = Timestamp(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
+            _ = try place.asking { () throws(ClientFailure) in
+                try session.files.change(node, NodeChange(mode: status.st_mode & 0o777, modified: time))
+            }
+        }
+        return (node, bytes)
+    }
+
+    private func failure(_ failure: TransferFailure) -> CommandFailure {
+        switch failure {
+        case .service(.canceled), .local(.interrupted): .interrupted("interrupted; nothing of \(file) is at the region")
+        case .service(let failure): CommandFailure(failure, at: place.text)
+        case .local(let errno): .failed("\(isInput ? "standard input" : file) cannot be read: \(errno)")
+        case .shrunk: .failed("\(file) changed while it was sent; put it again")
+        case .corrupt: .failed("\(file) did not arrive as it was sent; put it again")
+        }
+    }
+}

@@ -1,0 +1,192 @@
+import DaleksAPI
+import DaleksClient
+import DaleksCore
+import DaleksHTTP
+import DaleksSystem
+
+/// Something at a region, as it was named on the command line.
+struct RemotePlace {
+    /// As it was written.
+    let text: String
+    let session: AccountSession
+    private let names: [Name]
+    private let mounted: MountedPath?
+    /// Where the names begin; nil where that is the root of the account's own tree.
+    private let base: NodeID?
+
+    fileprivate init(
+        _ text: String,
+        _ session: AccountSession,
+        _ names: [Name],
+        _ mounted: MountedPath? = nil,
+        base: NodeID? = nil
+    ) {
+        self.base = base
+        self.text = text
+        self.session = session
+        self.names = names
+        self.mounted = mounted
+    }
+
+    var files: FilesClient { session.files }
+
+    /// It was written as a folder.
+    var namesFolder: Bool { text.hasSuffix("/") || names.isEmpty }
+
+    /// The last name; nil for the root.
+    var name: Name? { names.last }
+
+    /// What is there, or a failure that says that nothing is.
+    func node() throws(CommandFailure) -> NodeRecord {
+        guard let node = try find() else { throw .failed("\(text): there is no such file or folder") }
+        return node
+    }
+
+    /// Nil where nothing is.
+    func find() throws(CommandFailure) -> NodeRecord? {
+        try settle()
+        if let id = mounted?.node { return try node(id) }
+        if let base { return try find(below: base) }
+        return try asking(nilFor: [.notFound]) { () throws(ClientFailure) in try files.item(at: names) }
+    }
+
+    func folder() throws(CommandFailure) -> NodeRecord {
+        let node = try node()
+        guard node.attributes.kind == .folder else { throw .failed("\(text) is not a folder") }
+        return node
+    }
+
+    /// The folder that it is in, or is to be in, and its name there.
+    func spot() throws(CommandFailure) -> (folder: NodeRecord, name: Name) {
+        guard let name, let above else { throw .usage("\(text) is the root; name something in it") }
+        return (try above.folder(), name)
+    }
+
+    /// Nil for the root.
+    var above: RemotePlace? {
+        guard !names.isEmpty else { return nil }
+        let trimmed = text.drop(while: { $0 == "/" }).split(separator: "/").dropLast().joined(separator: "/")
+        let shown = text.hasPrefix("/") ? "/" + trimmed : trimmed.contains(":") ? trimmed : "daleks:/" + trimmed
+        return RemotePlace(shown, session, names.dropLast(), mounted?.above, base: base)
+    }
+
+    /// The same place with a name more.
+    func appending(_ name: Name) -> RemotePlace {
+        let text = text.hasSuffix("/") ? "\(text)\(name)" : "\(text)/\(name)"
+        let mounted = mounted.flatMap { mount in name.text.map { mount.appending($0) } }
+        return RemotePlace(text, session, names + [name], mounted, base: base)
+    }
+
+    /// Runs a request about it, with its failure in the words of the command line.
+    func asking<Answer>(_ question: () throws(ClientFailure) -> Answer) throws(CommandFailure) -> Answer {
+        do throws(ClientFailure) { return try question() } catch { throw CommandFailure(error, at: text) }
+    }
+
+    private func asking<Answer>(
+        nilFor codes: [APIError.Code],
+        _ question: () throws(ClientFailure) -> Answer
+    ) throws(CommandFailure) -> Answer? {
+        do throws(ClientFailure) { return try question() } catch {
+            if codes.contains(where: { $0.explains(error) }) { return nil }
+            throw CommandFailure(error, at: text)
+        }
+    }
+
+    /// One folder after the other: paths are served in the caller's own tree only.
+    private func find(below base: NodeID) throws(CommandFailure) -> NodeRecord? {
+        var found = try asking(nilFor: [.notFound]) { () throws(ClientFailure) in try files.node(base) }
+        for name in names {
+            guard let folder = found else { return nil }
+            found = try asking { () throws(ClientFailure) in try files.child(name, of: folder.id) }
+        }
+        return found
+    }
+
+    private func node(_ id: NodeID) throws(CommandFailure) -> NodeRecord {
+        guard let node = try asking(nilFor: [.notFound], { () throws(ClientFailure) in try files.node(id) }) else {
+            throw .failed("\(text) is not at the region yet; `daleks status` says why")
+        }
+        return node
+    }
+
+    /// What was done here a moment ago is at the region before the region is asked about it.
+    private func settle() throws(CommandFailure) {
+        guard let mounted, mounted.isPending, let control = mounted.control else { return }
+        let answer = try? control.ask(ControlRequest(.sync, timeoutSeconds: 30))
+        if mounted.isPending {
+            let reason = answer?.lastFailure.map { " (\($0))" } ?? ""
+            throw .failed(
+                "\(text) has changes that are not at the region yet\(reason); try again once `daleks sync` is done"
+            )
+        }
+    }
+}
+
+extension MountedPath {
+    var above: MountedPath? {
+        guard path != mountPoint, let slash = path.lastIndex(of: "/") else { return nil }
+        return MountedPath(path: String(path[..<slash]), mountPoint: mountPoint, control: control)
+    }
+
+    func appending(_ name: String) -> MountedPath {
+        MountedPath(path: path + "/" + name, mountPoint: mountPoint, control: control)
+    }
+}
+
+/// Finds what paths on the command line mean, each account's session made once.
+final class RemotePaths {
+    private let call: Call
+    private var sessions: [String: AccountSession] = [:]
+
+    init(_ call: Call) { self.call = call }
+
+    /// `daleks:/x` and `/x` are of the account that is logged in; what lies in a mount is of the account mounted there.
+    func place(_ text: String) throws(CommandFailure) -> RemotePlace {
+        if text.hasPrefix(AccountPath.prefix) {
+            let names = try AccountPath.names(String(text.dropFirst(AccountPath.prefix.utf8.count)), in: text)
+            return RemotePlace(text, try own(), names)
+        }
+        if text.hasPrefix(AccountPath.nodePrefix) { return try placeOfNode(text) }
+        if let mounted = MountedPath(text) {
+            return RemotePlace(text, try session(of: mounted), try mounted.names(), mounted)
+        }
+        guard text.hasPrefix("/") else {
+            throw .usage("\(text) is in no mount; write daleks:/\(text) for a path in your files")
+        }
+        return RemotePlace(text, try own(), try AccountPath.names(text, in: text))
+    }
+
+    /// `node:ID/x`: what others share, say, which has no path in one's own tree.
+    private func placeOfNode(_ text: String) throws(CommandFailure) -> RemotePlace {
+        let rest = text.dropFirst(AccountPath.nodePrefix.utf8.count)
+        let word = rest.prefix { $0 != "/" }
+        guard let id = NodeID(word) else {
+            throw .usage("\(text): \(word) is not an id, which is 32 digits 0-9 and a-f")
+        }
+        let names = try AccountPath.names(String(rest.dropFirst(word.count)), in: text)
+        return RemotePlace(text, try own(), names, base: id)
+    }
+
+    /// Of the account that is logged in.
+    func own() throws(CommandFailure) -> AccountSession { try session(try call.credentialStore()) }
+
+    /// Runs what may take long; Ctrl-C ends it in order.
+    func interruptible<Result>(_ body: () throws(CommandFailure) -> Result) throws(CommandFailure) -> Result {
+        let sessions = Array(sessions.values)
+        return try call.interruption.handling({ for session in sessions { session.shutdown() } }, body)
+    }
+
+    private func session(of mounted: MountedPath) throws(CommandFailure) -> AccountSession {
+        guard call.settings.optionalText("credentials") == nil, let control = mounted.control,
+            let answer = try? control.ask(ControlRequest(.status)), let path = answer.credentials
+        else { return try own() }
+        return try session(CredentialStore(path: path))
+    }
+
+    private func session(_ store: CredentialStore) throws(CommandFailure) -> AccountSession {
+        if let session = sessions[store.path] { return session }
+        let session = try AccountSession(store)
+        sessions[store.path] = session
+        return session
+    }
+}

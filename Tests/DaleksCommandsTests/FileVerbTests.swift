@@ -1,0 +1,153 @@
+import DaleksCore
+import DaleksJSON
+import DaleksSystem
+import DaleksTestSupport
+import Glibc
+import Testing
+
+/// `ls put get rm mv mkdir`: files without a mount.
+@Suite struct FileVerbTests {
+    private let house: Household
+    private let ann: Person
+
+    init() throws {
+        house = try Household.shared.get()
+        ann = try house.person()
+    }
+
+    /// As many that do not look alike, quickly: a random block again and again, each time with its number in front.
+    private func bytes(_ count: Int) -> [UInt8] {
+        var generator = SeededGenerator(seed: UInt64(count))
+        let block = (0..<(64 << 10)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count + block.count)
+        while bytes.count < count {
+            bytes.append(UInt8(truncatingIfNeeded: bytes.count >> 16))
+            bytes += block
+        }
+        return Array(bytes[..<count])
+    }
+
+    @Test(arguments: [0, 1, 1 << 20, (8 << 20) - 1, 8 << 20, (16 << 20) + 5])
+    func `what is put is what is got, whether it comes from a file or a pipe`(count: Int) throws {
+        let bytes = bytes(count)
+        try ann.write(bytes, to: "file")
+
+        try ann.done("put file daleks:/first")
+        var command = ann.command(["put", "-", "daleks:/second"])
+        command.input = .bytes(bytes)
+        #expect(try Subprocess.capture(command, timeout: .seconds(60)).ending == .exited(0))
+        let got = try ann.json("get daleks:/first back")
+        try ann.done("get daleks:/second")
+
+        #expect(try got.bool("checked"))
+        #expect(try got.integer("bytes") == Int64(count))
+        #expect(try ann.read("back") == bytes)
+        #expect(try ann.read("second") == bytes)
+        let shown = try Subprocess.capture(ann.command(["get", "/first", "-"]), timeout: .seconds(60))
+        #expect(shown.output == bytes)
+    }
+
+    @Test func `folders are made, listed, moved and removed`() throws {
+        try ann.write(Array("hello\n".utf8), to: "hello.txt")
+
+        try ann.done("mkdir -p /letters/2026")
+        try ann.done("mkdir -p /letters/2026")
+        try ann.done("put hello.txt /letters/2026/")
+        #expect(try ann.done("ls /letters") == "2026/\n")
+        #expect(try ann.done("ls -l daleks:/letters/2026").contains("-rw-r--r--  6  20"))
+        try ann.done("mv /letters/2026/hello.txt /letters/first.txt")
+        try ann.done("mv /letters/2026 /letters/first.txt /")
+        let names = try ann.json("ls").array("entries").map { try $0.string("name") }
+        #expect(names == ["2026", "first.txt", "letters"])
+        try ann.done("rm /first.txt")
+        try ann.done("rm -r /letters /2026")
+        #expect(try ann.done("ls").isEmpty)
+        try ann.done("rm -f /first.txt")
+    }
+
+    @Test func `what replaces a file becomes its next version`() throws {
+        try ann.done("put - /note", input: "one")
+        let first = try ann.json("ls /").array("entries")[0].object("node").integer("content")
+        try ann.done("put - /note", input: "two")
+
+        #expect(try ann.done("get /note -") == "two")
+        #expect(try ann.done("get --content \(first) /note -") == "one")
+        #expect(try ann.refused("get --content 999999 /note -").contains("daleks versions"))
+    }
+
+    @Test func `mode and time go along where that is asked for`() throws {
+        try ann.write([1], to: "tool")
+        #expect(chmod(ann.path("tool"), 0o755) == 0)
+        var times = [timeval(tv_sec: 1_000_000_000, tv_usec: 0), timeval(tv_sec: 1_000_000_000, tv_usec: 0)]
+        #expect(utimes(ann.path("tool"), &times) == 0)
+
+        try ann.done("put -p tool /")
+        try ann.done("get /tool copy")
+
+        var status = stat()
+        #expect(stat(ann.path("copy"), &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o755 && status.st_mtim.tv_sec == 1_000_000_000)
+    }
+
+    @Test func `each mistake has one line that says what to do`() throws {
+        try ann.done("mkdir /folder")
+        try ann.done("put - /file", input: "x")
+        #expect(try ann.refused("ls /nothing").contains("/nothing: there is no such file or folder"))
+        #expect(try ann.refused("ls nothing", code: 2).contains("daleks:/nothing"))
+        #expect(try ann.refused("get /folder").contains("is a folder"))
+        #expect(try ann.refused("get /file /nonexistent/file").contains("cannot be written"))
+        #expect(try ann.refused("put nothing /").contains("nothing cannot be read: No such file or directory"))
+        #expect(try ann.refused("put - /folder", code: 2, input: "x").contains("has no name"))
+        #expect(try ann.refused("put - /none/file", input: "x").contains("/none"))
+        #expect(try ann.refused("put / /file").contains("is a folder"))
+        #expect(try ann.refused("mkdir /folder").contains("has this name already"))
+        #expect(try ann.refused("mkdir /a/b").contains("/a: there is no such"))
+        #expect(try ann.refused("mv /file /folder/../x", code: 2).contains(".."))
+        #expect(try ann.refused("mv /nothing /else").contains("/nothing"))
+        #expect(try ann.refused("rm /folder").contains("add -r"))
+        #expect(try ann.refused("rm -r /", code: 2).contains("root"))
+        #expect(try ann.refused("rm", code: 2).contains("usage"))
+        let stranger = Person(name: "stranger", home: ann.path("stranger"))
+        try Files.createPrivateDirectory(stranger.home, durable: false)
+        #expect(try stranger.refused("ls").contains("daleks login"))
+    }
+
+    @Test func `Ctrl-C while a file is put leaves nothing of it`() throws {
+        #expect(mkfifo(ann.path("pipe"), 0o600) == 0)
+        var command = ann.command(["put", "pipe", "/endless"])
+        let said = Condition("")
+        command.errors = .lines { line in
+            said.withLock { $0 += line }
+            said.broadcast()
+        }
+        let process = try Subprocess.start(command)
+        // Opening waits for the reader. More than a block: some of it is on its way to the region, or there, by then.
+        let pipe = try FileDescriptor.open(ann.path("pipe"), O_WRONLY)
+        try pipe.writeAll([UInt8](repeating: 7, count: 9 << 20))
+        process.send(SIGINT)
+
+        #expect(process.wait(timeout: .seconds(20)) == .signaled(SIGINT))
+        #expect(said.wait(timeout: .seconds(5)) { $0.contains("nothing of") ? true : nil } == true)
+        try pipe.close()
+        #expect(try ann.done("ls").isEmpty)
+    }
+
+    @Test func `what came of a file is not fetched again, and is not believed unseen`() throws {
+        let bytes = bytes(5 << 20)
+        try ann.write(bytes, to: "file")
+        try ann.done("put file /file")
+        let node = try ann.json("ls").array("entries")[0].object("node")
+        let part = ".daleks-\(try node.string("id"))-\(try node.integer("content")).part"
+
+        try ann.write(Array(bytes[..<(3 << 20)]), to: part)
+        try ann.done("get /file back")
+        #expect(try ann.read("back") == bytes)
+
+        try ann.write([UInt8](repeating: 7, count: 3 << 20), to: part)
+        #expect(try ann.refused("get /file other").contains("get it again"))
+        #expect(try Files.entries(of: ann.home).filter { $0.contains("part") || $0 == "other" }.isEmpty)
+        try ann.done("get /file other")
+        #expect(try ann.read("other") == bytes)
+    }
+}
