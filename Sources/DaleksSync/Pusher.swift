@@ -13,6 +13,8 @@ import DaleksSystem
 final class Pusher: Sendable {
     struct State {
         var isAwake = true
+        /// Somebody waits for the journal to be empty: nothing is held back for company.
+        var isHurried = false
         var isStopping = false
         var isPaused = false
         var isIdle = false
@@ -73,7 +75,17 @@ final class Pusher: Sendable {
     // MARK: From other threads
 
     func wake() {
-        state.withLock { $0.isAwake = true }
+        // Each change of the tree comes here: a thread that is awake already is not woken once more.
+        let wasAwake = state.withLock { state in
+            defer { state.isAwake = true }
+            return state.isAwake
+        }
+        if !wasAwake { state.broadcast() }
+    }
+
+    /// As `wake`, by somebody who waits for the outcome.
+    func hurry() {
+        state.withLock { ($0.isAwake, $0.isHurried) = (true, true) }
         state.broadcast()
     }
 
@@ -120,7 +132,22 @@ final class Pusher: Sendable {
             }
             if isStopping == true || state.withLock({ $0.isStopping }) { return }
             saveIdleWriters()
+            gather()
         }
+    }
+
+    /// How long the first of many changes waits for the others. What was made and removed in that time is never sent,
+    /// and a barrier, a request, an answer and their transactions carry many operations instead of a few. A file that
+    /// was closed is seen elsewhere so much later.
+    static let gatherPause: Duration = .milliseconds(40)
+
+    /// As many as this, and what comes after need not wait for company.
+    private static let fullBatchCount = Limits.Wire.batchOperationCountMax / 2
+
+    private func gather() {
+        guard labour.rest == nil else { return }
+        _ = state.wait(timeout: Self.gatherPause) { $0.isHurried || $0.isStopping ? true : nil }
+        state.withLock { $0.isHurried = false }
     }
 
     /// How often to look for files that were written to and then left alone, still open.
@@ -141,6 +168,7 @@ final class Pusher: Sendable {
             while !state.withLock({ $0.isStopping || $0.isPaused }) {
                 guard let batch = try nextBatch() else { return .success(()) }
                 try send(batch)
+                if batch.rows.count < Self.fullBatchCount { gather() }
             }
             return .success(())
         } catch {

@@ -235,11 +235,11 @@ public final class SyncEngine: Sendable {
     /// Waits until everything done here is at the region; false when the time passed first.
     public func drain(timeout: Duration, time: TimeSource = .system) -> Bool {
         for content in tree.contents.allLoaded { try? tree.saveContent(content) }
-        pusher.wake()
         let deadline = time.now + timeout
         let pause = Gate()
         while pendingCount > 0 {
             if time.now >= deadline { return false }
+            pusher.hurry()
             pause.wait(timeout: .milliseconds(10))
         }
         return true

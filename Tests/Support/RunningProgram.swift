@@ -17,7 +17,11 @@ public final class RunningProgram: Sendable {
     /// Where the test bundle is, there the programs are.
     public static let folder: String = {
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-        return bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let folder = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        // Some run from another folder than ours.
+        guard !folder.hasPrefix("/"), let here = getcwd(nil, 0) else { return folder }
+        defer { free(here) }
+        return "\(String(cString: here))/\(folder)"
     }()
 
     private static func command(
