@@ -67,6 +67,9 @@ extension LocalTree {
                 certain = sent.size
             } else if !lost.isEmpty {
                 certain = min(certain, max(found.keptSize ?? certain, min(size, dirtyEnd)))
+            } else {
+                // Only the size is in doubt, and the backing file knows better: an fsync made it certain there.
+                certain = max(certain, min(size, dirtyEnd))
             }
             node.attributes.size = certain
             node.contentSize = min(node.contentSize, certain)
@@ -77,7 +80,7 @@ extension LocalTree {
             let start = Int64(span) * Int64(Limits.spanBytes)
             try backing.punchHole(start..<start + Int64(Limits.spanBytes))
         }
-        if size != certain { try backing.truncate(to: certain) }
+        if size > certain || !found.spans.isEmpty { try backing.truncate(to: certain) }
         return !lost.isEmpty
     }
 
