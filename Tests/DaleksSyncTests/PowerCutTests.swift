@@ -227,8 +227,11 @@ import Testing
             // The disk has the index as it was in the middle of the appends, which nobody vouched for.
             let index = try ReplicaDatabase.open(at: left.folder.path("state/replica.db"), logger: .silent)
             try index.writing { db throws in
-                try db.execute("UPDATE nodes SET size = 50000 WHERE inode = ?1", [.integer(inode.column)])
-                try db.execute("UPDATE contents SET generation = 1000000 WHERE node = ?1", [.integer(inode.column)])
+                try db.execute("UPDATE nodes SET size = 50000 WHERE inode = ?1", [.integer(Int64(inode.rawValue))])
+                try db.execute(
+                    "UPDATE contents SET generation = 1000000 WHERE node = ?1",
+                    [.integer(Int64(inode.rawValue))]
+                )
             }
             index.close()
         }
