@@ -54,6 +54,18 @@ public enum ContentGenerationTable {
         ) { row in Inode(column: try row.int64(0)) }
     }
 
+    /// The youngest generation in which the index was told of what a file has unsent, or of its size.
+    public static func last(of node: Inode, in db: borrowing Connection) throws -> Int64 {
+        let bindings: [Value] = [.integer(node.column)]
+        let spans =
+            try db.first(
+                "SELECT coalesce(max(generation), 0) FROM spans WHERE node = ?1 AND state = 2",
+                bindings
+            ) { try $0.int64(0) } ?? 0
+        let size = try db.first("SELECT generation FROM contents WHERE node = ?1", bindings) { try $0.int64(0) } ?? 0
+        return max(spans, size)
+    }
+
     /// The youngest generation that the index speaks of.
     public static func last(in db: borrowing Connection) throws -> Int64 {
         let spans = try db.first("SELECT coalesce(max(generation), 0) FROM spans", []) { try $0.int64(0) } ?? 0

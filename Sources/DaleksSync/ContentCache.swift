@@ -173,6 +173,7 @@ final class ContentCache: Sendable {
                 isSuspect: isSuspect,
                 suspects: suspects,
                 pieces: pieces.flatMap { $0.base == node.content ? $0.pieces : nil } ?? [:],
+                generation: try ContentGenerationTable.last(of: inode, in: db),
                 owed: isSuspect ? try LocalTree.owedSpans(of: node, here: Set(spans.map(\.span)), db) : []
             )
         }

@@ -85,6 +85,9 @@ public final class FileContent: Sendable {
         }
         state.pieces = known.pieces.filter { state.spans[$0.key] == .dirty }
         state.owed = known.owed
+        // Who wrote and closed may have left to us what an fsync has to make certain.
+        state.generation = known.generation
+        state.isUnsynchronized = state.spans.contains(.dirty)
         // Without spans nothing but the size must be kept, and leftovers of older content must not shine through. The
         // size is compared first: most files have it, and setting it costs.
         let isStale = try backing.status().st_size != off_t(state.size)
@@ -334,5 +337,7 @@ struct KnownContent {
     var suspects: Set<Int>?
     /// What changed of dirty spans, as far as that is known.
     var pieces: [Int: PieceSet] = [:]
+    /// The last generation in which the index was told of it.
+    var generation: Int64 = 0
     var owed: Set<Int> = []
 }

@@ -89,7 +89,7 @@ import Testing
         try Files.createPrivateDirectory(folder, durable: false)
         var command = ann.command(["doctor", "--all", "--state", folder])
         command = Command(
-            "setpriv",
+            "/usr/bin/setpriv",
             ["--reuid=65534", "--regid=65534", "--clear-groups", "--", command.program] + command.arguments,
             environment: ["HOME": ann.home, "PATH": "/nonexistent"]
         )

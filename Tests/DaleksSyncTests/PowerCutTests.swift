@@ -52,6 +52,34 @@ import Testing
         #expect(try elsewhere.read("file") == bytes)
     }
 
+    @Test func `an fsync makes certain what was written through a handle that is closed`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        before.engine.pause(true)
+        _ = try before.list()
+        try before.write(Self.bytes(50_000), to: "file")
+        // The log alone, as a batch that goes to the region has it made durable.
+        try before.engine.tree.database.flush()
+        let inode = try before.lookup("file").inode
+        let first = try before.engine.tree.openContent(inode)
+        #expect(first.state.withLock { $0.isUnsynchronized })
+        try before.engine.tree.synchronize(first)
+        try before.engine.tree.closeContent(first)
+        let left = try StateCopy(of: before)
+
+        // Over what is dirty and vouched for: the index hears nothing of it.
+        try before.write(Self.bytes(50_000, seed: 9), to: "file")
+        let second = try before.engine.tree.openContent(inode)
+        #expect(second.state.withLock { $0.isUnsynchronized })
+        try before.engine.tree.synchronize(second)
+        #expect(!second.state.withLock { $0.isUnsynchronized })
+        try before.engine.tree.closeContent(second)
+
+        let after = try restarted(left, isConnected: false)
+        defer { after.stop() }
+        #expect(try after.read("file") == Self.bytes(50_000))
+    }
+
     @Test func `the region is told nothing that this machine could forget`() throws {
         let before = try machine()
         defer { before.stop() }
