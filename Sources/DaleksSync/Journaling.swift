@@ -35,14 +35,19 @@ enum Journaling {
 
     /// The last name of a node goes. True where the region never needs to hear of the node, because it has not yet:
     /// then its rows are gone, and `replaced` is what it had itself taken the place of.
+    ///
+    /// What was made safe stays where another file takes its place: should a power cut cost that one its bytes, this
+    /// one is what comes back, and not what it had replaced.
     static func withdraw(
         _ inode: Inode,
         replaced: inout (inode: Inode, id: NodeID)?,
+        isReplaced: Bool,
         besides touched: Set<Inode>,
         _ db: borrowing Connection
     ) throws -> Bool {
         let rows = try JournalTable.rows(concerning: inode, in: db)
-        guard rows.allSatisfy({ $0.sequence == nil && $0.subjects.node == inode }) else {
+        let mustStay = isReplaced && rows.contains { $0.barrier != nil }
+        guard !mustStay, rows.allSatisfy({ $0.sequence == nil && $0.subjects.node == inode }) else {
             try withdrawContent(of: inode, rows, db)
             return false
         }

@@ -136,7 +136,7 @@ extension LocalTree {
                 try EntryTable.insert(step.from.name, in: step.from.parent, node: standing.inode, db)
             } else {
                 let touched: Set = [step.from.parent, step.to.parent]
-                try unlinkNode(&standing, step.now, standing: &known, besides: touched, db)
+                try unlinkNode(&standing, step.now, standing: &known, isReplaced: true, besides: touched, db)
             }
             replaced = standing
         }

@@ -317,6 +317,7 @@ extension LocalTree {
         _ node: inout LocalNode,
         _ now: Timestamp,
         standing: inout (inode: Inode, id: NodeID)?,
+        isReplaced: Bool = false,
         besides touched: Set<Inode> = [],
         _ db: borrowing Connection
     ) throws {
@@ -326,7 +327,14 @@ extension LocalTree {
         try NodeTable.update(node, in: db)
         guard node.attributes.links == 0 else { return }
         var replaced: (inode: Inode, id: NodeID)?
-        if try Journaling.withdraw(node.inode, replaced: &replaced, besides: touched, db) { standing = replaced }
+        let isGone = try Journaling.withdraw(
+            node.inode,
+            replaced: &replaced,
+            isReplaced: isReplaced,
+            besides: touched,
+            db
+        )
+        if isGone { standing = replaced }
     }
 
     static func touch(

@@ -154,7 +154,7 @@ final class Promises: Sendable {
         if state.random.oneIn(2) {
             guard (try? Files.synchronizeDirectory(path)) != nil else { return false }
             state.promisedNames = state.names
-            state.droppedNames = Set((1...max(1, state.fileCount)).map { "made \($0)" }).subtracting(state.names)
+            state.droppedNames = Set((0..<state.fileCount).map { "made \($0 + 1)" }).subtracting(state.names)
             state.promiseCount += 1
         }
         return true
@@ -229,7 +229,7 @@ final class Promises: Sendable {
         for name in state.droppedNames.intersection(found) { problems.append("\(name) is back") }
         state.names = found.filter { !$0.hasSuffix(".d") }
         state.promisedNames = state.names
-        state.droppedNames = Set((1...max(1, state.fileCount)).map { "made \($0)" }).subtracting(state.names)
+        state.droppedNames = Set((0..<state.fileCount).map { "made \($0 + 1)" }).subtracting(state.names)
         for name in found where name.hasSuffix(".d") { rmdir("\(path)/\(name)") }
     }
 }

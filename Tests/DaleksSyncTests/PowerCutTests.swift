@@ -231,6 +231,34 @@ import Testing
         #expect(try elsewhere.read("file") == old)
     }
 
+    @Test func `a file that was made safe comes back when what replaced it lost its bytes`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        try before.write(Self.bytes(100_000), to: "file")
+        try before.drain()
+        before.region.setUp(false)
+        let safe = Self.bytes(90_000, seed: 5)
+        try before.write(safe, to: "file.new")
+        let content = try before.engine.tree.openContent(before.lookup("file.new").inode)
+        try before.engine.tree.synchronize(content)
+        try before.engine.tree.closeContent(content)
+        try before.rename("file.new", to: "file")
+        try before.engine.tree.synchronizeJournal()
+        try before.write(Self.bytes(80_000, seed: 7), to: "file.new")
+        let fresh = try before.lookup("file.new").inode
+        try before.rename("file.new", to: "file")
+        let left = try StateCopy(of: before)
+        try left.forgetBytes(of: fresh.rawValue, keepsSize: false)
+
+        let after = try restarted(left)
+        defer { after.stop() }
+        #expect(try after.read("file") == safe)
+        try after.drain()
+        let elsewhere = try machine()
+        defer { elsewhere.stop() }
+        #expect(try elsewhere.read("file") == safe)
+    }
+
     @Test(arguments: [false, true]) func `an append that was made durable without the index is there`(
         _ losesTail: Bool
     ) throws {
