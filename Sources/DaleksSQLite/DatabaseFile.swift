@@ -85,11 +85,17 @@ struct DatabaseFile {
 
     /// The second look, once SQLite has replayed what log or journal there was.
     func confirm(_ handle: Handle) throws -> State {
-        let found = Int32(truncatingIfNeeded: try handle.number("PRAGMA application_id"))
-        if found == applicationID { return .ours }
+        if try signature(of: handle) == applicationID { return .ours }
         let objectCount = try handle.number("SELECT count(*) FROM sqlite_schema")
+        // Each question sees the file as it is then: another process may have signed and filled it between the two.
+        let found = try signature(of: handle)
+        if found == applicationID { return .ours }
         guard found == 0, objectCount == 0 else { throw foreign(found) }
         return .new
+    }
+
+    private func signature(of handle: Handle) throws -> Int32 {
+        Int32(truncatingIfNeeded: try handle.number("PRAGMA application_id"))
     }
 
     private func foreign(_ found: Int32) -> SQLiteError {

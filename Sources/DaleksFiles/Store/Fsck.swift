@@ -126,7 +126,7 @@ struct Fsck: Sendable {
             }
         }
         for problem in broken { report.find(.lostContent, problem) }
-        for number in pages {
+        for number in pages.sorted() {
             guard let page = try? ManifestTable.page(number, db) else {
                 report.find(.lostContent, "page \(number) of a manifest in tree \(tree.number) cannot be read")
                 continue
@@ -155,7 +155,8 @@ struct Fsck: Sendable {
                 }
             }
         } while last != nil
-        for (digest, count) in uses {
+        // In an order that is the same at every run.
+        for (digest, count) in uses.sorted(by: { $0.key.description < $1.key.description }) {
             report.find(.lostContent, "chunk \(digest) is named \(count) times and is not in the index")
         }
     }
