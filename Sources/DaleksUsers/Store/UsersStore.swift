@@ -67,16 +67,12 @@ final class UsersStore: Sendable {
     }
 
     func read<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
-        do {
-            switch backend {
-            case .sqlite(let database): return try database.read { try Connection.lending($0, body) }
-            case .postgres(let pool):
-                return try pool.transaction(isolation: .repeatableRead, readOnly: true) {
-                    try Connection.lending($0, body)
-                }
+        try asking { database in
+            try database.read { try Connection.lending($0, body) }
+        } or: { pool in
+            try pool.transaction(isolation: .repeatableRead, readOnly: true) {
+                try Connection.lending($0, body)
             }
-        } catch {
-            throw StorageFailure.apiError(error, logger)
         }
     }
 
@@ -86,11 +82,22 @@ final class UsersStore: Sendable {
         _ durability: Durability = .full,
         _ body: (borrowing Connection) throws -> Result
     ) throws(APIError) -> Result {
+        try asking { database in
+            try database.write(durability) { try Connection.lending($0, body) }
+        } or: { pool in
+            try pool.transaction(isolation: .serializable) { try Connection.lending($0, body) }
+        }
+    }
+
+    /// What goes wrong is told as the service tells it, whichever database it was.
+    private func asking<Result>(
+        _ sqlite: (Database) throws -> Result,
+        or postgres: (PostgresPool) throws -> Result
+    ) throws(APIError) -> Result {
         do {
             switch backend {
-            case .sqlite(let database): return try database.write(durability) { try Connection.lending($0, body) }
-            case .postgres(let pool):
-                return try pool.transaction(isolation: .serializable) { try Connection.lending($0, body) }
+            case .sqlite(let database): return try sqlite(database)
+            case .postgres(let pool): return try postgres(pool)
             }
         } catch {
             throw StorageFailure.apiError(error, logger)
@@ -102,14 +109,11 @@ final class UsersStore: Sendable {
     /// As `read`, for a body of one statement, which is a snapshot by itself. PostgreSQL is asked once instead of three
     /// times.
     func readOnce<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
-        do {
-            switch backend {
-            case .sqlite(let database): return try database.read { try Connection.lending($0, body) }
+        try asking { database in
+            try database.read { try Connection.lending($0, body) }
+        } or: { pool in
             // Who only reads may ask again, also where nobody knows what became of the question.
-            case .postgres(let pool): return try Self.alone(pool, repeats: [.connectionLost], body)
-            }
-        } catch {
-            throw StorageFailure.apiError(error, logger)
+            try Self.alone(pool, repeats: [.connectionLost], body)
         }
     }
 
@@ -119,13 +123,10 @@ final class UsersStore: Sendable {
         _ durability: Durability = .full,
         _ body: (borrowing Connection) throws -> Result
     ) throws(APIError) -> Result {
-        do {
-            switch backend {
-            case .sqlite(let database): return try database.write(durability) { try Connection.lending($0, body) }
-            case .postgres(let pool): return try Self.alone(pool, repeats: [], body)
-            }
-        } catch {
-            throw StorageFailure.apiError(error, logger)
+        try asking { database in
+            try database.write(durability) { try Connection.lending($0, body) }
+        } or: { pool in
+            try Self.alone(pool, repeats: [], body)
         }
     }
 
@@ -135,14 +136,10 @@ final class UsersStore: Sendable {
         _ durability: Durability = .full,
         _ body: (borrowing Connection) throws -> Result
     ) throws(APIError) -> Result {
-        do {
-            switch backend {
-            case .sqlite(let database): return try database.write(durability) { try Connection.lending($0, body) }
-            case .postgres(let pool):
-                return try pool.transaction(isolation: .readCommitted) { try Connection.lending($0, body) }
-            }
-        } catch {
-            throw StorageFailure.apiError(error, logger)
+        try asking { database in
+            try database.write(durability) { try Connection.lending($0, body) }
+        } or: { pool in
+            try pool.transaction(isolation: .readCommitted) { try Connection.lending($0, body) }
         }
     }
 
