@@ -182,7 +182,9 @@ struct S3Tests {
         #expect(server.requests.count == 3)
         #expect(server.requests.allSatisfy { $0["x-amz-security-token"] == "T" })
         server.answer([Int](repeating: 503, count: 50))
+        let began = TimeSource.system.now
         #expect(throws: S3Client.Failure.unavailable(detail: "status 503")) { try client.get("key", 0..<1) }
+        #expect(TimeSource.system.now - began > .milliseconds(1_500), "a short outage outlasts the attempts")
         // A 412 after an attempt whose answer got lost is our own object; HEAD proves it.
         server.answer([500, 412, 200], length: 3)
         try client.put("key", [1, 2, 3])

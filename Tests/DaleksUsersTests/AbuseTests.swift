@@ -142,7 +142,8 @@ struct AbuseTests {
             }
         }
 
-        let medians = times.map { $0.sorted()[$0.count / 2] }
+        // Of many the medians. Of few the fast ones, which others on this machine slowed least.
+        let medians = times.map { $0.sorted()[rounds >= 500 ? $0.count / 2 : $0.count / 10] }
         let difference = abs(medians[0] - medians[1]) / medians[0]
         #expect(answers.allSatisfy { $0.0 == 401 && $0.1 == answers[0].1 && $0.2 == answers[0].2 })
         #expect(difference < (rounds >= 500 ? 0.02 : 0.25), "medians \(medians) differ by \(difference * 100) %")

@@ -60,7 +60,8 @@ struct EnumerationTests {
             answers.insert("\(answer.status.code) \(answer.text) \(answer.fields.all.map(\.name).sorted())")
         }
 
-        let medians = times.map { $0.sorted()[$0.count / 2] }
+        // Of many the medians. Of few the fast ones, which others on this machine slowed least.
+        let medians = times.map { $0.sorted()[Self.roundCount >= 500 ? $0.count / 2 : $0.count / 10] }
         let difference = abs(medians[0] - medians[1]) / medians[0]
         #expect(answers.count == 1, "\(answers)")
         #expect(difference < (Self.roundCount >= 500 ? 0.02 : 0.5), "medians \(medians), \(difference * 100) %")

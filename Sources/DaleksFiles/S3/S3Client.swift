@@ -220,13 +220,14 @@ final class S3Client: Sendable {
             .contains(code)
     }
 
-    /// Full jitter: anything up to a bound that doubles.
+    /// Between half of a bound that doubles and all of it. Were it anything down to nothing, all attempts together could
+    /// be over before the shortest outage is.
     private static func delay(_ attempts: Int) -> Duration {
         let bound = min(
             Limits.S3.retryDelayFirst.nanoseconds << Int64(attempts - 1),
             Limits.S3.retryDelayMax.nanoseconds
         )
-        return .nanoseconds(Int64(Random.word() % UInt64(bound)))
+        return .nanoseconds(bound / 2 + Int64(Random.word() % UInt64(bound / 2)))
     }
 
     private func failure(_ answer: Answer) -> Failure {
