@@ -61,11 +61,26 @@ public enum JournalTable {
         body: [UInt8]?,
         in db: borrowing Connection
     ) throws -> Int64 {
-        try db.execute(
-            "INSERT INTO journal (kind, node, parent, other_parent, replaced, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            [.integer(kind.rawValue)] + values(of: subjects) + [body.map { .blob($0) } ?? .null]
-        )
+        try db.withStatement(
+            "INSERT INTO journal (kind, node, parent, other_parent, replaced, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        ) { statement in
+            try statement.bind(kind.rawValue, at: 1)
+            try statement.bind(subjects.node.column, at: 2)
+            try bind(subjects.parent, at: 3, to: statement)
+            try bind(subjects.otherParent, at: 4, to: statement)
+            try bind(subjects.replaced, at: 5, to: statement)
+            if let body { try statement.bind(body, at: 6) } else { try statement.bindNull(at: 6) }
+            try statement.run()
+        }
         return db.lastInsertRowID
+    }
+
+    private static func bind(_ inode: Inode?, at position: Int, to statement: borrowing Statement) throws {
+        if let inode {
+            try statement.bind(inode.column, at: position)
+        } else {
+            try statement.bindNull(at: position)
+        }
     }
 
     /// Puts a row in front of another, as near as there is room: what lies between is about other things.
@@ -267,21 +282,20 @@ public enum JournalTable {
         try db.execute("UPDATE journal SET body = ?2 WHERE place = ?1", [.integer(place), .blob(body)]) > 0
     }
 
-    /// Numbers a row and fixes what will be sent under that number.
-    public static func number(
-        _ sequence: Int64,
-        body: [UInt8],
-        at place: Int64,
-        in db: borrowing Connection
-    ) throws {
-        try db.execute(
-            "UPDATE journal SET sequence = ?2, body = ?3 WHERE place = ?1",
-            [.integer(place), .integer(sequence), .blob(body)]
-        )
+    /// Numbers a row: from now on it is sent under that number, as its body is.
+    public static func number(_ sequence: Int64, at place: Int64, in db: borrowing Connection) throws {
+        try db.withStatement("UPDATE journal SET sequence = ?2 WHERE place = ?1") { statement in
+            try statement.bind(place, at: 1)
+            try statement.bind(sequence, at: 2)
+            try statement.run()
+        }
     }
 
     public static func delete(place: Int64, in db: borrowing Connection) throws {
-        try db.execute("DELETE FROM journal WHERE place = ?1", [.integer(place)])
+        try db.withStatement("DELETE FROM journal WHERE place = ?1") { statement in
+            try statement.bind(place, at: 1)
+            try statement.run()
+        }
     }
 
     public static func count(in db: borrowing Connection) throws -> Int64 {

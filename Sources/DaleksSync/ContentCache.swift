@@ -5,17 +5,29 @@ import DaleksSystem
 
 /// The files that somebody works with now: at most one `FileContent` for each inode.
 ///
+/// Some that nobody works with any more stay for a while, since most files are wanted again soon: by a program, or by
+/// the upload of what was just written. They count as nobody's, and learn of changes as open ones do.
+///
 /// ## Concurrency
 /// `state` is guarded by its condition. Loading does input and output without the lock; whoever wants the same inode
-/// waits for it. Uses are counted, and a content leaves when the last user lets go of it.
+/// waits for it. Uses are counted. What leaves is let go of without the lock: it closes a descriptor.
 final class ContentCache: Sendable {
-    private struct Slot {
+    fileprivate struct Slot {
         var content: FileContent
         var useCount: Int
+        /// When it became idle, by the count of such events.
+        var idleSince: UInt64 = 0
+
+        func isIdle(since moment: UInt64) -> Bool { useCount == 0 && idleSince == moment }
     }
 
-    private struct State {
+    fileprivate struct State {
         var slots: [Inode: Slot] = [:]
+        var idleCount = 0
+        /// Those that became idle, the longest first; entries of some that were used since are still here.
+        var idle: [(inode: Inode, since: UInt64)] = []
+        var idleHead = 0
+        var idleEvents: UInt64 = 0
         /// Being loaded, or being changed from outside: whoever wants one of these waits.
         var loading: Set<Inode> = []
         var isSuspect = false
@@ -28,8 +40,11 @@ final class ContentCache: Sendable {
         var suspects: [Inode: Set<Int>] = [:]
     }
 
-    private static let piecesCountMax = 4_096
-    private static let suspectsCountMax = 65_536
+    fileprivate static let piecesCountMax = 4_096
+    fileprivate static let suspectsCountMax = 65_536
+
+    /// Each keeps a descriptor open.
+    fileprivate static let idleCountMax = 256
 
     private let database: Database
     private let store: BackingStore
@@ -58,10 +73,7 @@ final class ContentCache: Sendable {
     /// The content of a file, for use until `release`.
     func use(_ inode: Inode) throws(Errno) -> FileContent {
         let present: FileContent? = state.waitThrowing(until: { !$0.loading.contains(inode) }) { state in
-            if let slot = state.slots[inode] {
-                state.slots[inode]?.useCount += 1
-                return slot.content
-            }
+            if let content = state.use(inode) { return content }
             state.loading.insert(inode)
             return nil
         }
@@ -87,24 +99,31 @@ final class ContentCache: Sendable {
     func leave(_ inode: Inode) { leave(inode, isUse: false) }
 
     private func leave(_ inode: Inode, isUse: Bool) {
-        state.withLock { state in
-            guard let slot = state.slots[inode] else { return }
+        let gone = state.withLock { state -> [FileContent] in
+            guard let slot = state.slots[inode] else { return [] }
             if isUse { state.uses[inode] = time.wall }
-            if slot.useCount > 1 {
+            guard slot.useCount <= 1 else {
                 state.slots[inode]?.useCount -= 1
-            } else {
-                state.slots[inode] = nil
-                let known = slot.content.state.withLock { ($0.revision, $0.pieces) }
-                if state.pieces.count >= Self.piecesCountMax { state.pieces = [:] }
-                state.pieces[inode] = known.1.isEmpty ? nil : known
-                guard state.isSuspect else { return }
-                // Or whoever opens it anew after what he needed was hashed would need it hashed again, and again.
-                if state.suspects.count >= Self.suspectsCountMax { state.suspects = [:] }
-                state.suspects[inode] = slot.content.state.withLock { state in
-                    Set(state.spans.spans { $0 == .suspect })
-                }
+                return []
             }
+            // One whose disk failed is opened anew: the next user may be luckier.
+            if slot.content.state.withLock({ $0.failure != nil }) { return [state.drop(inode)].compactMap { $0 } }
+            state.rest(inode)
+            var gone: [FileContent] = []
+            while state.idleCount > Self.idleCountMax, let longest = state.longestIdle() {
+                if let content = state.drop(longest) { gone.append(content) }
+            }
+            return gone
         }
+        withExtendedLifetime(gone) {}
+    }
+
+    /// Lets go of those of the files that nobody works with.
+    func dropIdle(_ inodes: some Sequence<Inode>) {
+        let gone = state.withLock { state in
+            inodes.compactMap { inode in state.slots[inode]?.useCount == 0 ? state.drop(inode) : nil }
+        }
+        withExtendedLifetime(gone) {}
     }
 
     /// Runs `body` with those of the files that somebody works with, and lets nobody begin to work with the others
@@ -116,9 +135,8 @@ final class ContentCache: Sendable {
         let held = state.waitThrowing(until: { $0.loading.isDisjoint(with: inodes) }) { state in
             var held: [Inode: FileContent] = [:]
             for inode in inodes {
-                if let slot = state.slots[inode] {
-                    state.slots[inode]?.useCount += 1
-                    held[inode] = slot.content
+                if let content = state.use(inode) {
+                    held[inode] = content
                 } else {
                     state.loading.insert(inode)
                 }
@@ -134,7 +152,12 @@ final class ContentCache: Sendable {
     }
 
     /// The content if somebody uses it now. The caller does not count as a user: it must not keep it.
-    func loaded(_ inode: Inode) -> FileContent? { state.withLock { $0.slots[inode]?.content } }
+    func loaded(_ inode: Inode) -> FileContent? {
+        state.withLock { state in
+            guard let slot = state.slots[inode] else { return nil }
+            return slot.useCount > 0 || slot.content.isUnsaved ? slot.content : nil
+        }
+    }
 
     func with<Result>(
         _ inode: Inode,
@@ -147,9 +170,13 @@ final class ContentCache: Sendable {
     }
 
     /// Whether anybody works with any file.
-    var hasLoaded: Bool { state.withLock { !$0.slots.isEmpty } }
+    var hasLoaded: Bool { state.withLock { $0.slots.count > $0.idleCount } }
 
-    var allLoaded: [FileContent] { state.withLock { $0.slots.values.map(\.content) } }
+    var allLoaded: [FileContent] {
+        state.withLock { state in
+            state.slots.values.lazy.filter { $0.useCount > 0 || $0.content.isUnsaved }.map(\.content)
+        }
+    }
 
     /// Which files were used since the last call, and when.
     func takeUses() -> [Inode: Timestamp] {
@@ -180,5 +207,52 @@ final class ContentCache: Sendable {
         guard let known else { throw .noEntry }
         guard known.node.attributes.kind == .file else { throw .invalid }
         return try FileContent(known, backing: try store.open(inode), time: time, marks: barrier)
+    }
+}
+
+extension ContentCache.State {
+    fileprivate mutating func use(_ inode: Inode) -> FileContent? {
+        guard let slot = slots[inode] else { return nil }
+        if slot.useCount == 0 { idleCount -= 1 }
+        slots[inode]?.useCount += 1
+        return slot.content
+    }
+
+    /// The last user is gone.
+    fileprivate mutating func rest(_ inode: Inode) {
+        idleEvents += 1
+        idleCount += 1
+        slots[inode]?.useCount = 0
+        slots[inode]?.idleSince = idleEvents
+        idle.append((inode, idleEvents))
+        if idle.count > 4 * ContentCache.idleCountMax {
+            idle = idle[idleHead...].filter { slots[$0.inode]?.isIdle(since: $0.since) ?? false }
+            idleHead = 0
+        }
+    }
+
+    /// The one that nobody has used for longest.
+    fileprivate mutating func longestIdle() -> Inode? {
+        while idleHead < idle.count {
+            let (inode, since) = idle[idleHead]
+            idleHead += 1
+            if slots[inode]?.isIdle(since: since) ?? false { return inode }
+        }
+        return nil
+    }
+
+    /// Takes a content out, and keeps what no table knows of it.
+    fileprivate mutating func drop(_ inode: Inode) -> FileContent? {
+        guard let slot = slots.removeValue(forKey: inode) else { return nil }
+        if slot.useCount == 0 { idleCount -= 1 }
+        let known = slot.content.state.withLock { ($0.revision, $0.pieces) }
+        if pieces.count >= ContentCache.piecesCountMax { pieces = [:] }
+        pieces[inode] = known.1.isEmpty ? nil : known
+        if isSuspect {
+            // Or whoever opens it anew after what he needed was hashed would need it hashed again, and again.
+            if suspects.count >= ContentCache.suspectsCountMax { suspects = [:] }
+            suspects[inode] = slot.content.state.withLock { state in Set(state.spans.spans { $0 == .suspect }) }
+        }
+        return slot.content
     }
 }

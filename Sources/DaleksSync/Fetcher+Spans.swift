@@ -39,7 +39,7 @@ extension Fetcher {
         defer {
             tree.contents.release(inode)
             // It may have lost its name meanwhile.
-            tree.collect(inode)
+            tree.collectIfDeparting(inode)
         }
         if spans.contains(where: content.isOwed) {
             throw .remote(.unreachable("the region has not answered yet what it was sent before a power cut"))

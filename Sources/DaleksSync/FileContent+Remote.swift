@@ -138,6 +138,7 @@ extension FileContent {
             state.remoteSize = node.contentSize
             state.cutFrom = 0
             state.owed = []
+            state.isPlaced = false
             state.modified = node.attributes.modified
         }
     }
@@ -183,6 +184,8 @@ extension FileContent.State {
         let least = cut ?? size
         self.revision = revision
         owed.subtract(commit.spans.lazy.map(\.index))
+        // The backing file names the content that edits build on.
+        isPlaced = false
         remoteSize = min(commit.size, least)
         cutFrom = least < commit.size ? commit.size : 0
         if cut != nil { snapshot?.noteSettled() } else { pieces = [:] }

@@ -104,6 +104,9 @@ public final class FileContent: Sendable {
 
     // MARK: What the kernel asks
 
+    /// Whether the tables lack something of what it is now.
+    var isUnsaved: Bool { state.withLock { $0.isUnsaved || $0.isUncommitted } }
+
     public var live: (size: Int64, modified: Timestamp) { state.withLock { ($0.size, $0.modified) } }
 
     /// Throws what a read there would lack.

@@ -6,7 +6,7 @@ import DaleksSQLite
 
 /// Rows of the journal as operations.
 enum Journaling {
-    /// The number in a body is given when it is sent; until then it says 1.
+    /// The number is the row's, given when it is sent; what the body says of it counts for nothing.
     static func append(
         _ mutation: Mutation,
         _ subjects: JournalTable.Subjects,
@@ -16,11 +16,13 @@ enum Journaling {
         try JournalTable.append(.metadata, subjects, body: body, in: db)
     }
 
+    /// What a row says, under its own number where it has one.
     static func operation(of row: JournalTable.Row) throws -> Operation {
-        guard let body = row.body, let json = try? JSONValue.parse(body), let operation = try? Operation(json: json)
+        guard let body = row.body, let json = try? JSONValue.parse(body), var operation = try? Operation(json: json)
         else {
             throw SQLiteError(.corrupt, "journal row \(row.place) cannot be read", sql: "journal")
         }
+        if let sequence = row.sequence { operation.sequence = sequence }
         return operation
     }
 

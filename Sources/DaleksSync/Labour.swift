@@ -22,6 +22,8 @@ struct Labour: Sendable {
     let spans: any WorkQueue
     /// Spans that nobody asked for yet.
     let ahead: any WorkQueue
+    /// Nodes that nobody can reach any more, out of the replica.
+    let farewells: any WorkQueue
     /// Instead of sleeping, where time is not the machine's.
     let rest: (@Sendable (Duration) -> Void)?
 
@@ -33,6 +35,7 @@ struct Labour: Sendable {
             // Enough to fill a fast line, few enough for a small region.
             spans: WorkerPool(name: "span", threadCountMax: 8, waitingCountMax: 4_096),
             ahead: WorkerPool(name: "ahead", threadCountMax: 6, waitingCountMax: Fetcher.aheadCountMax),
+            farewells: WorkerPool(name: "farewell", threadCountMax: 1, waitingCountMax: 16),
             rest: nil
         )
     }

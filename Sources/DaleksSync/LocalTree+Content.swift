@@ -15,7 +15,7 @@ extension LocalTree {
     public func closeContent(_ content: FileContent) throws(Obstacle) {
         defer {
             contents.release(content.inode)
-            collect(content.inode)
+            collectIfDeparting(content.inode)
         }
         try saveContent(content)
     }

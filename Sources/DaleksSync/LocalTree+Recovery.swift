@@ -83,7 +83,9 @@ extension LocalTree {
         while true {
             let gone = try database.reading { db throws in try NodeTable.unreachable(limit: 256, in: db) }
             let left = gone.filter { contents.loaded($0) == nil && !isNamedByKernel($0) }
-            for inode in left { collect(inode) }
+            for start in stride(from: 0, to: left.count, by: Self.departureCountMax) {
+                seeOff(Array(left[start..<min(start + Self.departureCountMax, left.count)]))
+            }
             if left.count < 256 { break }
         }
         let newest = try database.reading { db throws in try NodeTable.newest(in: db) }

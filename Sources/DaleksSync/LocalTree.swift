@@ -24,6 +24,9 @@ public final class LocalTree: Sendable {
     let takenCommits = Lock<Set<Int64>>([])
     private let kernelNodes = Lock<[Inode: UInt64]>([:])
     private let memory = NodeMemory()
+    let departures = Lock(Departures())
+    /// Where departures are seen to.
+    private let farewells: any WorkQueue
     /// What an fsync of each node has to wait for.
     let positions = ChangePositions()
 
@@ -32,12 +35,14 @@ public final class LocalTree: Sendable {
         contents: ContentCache,
         store: BackingStore,
         time: TimeSource,
+        farewells: any WorkQueue,
         journalGrew: @escaping @Sendable () -> Void
     ) {
         self.database = database
         self.contents = contents
         self.store = store
         self.time = time
+        self.farewells = farewells
         self.journalGrew = journalGrew
         // A database that refuses this is closed, and nothing will be read from it either.
         try? database.watch(table: "nodes") { [memory] rows in memory.forget(rows) }
@@ -239,30 +244,12 @@ public final class LocalTree: Sendable {
             nodes[inode] = nil
             return true
         }
-        if isGone { collect(inode) }
+        if isGone { collectIfDeparting(inode) }
     }
 
     func isNamedByKernel(_ inode: Inode) -> Bool { kernelNodes.withLock { $0[inode] != nil } }
 
-    /// Lets go of a node that has no name left, once nobody can reach it.
-    func collect(_ inode: Inode) {
-        guard !isNamedByKernel(inode), contents.loaded(inode) == nil else { return }
-        // Nearly always it has a name: then nothing needs to be written.
-        if (try? database.reading({ db throws in try EntryTable.isNamed(inode, db) })) == true { return }
-        let left = try? database.writing { db throws -> [Inode]? in
-            guard let node = try NodeTable.find(inode, in: db), node.inode != .root else { return nil }
-            guard try EntryTable.places(of: inode, db).isEmpty else { return nil }
-            guard try !JournalTable.isConcerned(inode, in: db) else { return nil }
-            // A folder goes with what is known to be in it, which the region has elsewhere or nowhere.
-            let members = node.attributes.kind == .folder ? try EntryTable.removeAll(in: inode, db) : []
-            try NodeTable.delete(inode, in: db)
-            return members
-        }
-        // What stays behind when this fails is found at the next start.
-        guard let members = left ?? nil else { return }
-        try? store.remove(inode)
-        for member in members { collect(member) }
-    }
+    func submitFarewells(_ job: @escaping @Sendable () -> Void) -> Bool { farewells.submit(job) }
 
     var wallNow: Timestamp { time.wall }
     func grew() { journalGrew() }

@@ -127,13 +127,7 @@ final class Puller: Sendable {
         if page.changes.isEmpty, try isBehind(seen) { return try startOver(from: cursor) }
         let device = try ownDevice(page.changes)
         do throws(Errno) {
-            let concerned = page.changes.flatMap { change in
-                change.nodes.map(\.id)
-            }
-            try news.apply(concerning: concerned) { merger, db throws in
-                for change in page.changes { try merger.merge(change, ownDevice: device, db) }
-                try MetaTable.set(.cursor, page.cursor, in: db)
-            }
+            try take(page, device)
         } catch {
             throw .local(error)
         }
@@ -177,6 +171,26 @@ final class Puller: Sendable {
         }
         return try localState().device
     }
+
+    /// Steps of our own, of which there may be many, are taken in a few to each transaction: the kernel's requests want
+    /// the database too. Only the last moves the cursor, so that a death in between brings them all again, which
+    /// changes nothing.
+    private func take(_ page: ChangesPage, _ device: DeviceID) throws(Errno) {
+        let isOwn = page.changes.allSatisfy { $0.device == device }
+        let sliceCount = isOwn ? Self.sliceChangeCount : max(1, page.changes.count)
+        var rest = page.changes[...]
+        repeat {
+            let slice = rest.prefix(sliceCount)
+            rest = rest.dropFirst(sliceCount)
+            let isLast = rest.isEmpty
+            try news.apply(concerning: slice.flatMap { $0.nodes.map(\.id) }) { merger, db throws in
+                for change in slice { try merger.merge(change, ownDevice: device, db) }
+                if isLast { try MetaTable.set(.cursor, page.cursor, in: db) }
+            }
+        } while !rest.isEmpty
+    }
+
+    private static let sliceChangeCount = 32
 
     private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID, sequence: Int64) {
         do throws(Errno) {

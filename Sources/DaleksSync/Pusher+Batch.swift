@@ -12,8 +12,14 @@ extension Pusher {
         var acknowledged: Int64
         /// How far the feed had been followed: a region that is not there runs nothing of this.
         var cursor: String?
-        var rows: [JournalTable.Row]
-        var operations: [Operation]
+        var rows: [JournalTable.Row] = []
+        var operations: [Operation] = []
+    }
+
+    /// A row that can go out, and what it says.
+    struct ReadyRow {
+        var row: JournalTable.Row
+        var operation: Operation
     }
 
     func nextBatch() throws(PushFailure) -> Batch? {
@@ -31,26 +37,25 @@ extension Pusher {
         try tree.database.reading { db throws -> Batch? in
             let rows = try JournalTable.numbered(limit: Limits.Wire.batchOperationCountMax, in: db)
             guard !rows.isEmpty else { return nil }
-            return try Self.batch(rows, db)
+            var batch = try Self.emptyBatch(db)
+            batch.rows = rows
+            batch.operations = try rows.map(Journaling.operation(of:))
+            return batch
         }
     }
 
-    private static func batch(_ rows: [JournalTable.Row], _ db: borrowing Connection) throws -> Batch {
+    private static func emptyBatch(_ db: borrowing Connection) throws -> Batch {
         guard let text = try MetaTable.text(.device, in: db), let device = DeviceID(text) else {
             throw SQLiteError(.corrupt, "the replica has no device id", sql: "meta")
         }
-        var operations: [Operation] = []
-        for row in rows { operations.append(try Journaling.operation(of: row)) }
         return Batch(
             device: device,
             acknowledged: try MetaTable.integer(.acknowledged, in: db) ?? 0,
-            cursor: try SeenCursor.find(db)?.description,
-            rows: rows,
-            operations: operations
+            cursor: try SeenCursor.find(db)?.description
         )
     }
 
-    private func sendableRows() throws(Errno) -> [JournalTable.Row] {
+    private func sendableRows() throws(Errno) -> [ReadyRow] {
         try letGoOfWithdrawn()
         let now = tree.wallNow
         let refusals = try tree.database.reading { db throws in try RefusalTable.all(in: db) }
@@ -58,7 +63,7 @@ extension Pusher {
         var plan = JournalPlan(setAside: Set(refusals.lazy.filter { $0.retryAt > now }.map(\.place)))
         let questions = JournalPlan.Questions(folders: folders(of:), isFolder: isFolder(_:), mutation: mutation(of:))
         let lacking = Set(refusals.lazy.filter { RefusalTable.Code.needsBase($0.code) }.map(\.place))
-        var rows: [JournalTable.Row] = []
+        var rows: [ReadyRow] = []
         var (place, bytes): (Int64, Int) = (0, 0)
         while rows.count < Limits.Wire.batchOperationCountMax, bytes < Limits.Wire.batchBytesMax / 2 {
             let page = try tree.database.reading { db throws in
@@ -67,21 +72,23 @@ extension Pusher {
             guard let last = page.last else { break }
             place = last.place
             for var row in page {
+                let operation: Operation
                 switch try plan.judge(row, isPrepared: row.body != nil, questions) {
                 case .wait: continue
                 case .prepare:
-                    guard let body = lacking.contains(row.place) ? try complete(row) : try prepare(row) else {
+                    guard let made = lacking.contains(row.place) ? try complete(row) : try prepare(row) else {
                         plan.hold(row)
                         continue
                     }
-                    row.body = body
-                case .send: break
+                    operation = made
+                    row.body = made.jsonBytes
+                case .send: operation = try self.operation(of: row)
                 }
                 bytes += row.body?.count ?? 0
-                rows.append(row)
+                rows.append(ReadyRow(row: row, operation: operation))
                 if rows.count == Limits.Wire.batchOperationCountMax || bytes >= Limits.Wire.batchBytesMax / 2 { break }
             }
-            if place > Self.lookaheadRowCount + (rows.first?.place ?? place) { break }
+            if place > Self.lookaheadRowCount + (rows.first?.row.place ?? place) { break }
         }
         return rows
     }
@@ -94,8 +101,10 @@ extension Pusher {
         try tree.database.reading { db throws in try NodeTable.find(inode, in: db)?.attributes.kind == .folder }
     }
 
-    private func mutation(of row: JournalTable.Row) throws(Errno) -> Mutation {
-        do { return try Journaling.operation(of: row).mutation } catch {
+    private func mutation(of row: JournalTable.Row) throws(Errno) -> Mutation { try operation(of: row).mutation }
+
+    private func operation(of row: JournalTable.Row) throws(Errno) -> Operation {
+        do { return try Journaling.operation(of: row) } catch {
             logger.error("the journal cannot be read", ["reason": "\(error)"])
             throw .io
         }
@@ -106,8 +115,8 @@ extension Pusher {
     /// How far past a row that waits others are looked for.
     static let lookaheadRowCount: Int64 = 10_000
 
-    /// The body of a commit whose content can ride inside, or nil after giving a larger one to the uploader.
-    private func prepare(_ row: JournalTable.Row) throws(Errno) -> [UInt8]? {
+    /// A commit whose content can ride inside, or nil after giving a larger one to the uploader.
+    private func prepare(_ row: JournalTable.Row) throws(Errno) -> Operation? {
         let inode = row.subjects.node
         if active.withLock({ $0[row.place] != nil }) { return nil }
         guard let (content, node) = try contentAndNode(of: inode) else {
@@ -118,17 +127,17 @@ extension Pusher {
         tree.takenCommits.withLock { _ = $0.insert(row.place) }
         let commit = ActiveCommit(content: content, snapshot: content.takeSnapshot(asideFolder: asideFolder))
         active.withLock { $0[row.place] = commit }
-        if let body = Self.bodyOfNothing(node, commit.snapshot) {
+        if let nothing = Self.operationOfNothing(node, commit.snapshot) {
             // In this order: what is written meanwhile must not take the row for one that will carry it.
             try tree.database.writing { db throws in
-                try JournalTable.becomeMetadata(place: row.place, body: body, in: db)
+                try JournalTable.becomeMetadata(place: row.place, body: nothing.jsonBytes, in: db)
             }
             finish(row.place)
-            return body
+            return nothing
         }
         do throws(Errno) {
             if let spans = try uploader.inlineSpans(of: content, commit.snapshot, base: node.content) {
-                return Self.body(of: node, commit.snapshot, spans)
+                return Self.operation(on: node, commit.snapshot, spans)
             }
         } catch {
             finish(row.place)
@@ -146,15 +155,15 @@ extension Pusher {
     }
 
     /// Where the region has these very bytes already, only the time has to be told, which never is a conflict.
-    private static func bodyOfNothing(_ node: LocalNode, _ snapshot: ContentSnapshot) -> [UInt8]? {
+    private static func operationOfNothing(_ node: LocalNode, _ snapshot: ContentSnapshot) -> Operation? {
         guard snapshot.spans.isEmpty, node.content != 0, node.content == snapshot.base,
             snapshot.size == snapshot.baseSize
         else { return nil }
         let change = Mutation.AttributeChange(node: node.id, modified: snapshot.modified, time: snapshot.modified)
-        return Operation(sequence: 1, mutation: .attributes(change)).jsonBytes
+        return Operation(sequence: 1, mutation: .attributes(change))
     }
 
-    private static func body(of node: LocalNode, _ snapshot: ContentSnapshot, _ spans: [Span]) -> [UInt8] {
+    private static func operation(on node: LocalNode, _ snapshot: ContentSnapshot, _ spans: [Span]) -> Operation {
         let commit = Mutation.Commit(
             node: node.id,
             base: .content(node.content),
@@ -163,7 +172,7 @@ extension Pusher {
             modified: snapshot.modified,
             time: snapshot.modified
         )
-        return Operation(sequence: 1, mutation: .commit(commit)).jsonBytes
+        return Operation(sequence: 1, mutation: .commit(commit))
     }
 
     /// On a thread of the pool: uploads, then lets the row go on. Tries for ever while the region is away.
@@ -172,7 +181,7 @@ extension Pusher {
         while true {
             do throws(UploadFailure) {
                 let spans = try uploader.upload(commit.content, commit.snapshot, base: node.content)
-                let body = Self.body(of: node, commit.snapshot, spans)
+                let body = Self.operation(on: node, commit.snapshot, spans).jsonBytes
                 do throws(Errno) {
                     let isWanted = try tree.database.writing { db throws in
                         try JournalTable.setBody(body, at: row.place, in: db)
@@ -216,35 +225,55 @@ extension Pusher {
         tree.takenCommits.withLock { _ = $0.remove(place) }
         commit.content.dropSnapshot(commit.snapshot)
         tree.contents.leave(commit.content.inode)
-        tree.collect(commit.content.inode)
+        tree.collectIfDeparting(commit.content.inode)
     }
 
-    /// Gives the rows their numbers and fixes what will be sent under them, before anything is sent.
-    private func number(_ rows: [JournalTable.Row]) throws(Errno) -> Batch {
-        let gone = Lock<[Int64]>([])
-        let batch = try tree.database.writing { db throws -> Batch in
-            var sequence = try MetaTable.integer(.sequence, in: db) ?? 0
-            var numbered: [JournalTable.Row] = []
-            for var row in rows {
-                // A commit of a file that was removed meanwhile is no longer there.
-                guard let now = try JournalTable.find(place: row.place, in: db) else {
-                    gone.withLock { $0.append(row.place) }
-                    continue
-                }
-                (row.subjects, row.kind) = (now.subjects, now.kind)
-                sequence += 1
-                var operation = try Journaling.operation(of: row)
-                operation.sequence = sequence
-                let body = operation.jsonBytes
-                try JournalTable.number(sequence, body: body, at: row.place, in: db)
-                row.sequence = sequence
-                row.body = body
-                numbered.append(row)
-            }
-            try MetaTable.set(.sequence, sequence, in: db)
-            return try Self.batch(numbered, db)
+    /// Gives the rows their numbers and fixes what will be sent under them, before anything is sent. A few at a time:
+    /// the kernel's requests want the database too, and rows that were numbered go out first whenever that is.
+    private func number(_ rows: [ReadyRow]) throws(Errno) -> Batch {
+        var batch = try tree.database.reading { db throws in try Self.emptyBatch(db) }
+        for start in stride(from: 0, to: rows.count, by: Self.sliceRowCount) {
+            let slice = rows[start..<min(start + Self.sliceRowCount, rows.count)]
+            let (numbered, gone) = try tree.database.writing { db throws in try Self.number(slice, db) }
+            for place in gone { finish(place) }
+            batch.rows += numbered.map(\.row)
+            batch.operations += numbered.map(\.operation)
         }
-        for place in gone.withLock({ $0 }) { finish(place) }
         return batch
+    }
+
+    /// Rows that are numbered or settled in one transaction: about a millisecond's work.
+    static let sliceRowCount = 32
+
+    /// Also tells the places of rows that are not there any more.
+    private static func number(
+        _ rows: ArraySlice<ReadyRow>,
+        _ db: borrowing Connection
+    ) throws -> (numbered: [ReadyRow], gone: [Int64]) {
+        var sequence = try MetaTable.integer(.sequence, in: db) ?? 0
+        var numbered: [ReadyRow] = []
+        var gone: [Int64] = []
+        for var item in rows {
+            // A commit of a file that was removed meanwhile is no longer there.
+            guard let now = try JournalTable.find(place: item.row.place, in: db) else {
+                gone.append(item.row.place)
+                continue
+            }
+            sequence += 1
+            if let body = item.row.body, now.body == nil {
+                try JournalTable.setBody(body, at: now.place, in: db)
+            } else if now.body != item.row.body {
+                // It says something else since it was read, and under one number goes out what stands here.
+                item.operation = try Journaling.operation(of: now)
+                item.row.body = now.body
+            }
+            (item.row.subjects, item.row.kind) = (now.subjects, now.kind)
+            item.row.sequence = sequence
+            item.operation.sequence = sequence
+            try JournalTable.number(sequence, at: now.place, in: db)
+            numbered.append(item)
+        }
+        try MetaTable.set(.sequence, sequence, in: db)
+        return (numbered, gone)
     }
 }

@@ -8,7 +8,7 @@ import DaleksSystem
 /// content that ours builds on, which the region keeps for a while, and then ours can be a file of its own.
 extension Pusher {
     /// Fetches what the row's file lacks, beside the journal; the row is judged again when that is done.
-    func complete(_ row: JournalTable.Row) throws(Errno) -> [UInt8]? {
+    func complete(_ row: JournalTable.Row) throws(Errno) -> Operation? {
         let isNew = completing.withLock { $0.insert(row.place).inserted }
         guard isNew else { return nil }
         let accepted = labour.uploads.submit { [self] in
@@ -68,6 +68,7 @@ extension Pusher {
     /// What an open file must know when nothing of it is at the region any more.
     static func becomeOwn(_ state: inout FileContent.State) {
         state.revision = 0
+        state.isPlaced = false
         state.remoteSize = 0
         state.cutFrom = 0
         state.pieces = [:]

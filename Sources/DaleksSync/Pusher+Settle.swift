@@ -5,9 +5,26 @@ import DaleksSQLite
 import DaleksSystem
 
 extension Pusher {
-    /// Takes the answers in, with the files whose commits are among them frozen: between the index saying "clean" and
-    /// the open file knowing it nobody may write, or that write would leave no mark.
+    /// Takes the answers in. Where the region agreed with all of it, a few at a time: the kernel's requests want the
+    /// database too, and what is not taken in yet when the daemon dies is answered again. Conflicts look at what else
+    /// is in the batch, so then it is one transaction.
     func settle(_ items: [Settlement.Item], of device: DeviceID, seen: String) throws(Errno) {
+        let isAgreed = items.allSatisfy { item in if case .done = item.outcome { true } else { false } }
+        let sliceCount = isAgreed ? Self.sliceRowCount : max(1, items.count)
+        for start in stride(from: 0, to: items.count, by: sliceCount) {
+            let slice = Array(items[start..<min(start + sliceCount, items.count)])
+            try settle(slice: slice, of: device, seen: seen, isAgreed)
+        }
+    }
+
+    /// With the files whose commits are among them frozen: between the index saying "clean" and the open file knowing
+    /// it nobody may write, or that write would leave no mark.
+    private func settle(
+        slice items: [Settlement.Item],
+        of device: DeviceID,
+        seen: String,
+        _ isAgreed: Bool
+    ) throws(Errno) {
         let files = Set(items.filter { $0.row.kind == .commit }.map(\.row.subjects.node))
         let resumed = Set(
             items.filter { item in item.row.kind == .commit && active.withLock { $0[item.row.place] == nil } }
@@ -16,7 +33,7 @@ extension Pusher {
         defer {
             for inode in resumed {
                 tree.contents.leave(inode)
-                tree.collect(inode)
+                tree.collectIfDeparting(inode)
             }
         }
         let settlement = try news.inTurn { () throws(Errno) -> Settlement? in
@@ -26,7 +43,12 @@ extension Pusher {
         }
         guard let settlement else { return }
         for place in settlement.settledPlaces { finish(place) }
-        for item in items where settlement.settledPlaces.contains(item.row.place) {
+        if !isAgreed {
+            // What a conflict did to a file's spans, a content that nobody uses does not know.
+            tree.contents.dropIdle(Set(items.map(\.row.subjects.node)).union(settlement.ownCopies))
+        }
+        let settled = Set(settlement.settledPlaces)
+        for item in items where settled.contains(item.row.place) {
             if let replaced = item.row.subjects.replaced { tree.collect(replaced) }
             tree.collect(item.row.subjects.node)
         }

@@ -101,9 +101,18 @@ final class RemoteNews: Sendable {
             unheeded.withLock { $0 = kept }
             return merger.effects
         }
-        for case .content(let node) in effects {
-            // `adopt` lets everybody in again.
-            if let content = frozen.removeValue(forKey: node.inode) { try content.adopt(node) }
+        for effect in effects {
+            switch effect {
+            case .content(let node):
+                // `adopt` lets everybody in again.
+                if let content = frozen.removeValue(forKey: node.inode) { try content.adopt(node) }
+            case .attributes(let inode):
+                guard unsaved[inode] == nil, let content = held[inode], let node = try? tree.stored(inode) else {
+                    continue
+                }
+                content.state.withLock { $0.modified = node.attributes.modified }
+            case .entry, .removed: continue
+            }
         }
         return effects
     }

@@ -73,6 +73,7 @@ struct Settlement {
     }
 
     private mutating func take(_ items: [Item], _ db: borrowing Connection) throws {
+        var acknowledged: Int64?
         for (index, item) in items.enumerated() {
             guard let sequence = item.row.sequence else { continue }
             switch item.outcome {
@@ -82,10 +83,16 @@ struct Settlement {
             case .denied(let code, let detail): try refuse(item, code, detail, db)
             case .incomplete, .waiting:
                 // None of these ran: their numbers are free again.
-                return try postpone(items[index...], firstSequence: sequence, db)
+                try postpone(items[index...], firstSequence: sequence, db)
+                return try noteAcknowledged(acknowledged, db)
             }
-            try MetaTable.set(.acknowledged, sequence, in: db)
+            acknowledged = sequence
         }
+        try noteAcknowledged(acknowledged, db)
+    }
+
+    private func noteAcknowledged(_ sequence: Int64?, _ db: borrowing Connection) throws {
+        if let sequence { try MetaTable.set(.acknowledged, sequence, in: db) }
     }
 
     // MARK: Agreement

@@ -49,6 +49,7 @@ public final class SyncEngine: Sendable {
     private let barrier: ContentBarrier
     private let keeper: SpaceKeeper
     private let lostContent: LostContent
+    private let labour: Labour
     let news: RemoteNews
     let fetcher: Fetcher
     let pusher: Pusher
@@ -76,6 +77,7 @@ public final class SyncEngine: Sendable {
     ) throws(StartFailure) {
         self.configuration = configuration
         self.remote = remote
+        self.labour = labour
         self.logger = logger
         folderLock = Lock(try Self.lock(configuration.folder))
         let opened = try Self.open(configuration, logger)
@@ -85,7 +87,13 @@ public final class SyncEngine: Sendable {
         let barrier = ContentBarrier(database: database, store: opened.store, gate: gate, logger: logger)
         self.barrier = barrier
         let contents = ContentCache(database: database, store: opened.store, barrier: barrier, time: time)
-        tree = LocalTree(database: database, contents: contents, store: opened.store, time: time) {
+        tree = LocalTree(
+            database: database,
+            contents: contents,
+            store: opened.store,
+            time: time,
+            farewells: labour.farewells
+        ) {
             wake.withLock { $0.call }?()
         }
         keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
@@ -260,6 +268,7 @@ public final class SyncEngine: Sendable {
             return threads
         }
         for thread in running { thread.join() }
+        labour.farewells.close()
         do throws(Errno) { try tree.noteStopped() } catch {
             logger.error("the replica could not be made durable", ["reason": error])
         }

@@ -17,6 +17,7 @@ final class InProcessRegion: Remote {
         var isCanceled = false
         var putBytes: Int64 = 0
         var onMutation: (@Sendable () -> Void)?
+        var batchCount = 0
     }
 
     private let current: Lock<RegionStorage>
@@ -56,10 +57,14 @@ final class InProcessRegion: Remote {
         }
     }
 
+    /// Batches of operations that were sent.
+    var batchCount: Int { line.withLock { $0.batchCount } }
+
     /// Called whenever a batch comes over the line, before it is looked at.
     func onMutation(_ body: @escaping @Sendable () -> Void) { line.withLock { $0.onMutation = body } }
 
     func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer {
+        line.withLock { $0.batchCount += 1 }
         line.withLock { $0.isUp ? $0.onMutation : nil }?()
         let answer = try asking { () throws(APIError) in try storage.mutations.run(batch.jsonBytes, of: owner) }
         let isLost = line.withLock { line in

@@ -64,6 +64,7 @@ final class SimulatedClient: @unchecked Sendable {
                 fetches: NoQueue(),
                 spans: NoQueue(),
                 ahead: NoQueue(),
+                farewells: NoQueue(),
                 rest: { pause in
                     stage.pass(Int(pause.nanoseconds / 3_000_000))
                     stage.yield()
