@@ -184,6 +184,12 @@ final class Daemon: Sendable {
             account.engine.pause(pauses)
             isPaused.withLock { $0 = pauses }
             return status()
+        case .conflicts:
+            var answer = status()
+            do throws(Errno) { answer.disputes = try Disputes.all(of: account.engine) } catch {
+                answer.failure = "the replica cannot be read: \(error)"
+            }
+            return answer
         }
     }
 
@@ -215,6 +221,11 @@ final class Daemon: Sendable {
             pendingCount: engine.pendingCount,
             lastFailure: engine.lastFailure,
             processID: Int64(getpid()),
+            pendingBytes: engine.pendingBytes,
+            cacheBytes: engine.cacheBytes,
+            cacheBytesMax: settings.space.bytesMax,
+            conflictCount: engine.conflictCount,
+            refusedCount: engine.refusedCount,
             credentials: Self.absolute(settings.credentialsPath)
         )
     }

@@ -13,6 +13,8 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         case unmount
         case pause
         case resume
+        /// What waits for a person: the answer has `disputes`.
+        case conflicts
     }
 
     public var verb: Verb
@@ -59,6 +61,15 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
     /// Why the last attempt to reach the region failed, while it does.
     public var lastFailure: String?
     public var processID: Int64
+    /// How many bytes these have, at most.
+    public var pendingBytes: Int64
+    /// What the cache took when that was last looked at, and may take.
+    public var cacheBytes: Int64
+    public var cacheBytesMax: Int64
+    /// Names that stand aside, and changes that the region refused: see `conflicts`.
+    public var conflictCount: Int64
+    public var refusedCount: Int64
+    public var disputes: ControlDisputes?
     /// The file of the log-in that it works with, so that the command line speaks for the same account; nil from a
     /// daemon that is older than this.
     public var credentials: String?
@@ -75,6 +86,12 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         pendingCount: Int64,
         lastFailure: String?,
         processID: Int64,
+        pendingBytes: Int64 = 0,
+        cacheBytes: Int64 = 0,
+        cacheBytesMax: Int64 = 0,
+        conflictCount: Int64 = 0,
+        refusedCount: Int64 = 0,
+        disputes: ControlDisputes? = nil,
         credentials: String? = nil
     ) {
         self.failure = failure
@@ -88,6 +105,12 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.pendingCount = pendingCount
         self.lastFailure = lastFailure
         self.processID = processID
+        self.pendingBytes = pendingBytes
+        self.cacheBytes = cacheBytes
+        self.cacheBytesMax = cacheBytesMax
+        self.conflictCount = conflictCount
+        self.refusedCount = refusedCount
+        self.disputes = disputes
         self.credentials = credentials
     }
 
@@ -104,6 +127,12 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("pending", pendingCount)
         json.member("last_failure", ifPresent: lastFailure)
         json.member("process", processID)
+        json.member("pending_bytes", pendingBytes)
+        json.member("cache_bytes", cacheBytes)
+        json.member("cache_bytes_max", cacheBytesMax)
+        json.member("conflicts", conflictCount)
+        json.member("refused", refusedCount)
+        json.member("disputes", ifPresent: disputes)
         json.member("credentials", ifPresent: credentials)
         json.endObject()
     }
@@ -122,6 +151,13 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
             pendingCount: try reader.integer("pending"),
             lastFailure: try reader.optionalString("last_failure"),
             processID: try reader.integer("process"),
+            // A daemon that was started before an upgrade says less.
+            pendingBytes: try reader.optionalInteger("pending_bytes") ?? 0,
+            cacheBytes: try reader.optionalInteger("cache_bytes") ?? 0,
+            cacheBytesMax: try reader.optionalInteger("cache_bytes_max") ?? 0,
+            conflictCount: try reader.optionalInteger("conflicts") ?? 0,
+            refusedCount: try reader.optionalInteger("refused") ?? 0,
+            disputes: try reader.optional("disputes")?.decode(),
             credentials: try reader.optionalString("credentials")
         )
     }
@@ -131,4 +167,10 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
 public enum ControlLimits {
     /// A path and a few words.
     public static let lineBytesMax = 16 << 10
+
+    /// Of each kind of dispute, so many are told.
+    public static let disputeCountMax = 1_000
+
+    /// An answer: as many disputes of either kind, each with two long paths.
+    public static let answerBytesMax = 32 << 20
 }

@@ -114,4 +114,26 @@ public enum EntryTable {
             [.integer(node.column)]
         ) { row in (Inode(column: try row.int64(0)), try row.name(1)) }
     }
+
+    public static func conflictCount(_ db: borrowing Connection) throws -> Int64 {
+        try db.first(
+            "SELECT count(*) FROM entries WHERE instr(name, x'2028636f6e666c6963742066726f6d20')",
+            [],
+            { row in try row.int64(0) }
+        ) ?? 0
+    }
+
+    /// What bears the mark of a conflict in its name, by node. The condition is that of the index, word for word.
+    public static func conflicts(
+        limit: Int,
+        _ db: borrowing Connection
+    ) throws -> [(parent: Inode, name: Name, node: Inode)] {
+        try db.query(
+            """
+            SELECT parent, name, node FROM entries WHERE instr(name, x'2028636f6e666c6963742066726f6d20')
+            ORDER BY node LIMIT ?1
+            """,
+            [.integer(Int64(limit))]
+        ) { row in (Inode(column: try row.int64(0)), try row.name(1), Inode(column: try row.int64(2))) }
+    }
 }

@@ -59,6 +59,10 @@ public enum RefusalTable {
         try db.query("SELECT place, code, detail, attempts, retry_at FROM refusals ORDER BY place", [], decode)
     }
 
+    public static func count(in db: borrowing Connection) throws -> Int64 {
+        try db.first("SELECT count(*) FROM refusals", [], { row in try row.int64(0) }) ?? 0
+    }
+
     public static func exists(_ code: String, in db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM refusals WHERE code = ?1", [.text(code)])
     }

@@ -142,5 +142,13 @@ public enum ReplicaDatabase {
             ALTER TABLE nodes ADD COLUMN xattrs BLOB
             """
         ),
+        Migration(
+            6,
+            "conflicts",
+            """
+            -- " (conflict from ": those are found without reading every name.
+            CREATE INDEX entries_conflicts ON entries (node) WHERE instr(name, x'2028636f6e666c6963742066726f6d20')
+            """
+        ),
     ]
 }

@@ -11,7 +11,8 @@ public enum CommandLineProgram {
         AnyVerb(GetVerb.self), AnyVerb(PutVerb.self), AnyVerb(MakeFolderVerb.self), AnyVerb(MoveVerb.self),
         AnyVerb(RemoveVerb.self), AnyVerb(ShareVerb.self), AnyVerb(UnshareVerb.self), AnyVerb(WhoVerb.self),
         AnyVerb(SharedVerb.self), AnyVerb(PublicVerb.self), AnyVerb(LinkVerb.self), AnyVerb(LinksVerb.self),
-        AnyVerb(VersionsVerb.self), AnyVerb(RestoreVerb.self), AnyVerb(TrashVerb.self), AnyVerb(DoctorVerb.self),
+        AnyVerb(VersionsVerb.self), AnyVerb(RestoreVerb.self), AnyVerb(TrashVerb.self), AnyVerb(ConflictsVerb.self),
+        AnyVerb(DoctorVerb.self),
         AnyVerb(CompletionVerb.self), AnyVerb(ManVerb.self), AnyVerb(AdminVerb.self),
     ]
 

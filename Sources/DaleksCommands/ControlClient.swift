@@ -18,7 +18,7 @@ struct ControlClient {
         do throws(Errno) {
             let socket = try UnixSocket.connect(to: Places.controlSocket(in: stateFolder))
             try socket.writeAll(request.jsonBytes + [UInt8(ascii: "\n")])
-            line = try UnixSocket.readLine(from: socket, bytesMax: ControlLimits.lineBytesMax)
+            line = try UnixSocket.readLine(from: socket, bytesMax: ControlLimits.answerBytesMax)
         } catch {
             if error == .noEntry || error == .connectionRefused { throw .notRunning }
             throw .broken("the daemon of \(stateFolder) does not answer: \(error)")

@@ -105,10 +105,20 @@ enum StatusVerb: Verb {
             lines.append("The region does not answer: work goes on here, and is sent when it does.")
             if let failure = answer.lastFailure { lines.append("Last failure: \(failure)") }
         }
+        let bytes = answer.pendingBytes > 0 ? " (\(Shown.bytes(answer.pendingBytes)))" : ""
         lines.append(
             answer.pendingCount == 0
-                ? "Everything is at the region." : "\(answer.pendingCount) changes are not at the region yet."
+                ? "Everything is at the region." : "\(answer.pendingCount) changes are not at the region yet\(bytes)."
         )
+        if answer.cacheBytesMax > 0 {
+            let (used, most) = (Shown.bytes(answer.cacheBytes), Shown.bytes(answer.cacheBytesMax))
+            lines.append("The cache holds \(used) of \(most) at most.")
+        }
+        let disputes = [
+            answer.conflictCount > 0 ? "\(answer.conflictCount) files in conflict" : nil,
+            answer.refusedCount > 0 ? "\(answer.refusedCount) changes that the region refused" : nil,
+        ].compactMap { $0 }
+        if !disputes.isEmpty { lines.append(disputes.joined(separator: " and ") + ": see `daleks conflicts`.") }
         return lines.joined(separator: "\n")
     }
 

@@ -105,7 +105,7 @@ extension Pusher {
         let snapshots = active.withLock { $0.mapValues(\.snapshot) }
         let changedSince = snapshots.mapValues(\.changedSince).merging(resumed) { mine, _ in mine }
         let now = tree.wallNow
-        let suffix = "conflict from \(hostName) \(now.rfc3339().prefix(10))"
+        let suffix = ConflictName.suffix(host: hostName, date: now.rfc3339().prefix(10))
         return try tree.database.writing { db throws -> Settlement in
             var settlement = Settlement(
                 changedSince: changedSince,

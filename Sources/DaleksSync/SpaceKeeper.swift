@@ -12,6 +12,7 @@ final class SpaceKeeper: Sendable {
     private struct State {
         var isStopping = false
         var isAwake = true
+        var bytesHere: Int64 = 0
     }
 
     private static let interval: Duration = .seconds(10)
@@ -59,6 +60,9 @@ final class SpaceKeeper: Sendable {
         state.broadcast()
     }
 
+    /// What the cache took when that was last looked at: to count it anew means to read about every span.
+    var bytesHere: Int64 { state.withLock { $0.bytesHere } }
+
     private func noteUses() throws(Errno) {
         let uses = tree.contents.takeUses()
         guard !uses.isEmpty else { return }
@@ -70,6 +74,7 @@ final class SpaceKeeper: Sendable {
     /// Lets go of as much as is too much, and says how much that was.
     func makeRoom() throws(Errno) -> Int64 {
         let here = try tree.database.reading { db throws in try ContentTable.bytesHere(in: db) }
+        state.withLock { $0.bytesHere = here }
         let free = try Files.space(at: tree.store.folder).freeBytes
         // A little more than must be, so that it is not one file at a time.
         let slack = min(space.bytesMax / 16, 256 << 20)

@@ -112,7 +112,7 @@ public final class SyncEngine: Sendable {
             news: news,
             fetcher: fetcher,
             remote: remote,
-            setAside: SetAside(folder: configuration.folder + "/set-aside", logger: logger),
+            setAside: SetAside(folder: Self.setAsideFolder(configuration), logger: logger),
             time: time,
             logger: logger
         )
@@ -142,7 +142,7 @@ public final class SyncEngine: Sendable {
             relieve: { _ = try? keeper.makeRoom() },
             isTakingUploads: { puller.isConnected && pusher.isTaking }
         )
-        let setAside = SetAside(folder: configuration.folder + "/set-aside", logger: logger)
+        let setAside = SetAside(folder: Self.setAsideFolder(configuration), logger: logger)
         do throws(Errno) { _ = try tree.recover(boot: configuration.boot, setAside: setAside) } catch {
             throw .unusable("the cache could not be recovered: \(error)")
         }
@@ -288,6 +288,11 @@ public final class SyncEngine: Sendable {
     /// How full the account was when the region was last asked; nil before the first answer.
     public var usage: UsageRecord? { puller.usage }
 
+    /// Where bytes lie that nobody could vouch for after a power cut.
+    public var setAsideFolder: String { Self.setAsideFolder(configuration) }
+
+    private static func setAsideFolder(_ configuration: Configuration) -> String { configuration.folder + "/set-aside" }
+
     /// Whether the region has refused bytes because the account is full, and not taken any since: then new ones are not
     /// to be promised to anybody (EDQUOT). Taking away always goes.
     public var isFull: Bool { pusher.full.withLock { $0 } }
@@ -318,15 +323,30 @@ public final class SyncEngine: Sendable {
     public struct Status: Sendable {
         public var isConnected: Bool
         public var pendingCount: Int64
+        public var pendingBytes: Int64
+        public var conflictCount: Int64
+        public var refusedCount: Int64
+        /// What the cache took when that was last looked at.
+        public var cacheBytes: Int64
         public var lastFailure: String?
         public var isLoggedOut: Bool
     }
 
     public var status: Status {
         let failure = pusher.lastFailure
+        let counts = try? database.reading { db throws in
+            (
+                pending: try JournalTable.count(in: db), bytes: try ContentTable.bytesUnsent(in: db),
+                conflicts: try EntryTable.conflictCount(db), refused: try RefusalTable.count(in: db)
+            )
+        }
         return Status(
             isConnected: puller.isConnected,
-            pendingCount: pendingCount,
+            pendingCount: counts?.pending ?? 0,
+            pendingBytes: counts?.bytes ?? 0,
+            conflictCount: counts?.conflicts ?? 0,
+            refusedCount: counts?.refused ?? 0,
+            cacheBytes: keeper.bytesHere,
             lastFailure: failure.map { "\($0)" },
             isLoggedOut: failure == .loggedOut
         )

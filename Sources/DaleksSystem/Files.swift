@@ -114,6 +114,12 @@ public enum Files {
         }
     }
 
+    /// Gives a file another name, unless that is taken: `.exists`.
+    public static func renameExclusively(_ path: String, _ newPath: String) throws(Errno) {
+        // RENAME_NOREPLACE, which Glibc's module does not have.
+        guard Shim.renameat2((AT_FDCWD, path), (AT_FDCWD, newPath), 1) == 0 else { throw Errno.last }
+    }
+
     private static func rawEntries(of folder: String) throws(Errno) -> [[CChar]] {
         guard let stream = opendir(folder) else { throw Errno.last }
         defer { closedir(stream) }
