@@ -220,8 +220,8 @@ final class S3Client: Sendable {
             .contains(code)
     }
 
-    /// Between half of a bound that doubles and all of it. Were it anything down to nothing, all attempts together could
-    /// be over before the shortest outage is.
+    /// Between half of a bound that doubles and all of it. Were it anything down to nothing, all attempts together
+    /// could be over before the shortest outage is.
     private static func delay(_ attempts: Int) -> Duration {
         let bound = min(
             Limits.S3.retryDelayFirst.nanoseconds << Int64(attempts - 1),
