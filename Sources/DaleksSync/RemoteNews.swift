@@ -101,11 +101,17 @@ final class RemoteNews: Sendable {
             unheeded.withLock { $0 = kept }
             return merger.effects
         }
+        // A page may tell of several contents of one file: what it is now is what the last of them says.
+        var newest: [Inode: LocalNode] = [:]
+        for case .content(let node) in effects { newest[node.inode] = node }
         for effect in effects {
             switch effect {
-            case .content(let node):
+            case .content(let earlier):
                 // `adopt` lets everybody in again.
-                if let content = frozen.removeValue(forKey: node.inode) { try content.adopt(node) }
+                guard let node = newest[earlier.inode], let content = frozen.removeValue(forKey: node.inode) else {
+                    continue
+                }
+                try content.adopt(node)
             case .attributes(let inode):
                 guard unsaved[inode] == nil, let content = held[inode], let node = try? tree.stored(inode) else {
                     continue

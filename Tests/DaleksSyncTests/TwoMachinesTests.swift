@@ -44,6 +44,28 @@ import Testing
         #expect(eventually { (try? there.read("file")) == [2, 3] && (try? there.list()) == ["file", "other"] })
     }
 
+    @Test func `of several contents that come in one page the last is shown, in a file that is open too`() throws {
+        let (here, there) = (try machine("here"), try machine("there"))
+        defer { here.stop(); there.stop() }
+        try here.write([1], to: "file")
+        try here.drain()
+        #expect(try there.read("file") == [1])
+        let inode = try there.lookup("file").inode
+        let content = try there.doing { tree throws(Obstacle) in try tree.openContent(inode) }
+        there.region.setUp(false)
+
+        try here.write([2], to: "file", truncating: true)
+        try here.drain()
+        try here.write([3, 3], to: "file", truncating: true)
+        try here.drain()
+        there.region.setUp(true)
+
+        #expect(eventually { (try? there.read("file")) == [3, 3] })
+        #expect(content.live.size == 2)
+        try there.engine.tree.closeContent(content)
+        #expect(try there.read("file") == [3, 3])
+    }
+
     @Test func `a name removed elsewhere goes, and a rename follows`() throws {
         let (here, there) = (try machine("here"), try machine("there"))
         defer { here.stop(); there.stop() }
