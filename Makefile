@@ -13,7 +13,7 @@ PROGRAMS := daleks daleksd daleks-users daleks-files
 VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/DaleksCore/Version.swift Sources/DaleksSystem/Version.swift 2>/dev/null | head -n 1)
 
 BUILD_PACKAGES := pkg-config binutils fuse3 libfuse3-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev \
-	libgnutls28-dev libpq-dev libargon2-dev libzstd-dev
+	libgnutls28-dev libpq-dev libsodium-dev libzstd-dev
 TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-linux \
 	attr git rsync sqlite3 inotify-tools gcc make
 BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc sshfs socat openssh-sftp-server

@@ -108,7 +108,7 @@ let package = Package(
         target("DaleksPostgres", uses: ["CPostgres"] + ground),
         target("DaleksHTTPClient", uses: ["CCurl", "DaleksHTTP"] + ground),
         target("DaleksHTTPServer", uses: ["CMicroHTTPD"] + ground + vocabulary),
-        target("DaleksCrypto", uses: ["COpenSSL", "CArgon2", "DaleksJSON"] + ground),
+        target("DaleksCrypto", uses: ["COpenSSL", "CSodium", "DaleksJSON"] + ground),
         target("DaleksCompression", uses: ["CZstd"] + ground),
 
         // C.
@@ -118,7 +118,7 @@ let package = Package(
         library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         library("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
-        library("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+        library("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         library("CSystem", pkgConfig: nil, apt: "libc6-dev"),
 

@@ -33,17 +33,13 @@ extension Limits {
         /// Hashing time grows with the password's length, and no one types more.
         public static let passwordBytesMax = 1_024
 
-        /// Blocks of memory that wait for the next hash while hashes follow one another: more than most machines have
-        /// cores.
-        static let keptHashMemoryCountMax = 16
-
         /// What one check of a stored password hash may allocate, in KiB: more than ten times today's standard.
         public static let argonMemoryMax: UInt32 = 256 << 10
 
         /// Passes over that memory.
         public static let argonPassesMax: UInt32 = 16
 
-        /// Each lane beyond the first is a thread.
+        /// Each lane of a stored hash could be a thread elsewhere; here one fills them all.
         public static let argonLanesMax: UInt32 = 8
 
         /// One sealed message is held in memory twice; larger things are sealed in pieces.

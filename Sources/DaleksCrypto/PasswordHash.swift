@@ -1,16 +1,10 @@
 import DaleksCore
 
-/// A stored password hash, taken apart. Only the one spelling that `description` gives is read.
-struct PasswordHash: CustomStringConvertible {
+/// A stored password hash, taken apart. Only the one spelling that hashes are made in is read.
+struct PasswordHash {
     let parameters: Argon2id.Parameters
     let salt: [UInt8]
     let hash: [UInt8]
-
-    init(parameters: Argon2id.Parameters, salt: [UInt8], hash: [UInt8]) {
-        self.parameters = parameters
-        self.salt = salt
-        self.hash = hash
-    }
 
     init?(_ text: String) {
         guard text.utf8.count <= 256 else { return nil }
@@ -21,12 +15,9 @@ struct PasswordHash: CustomStringConvertible {
             let salt = Self.decode(fields[4]), (8...64).contains(salt.count),
             let hash = Self.decode(fields[5]), (16...64).contains(hash.count)
         else { return nil }
-        self.init(parameters: parameters, salt: salt, hash: hash)
-    }
-
-    var description: String {
-        "$argon2id$v=19$m=\(parameters.memory),t=\(parameters.passes),p=\(parameters.lanes)"
-            + "$\(Self.encode(salt))$\(Self.encode(hash))"
+        self.parameters = parameters
+        self.salt = salt
+        self.hash = hash
     }
 
     private static func parameters(_ text: Substring) -> Argon2id.Parameters? {
@@ -45,10 +36,6 @@ struct PasswordHash: CustomStringConvertible {
     }
 
     /// The PHC spelling is base64's standard alphabet without padding.
-    private static func encode(_ bytes: [UInt8]) -> String {
-        String(Base64.encode(bytes, .standard).prefix { $0 != "=" })
-    }
-
     private static func decode(_ text: Substring) -> [UInt8]? {
         guard !text.utf8.contains(UInt8(ascii: "=")) else { return nil }
         return Base64.decode(text + String(repeating: "=", count: (4 - text.utf8.count % 4) % 4), .standard)

@@ -5,9 +5,9 @@ import DaleksSystem
 
 /// Where passwords are hashed: one at a time on each core, with a short line of those that wait.
 ///
-/// A hash costs 19 MiB and 27 ms of a core on purpose. Whoever sends passwords faster than that fills the line, and is
-/// told to come back; nobody else's request waits behind them. There are more threads than cores: what a log-in asks of
-/// the database before and after its hash must not leave a core idle.
+/// A hash costs 19 MiB and 16 to 18 ms of a core on purpose. Whoever sends passwords faster than that fills the line,
+/// and is told to come back; nobody else's request waits behind them. There are more threads than cores: what a log-in
+/// asks of the database before and after its hash must not leave a core idle.
 ///
 /// ## Concurrency
 /// `admitted` is guarded by itself. Work runs on the pool's threads with no lock held; hashes take turns.
@@ -63,13 +63,7 @@ final class PasswordHasher: Sendable {
 
         fileprivate init(_ hasher: PasswordHasher) { self.hasher = hasher }
 
-        deinit {
-            let isQuiet = hasher.admitted.withLock { count in
-                count -= 1
-                return count == 0
-            }
-            if isQuiet { Argon2id.giveBackMemory() }
-        }
+        deinit { hasher.admitted.withLock { $0 -= 1 } }
 
         /// Runs the work when it is this place's turn. Throws, and nothing runs, where the service is stopping.
         func run(_ work: @escaping @Sendable (Turn) -> Void) throws(APIError) {
@@ -88,11 +82,7 @@ final class PasswordHasher: Sendable {
             hasher.hashes.increment()
             do throws(CryptoError) {
                 return try hasher.turns.run { () throws(CryptoError) in
-                    try Argon2id.hash(
-                        password: Array(password.utf8),
-                        parameters: hasher.parameters,
-                        keepsMemory: true
-                    )
+                    try Argon2id.hash(password: Array(password.utf8), parameters: hasher.parameters)
                 }
             } catch {
                 throw Self.apiError(error)
@@ -104,11 +94,7 @@ final class PasswordHasher: Sendable {
             hasher.hashes.increment()
             do throws(CryptoError) {
                 let isSame = try hasher.turns.run { () throws(CryptoError) in
-                    try Argon2id.verify(
-                        password: Array(password.utf8),
-                        against: stored ?? hasher.decoy,
-                        keepsMemory: true
-                    )
+                    try Argon2id.verify(password: Array(password.utf8), against: stored ?? hasher.decoy)
                 }
                 return isSame && stored != nil
             } catch {
