@@ -51,7 +51,7 @@ struct BackupTests {
             let me = try restored.send(
                 .get,
                 Routes.Users.me,
-                fields: [("Authorization", "Bearer \(person.session.accessToken)")]
+                fields: [("Authorization", "Bearer \(person.own)")]
             )
             #expect(me.status == .unauthorized)
         }

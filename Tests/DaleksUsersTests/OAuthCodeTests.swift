@@ -61,7 +61,14 @@ struct OAuthCodeTests {
         let service = try TestService()
         try service.register()
         let program = try Program(service)
-        let token = try program.session([("scope", Scopes.known.text)]).string("access_token")
+        let refreshToken = try program.session([("scope", Scopes.known.text)]).string("refresh_token")
+        let token = try program.send(
+            Routes.Users.token,
+            [
+                ("grant_type", GrantKind.refreshToken.rawValue), ("refresh_token", refreshToken),
+                ("resource", service.service.issuer),
+            ]
+        ).json.string("access_token")
 
         let response = try service.send(.get, Routes.Users.me, fields: [("Authorization", "Bearer \(token)")])
 

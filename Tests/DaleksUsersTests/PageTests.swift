@@ -171,7 +171,7 @@ struct PageTests {
         let form = try Browser.Shown(status: 200, text: String(page.text[start.lowerBound...]), fields: [:], left: nil)
             .form("/account/sessions/end")
         #expect(try browser.post("/account/sessions/end", form).text.contains("was ended"))
-        #expect(throws: (any Error).self) { try service.users.me(accessToken: laptop.accessToken) }
+        #expect(throws: (any Error).self) { try service.me(laptop) }
         #expect(try browser.post("/account/sessions/end", form).text.contains("had ended before"))
 
         let all = try browser.get("/account").form("/account/sessions/end-others")
@@ -193,7 +193,7 @@ struct PageTests {
         form["session"] = sid
 
         #expect(try eve.post("/account/sessions/end", form).status == 403)
-        _ = try service.users.me(accessToken: session.accessToken)
+        _ = try service.me(session)
     }
 
     @Test func `what people typed or named is shown and never run`() throws {

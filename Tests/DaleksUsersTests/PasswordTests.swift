@@ -263,7 +263,7 @@ struct PasswordTests {
         )
         let third = try service.users.refresh(second, requestID: "another-secret-request-id", resource: nil)
         _ = try? service.users.refresh(first, requestID: "yet-another-request-id", resource: nil)
-        _ = try? service.users.me(accessToken: third.accessToken)
+        _ = try? service.me(third)
         let metrics = try service.send(.get, "/metrics").body
         // The log holds what the database does not have yet.
         let state = try Files.entries(of: folder.path("state")).filter { !["keys", ".", ".."].contains($0) }

@@ -171,7 +171,7 @@ struct RefreshTests {
         let after = try TestService(folder: folder) { $0.issuer = issuer }
 
         #expect(try after.keySet() == keys)
-        #expect(try after.users.me(accessToken: session.accessToken) == session.user)
+        #expect(try after.me(session) == session.user)
         // The lost answer is still there, and then the successor is good.
         #expect(try after.users.refresh(token, requestID: "0123456789abcdef", resource: nil).refreshToken == successor)
         _ = try after.users.refresh(try required(successor), requestID: "fedcba9876543210", resource: nil)

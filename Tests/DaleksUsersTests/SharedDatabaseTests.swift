@@ -69,7 +69,7 @@ struct SharedDatabaseTests {
                     session = try users[turn % 2].refresh(
                         try required(session.refreshToken),
                         requestID: Hex.encode(Random.bytes(count: 16)),
-                        resource: nil
+                        resource: turn == 3 ? "https://users.example" : nil
                     )
                     count += 1
                 }

@@ -90,6 +90,11 @@ final class TestService: Sendable {
         return try logIn(email)
     }
 
+    /// Whose a log-in is, asked as our programs do: with a token of it that is for this service.
+    func me(_ session: SessionAnswer) throws -> UserRecord {
+        try users.me(accessToken: Person.ownToken(session, at: self))
+    }
+
     // MARK: Raw requests
 
     func send(

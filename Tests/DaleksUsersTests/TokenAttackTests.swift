@@ -17,7 +17,8 @@ struct TokenAttackTests {
         let service = try TestService()
         let program = try Program(service)
         let session = try service.newcomer()
-        let payload = try required(Base64.decode(session.accessToken.split(separator: ".")[1]))
+        let own = try Person.ownToken(session, at: service)
+        let payload = try required(Base64.decode(own.split(separator: ".")[1]))
         let claims = try JSONObject(json: try JSONValue.parse(payload))
         let (signing, stranger) = (service.service.keys.signing, try SigningKey.generate(.es256))
         let forge = TokenForge(
@@ -56,17 +57,19 @@ struct TokenAttackTests {
     @Test func `a key that was taken back opens nothing any more, and another signs at once`() throws {
         let service = try TestService()
         let session = try service.newcomer()
+        let own = try Person.ownToken(session, at: service)
+        #expect(try service.users.me(accessToken: own) == session.user)
         let old = service.service.keys.signing.id
 
         #expect(try service.service.keys.revoke(old, by: nil, from: try .test))
 
-        #expect(throws: ClientFailure.self) { try service.users.me(accessToken: session.accessToken) }
+        #expect(throws: ClientFailure.self) { try service.users.me(accessToken: own) }
         #expect(service.service.keys.signing.id != old)
         #expect(try service.keySet()[old] == nil)
         let next = try service.users.refresh(
             try required(session.refreshToken),
             requestID: "0123456789abcdef",
-            resource: nil
+            resource: service.service.issuer
         )
         #expect(try service.users.me(accessToken: next.accessToken) == session.user)
         #expect(try !service.service.keys.revoke(old, by: nil, from: try .test))

@@ -12,28 +12,14 @@ struct Caller: Sendable {
     /// Whether the user began the session with the password itself, in a program of this house: only such a session may
     /// change the account.
     let isOwn: Bool
-    /// Whether the token is for this service. One that is for a region is shown to that region, which could use it here
-    /// in its bearer's name: such a token reads who somebody is, and manages nothing.
-    let isForUs: Bool
 
     func requireHouse() throws(APIError) -> Caller {
         guard isHouse else { throw .insufficientScope("this program may not manage the account") }
         return self
     }
 
-    /// For what is the account's own, to look at.
-    func requireManaging() throws(APIError) -> Caller {
-        guard try requireHouse().isForUs else {
-            throw .insufficientScope(
-                "this token is for a region and cannot manage an account: ask for one with the users service's address"
-                    + " as its resource, as newer versions of daleks do"
-            )
-        }
-        return self
-    }
-
     func requireOwn() throws(APIError) -> Caller {
-        guard try requireManaging().isOwn else {
+        guard try requireHouse().isOwn else {
             throw .forbidden(
                 "only a session that was begun with the password itself may do this, and none of an app password or of"
                     + " a device that was let in by its letters; run `daleks login`"
@@ -52,6 +38,12 @@ extension AccessTokenCheck {
     /// The person who asks; programs that act for themselves have no account.
     func caller(of request: HTTPRequest) throws(APIError) -> Caller {
         let access = try access(of: request)
+        // A region sees the tokens that are for it, and could use them here in their bearers' names.
+        guard isForUs(access.claims) else {
+            throw .invalidToken(
+                "this token is for a region: ask for one with the users service's address as its resource"
+            )
+        }
         guard let account = access.account, let session = access.session else {
             throw .forbidden("this is for people")
         }
@@ -61,8 +53,7 @@ extension AccessTokenCheck {
             account: account,
             session: session,
             isHouse: isHouse,
-            isOwn: isHouse && session.isProven && session.appPassword == nil,
-            isForUs: isForUs(access.claims)
+            isOwn: isHouse && session.isProven && session.appPassword == nil
         )
     }
 }

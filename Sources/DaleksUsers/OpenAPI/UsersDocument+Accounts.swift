@@ -115,7 +115,7 @@ extension UsersDocument {
             Routes.Users.me,
             "me",
             Tag.me,
-            Access.bearer,
+            Access.manage,
             "One's own account",
             answers: [.json(200, .named("Me"), "the account")]
         ),
@@ -174,7 +174,7 @@ extension UsersDocument {
             "/v1/me/sessions",
             "sessions",
             Tag.me,
-            Access.bearer,
+            Access.manage,
             "What is logged in",
             answers: [.json(200, .object(["sessions": .list(.named("SessionSummary"))]), "the sessions that go on")]
         ),
@@ -266,7 +266,7 @@ extension UsersDocument {
             "/v1/me/app-passwords",
             "appPasswords",
             Tag.me,
-            Access.bearer,
+            Access.manage,
             "Passwords of programs",
             answers: [.json(200, .object(["app_passwords": .list(.named("AppPassword"))]), "without their secrets")]
         ),

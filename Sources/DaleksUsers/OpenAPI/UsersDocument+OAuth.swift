@@ -63,6 +63,7 @@ extension UsersDocument {
 
     private static var revoke: APIOperation {
         var operation = endpoint(Routes.Users.revoke, "revokeToken", "End the session that a token belongs to")
+        operation.about = "Of an access token for a region, by clients with a secret only."
         operation.isAccessOptional = true
         operation.body = .form(
             .object(
@@ -104,7 +105,7 @@ extension UsersDocument {
             tag: Tag.oauth,
             "Who the token's user is (OpenID Connect)"
         )
-        operation.access = [Access.bearer]
+        operation.access = [Access.identity]
         let claims = Schema.object(["sub": .id], optional: ["name": .text(), "email": .text()])
         operation.answers = [.json(200, claims, "as much as the scope lets the program know")]
         operation.problems = [401, 403]

@@ -17,12 +17,23 @@ enum UsersDocument {
         securitySchemes: [
             Access.bearer: [
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "An access token of a session that goes on, for any region or for this service.",
+                "description": .string(
+                    "An access token of a session that goes on, for this service alone: its resource is the issuer. "
+                        + "One for a region is refused."
+                ),
+            ],
+            Access.manage: [
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "As bearer, of a program of this house.",
+            ],
+            Access.identity: [
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "An access token with the scope openid, for whatever it is.",
             ],
             Access.own: [
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                 "description": .string(
-                    "An access token of a session that the user began with the password itself (POST /v1/login), "
+                    "As manage, of a session that the user began with the password itself (POST /v1/login), "
                         + "not with an app password and not for another program."
                 ),
             ],
@@ -59,6 +70,8 @@ enum UsersDocument {
 
     enum Access {
         static let bearer = "bearer"
+        static let manage = "manage"
+        static let identity = "identity"
         static let own = "own"
         static let admin = "admin"
         static let service = "service"

@@ -26,7 +26,7 @@ struct BrowserSessions: Sendable {
         var proof: FormProof { FormProof(secret: secret) }
 
         /// Who logs in at the pages does so with the password itself, and the second factor.
-        var caller: Caller { Caller(account: account, session: session, isHouse: true, isOwn: true, isForUs: true) }
+        var caller: Caller { Caller(account: account, session: session, isHouse: true, isOwn: true) }
     }
 
     // MARK: Cookies

@@ -26,16 +26,10 @@ struct AccountRoutes: Sendable {
         Authenticator(naming: Self.name) { [check] request throws(APIError) in try check.caller(of: request) }
     }
 
+    /// In a program of this house, which may look into the account.
     private var member: Authenticator<Caller> {
         Authenticator(naming: Self.name) { [check] request throws(APIError) in
             try check.caller(of: request).requireHouse()
-        }
-    }
-
-    /// What only the programs of this house may see, and no region.
-    private var manager: Authenticator<Caller> {
-        Authenticator(naming: Self.name) { [check] request throws(APIError) in
-            try check.caller(of: request).requireManaging()
         }
     }
 
@@ -247,7 +241,7 @@ struct AccountRoutes: Sendable {
     // MARK: App passwords
 
     private func addAppPasswords(to router: inout Router) {
-        router.onAuthenticated(.get, "/v1/me/app-passwords", by: manager) {
+        router.onAuthenticated(.get, "/v1/me/app-passwords", by: member) {
             [appPasswords] _, asked throws(APIError) in
             let all = try appPasswords.list(asked.principal)
             return HTTPResponse.object { json in
@@ -292,7 +286,7 @@ struct AccountRoutes: Sendable {
     // MARK: Sessions
 
     private func addSessions(to router: inout Router) {
-        router.onAuthenticated(.get, "/v1/me/sessions", by: manager) {
+        router.onAuthenticated(.get, "/v1/me/sessions", by: member) {
             [store, sessions, time] _, asked throws(APIError) in
             let caller = asked.principal
             let now = time.wall

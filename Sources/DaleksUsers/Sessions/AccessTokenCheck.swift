@@ -7,8 +7,8 @@ import DaleksJSON
 import DaleksService
 import DaleksSystem
 
-/// Lets in who has an access token of a session that goes on. Tokens are for regions or for this service; this service
-/// takes those of any of its own.
+/// Lets in who has an access token of a session that goes on. Tokens are for regions or for this service; what is
+/// asked of this service takes one that is for it alone (`caller`), and whoever asks about a token may ask about any.
 ///
 /// ## Concurrency
 /// `proved` is guarded by itself. Signatures are checked with no lock held.

@@ -2,7 +2,8 @@ import DaleksHTTP
 import DaleksHTTPServer
 import DaleksJSON
 
-/// How the OAuth endpoints say no (RFC 6749, 4.1.2.1 and 5.2; RFC 8628, 3.5; RFC 8707; OpenID Connect).
+/// How the OAuth endpoints say no (RFC 6749, 4.1.2.1 and 5.2; RFC 7009, 2.2.1; RFC 8628, 3.5;
+/// RFC 8707; OpenID Connect).
 struct OAuthError: Error, Equatable, Sendable {
     enum Code: String, Sendable {
         case invalidRequest = "invalid_request"
@@ -10,6 +11,7 @@ struct OAuthError: Error, Equatable, Sendable {
         case invalidGrant = "invalid_grant"
         case unauthorizedClient = "unauthorized_client"
         case unsupportedGrantType = "unsupported_grant_type"
+        case unsupportedTokenType = "unsupported_token_type"
         case unsupportedResponseType = "unsupported_response_type"
         case invalidScope = "invalid_scope"
         case invalidTarget = "invalid_target"
@@ -49,8 +51,9 @@ struct OAuthError: Error, Equatable, Sendable {
         case .invalidClient: .unauthorized
         case .temporarilyUnavailable: .serviceUnavailable
         case .invalidRequest, .invalidGrant, .unauthorizedClient, .unsupportedGrantType, .unsupportedResponseType,
-            .invalidScope, .invalidTarget, .accessDenied, .loginRequired, .consentRequired, .requestNotSupported,
-            .requestURINotSupported, .registrationNotSupported, .authorizationPending, .slowDown, .expiredToken:
+            .unsupportedTokenType, .invalidScope, .invalidTarget, .accessDenied, .loginRequired, .consentRequired,
+            .requestNotSupported, .requestURINotSupported, .registrationNotSupported, .authorizationPending, .slowDown,
+            .expiredToken:
             .badRequest
         }
     }
