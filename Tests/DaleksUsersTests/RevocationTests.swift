@@ -6,6 +6,8 @@ import DaleksHTTP
 import DaleksHTTPClient
 import DaleksHTTPServer
 import DaleksJSON
+import DaleksPostgres
+import DaleksSQLite
 import DaleksService
 import DaleksSystem
 import DaleksTestSupport
@@ -176,5 +178,58 @@ struct RevocationTests {
         if case .everything = page.events.last?.kind {} else { Issue.record("\(page.events)") }
         #expect(try region.feed(after: page.cursor).isRestart == false)
         #expect(throws: Never.self) { try service.logIn() }
+    }
+
+    /// As a service of before `user_locked` left it: one is locked whom no region heard of, one is not locked, and of
+    /// one it is known, by the number that was taken last.
+    private static func leaveLocks(of ids: [String], _ folder: ScratchFolder, _ url: String?) throws {
+        let migrations = Array(UsersSchema.migrations.prefix(5))
+        let statements =
+            ids.enumerated().map { index, id in
+                let (blob, locked) = (url == nil ? "x'\(id)'" : "'\\x\(id)'", index == 1 ? "NULL" : "5")
+                return "INSERT INTO accounts (id, email, name, password, created, locked)"
+                    + " VALUES (\(blob), 'p\(index)@example.com', 'P', 'x', 1, \(locked))"
+            } + [
+                "INSERT INTO revocations (number, time, kind, account) SELECT 7, 5, 'user_locked', id FROM accounts"
+                    + " WHERE email = 'p2@example.com'",
+                "UPDATE service_numbers SET value = 7 WHERE name = 'revocation'",
+            ]
+        guard let url else {
+            guard mkdir(folder.path("state"), 0o700) == 0 else { throw TestFailure("no folder") }
+            let database = try Database.open(
+                path: folder.path("state/users.db"),
+                configuration: DatabaseConfiguration(applicationID: UsersSchema.applicationID),
+                migrations: migrations
+            )
+            defer { database.close() }
+            try database.write { db in for text in statements { try db.execute(SQL(text)) } }
+            return
+        }
+        let pool = try PostgresPool.open(
+            url: url,
+            configuration: PostgresConfiguration(applicationName: "daleks-users"),
+            migrations: migrations.map(Dialect.postgres),
+            logger: .silent
+        )
+        defer { pool.close() }
+        try pool.withConnection { db in for text in statements { try db.execute(text) } }
+    }
+
+    @Test(arguments: Backend.allCases)
+    func `regions hear of who was locked before locks were told`(backend: Backend) throws {
+        let (folder, url) = (ScratchFolder(), try backend.makeURL())
+        let ids = (0..<3).map { index in String(repeating: "0", count: 31) + "\(index + 1)" }
+        try Self.leaveLocks(of: ids, folder, url)
+
+        let service = try TestService(folder: folder) { $0.database = url }
+        defer { service.stop() }
+        let region = try EnrolledRegion(service, try Person.admin(service), code: "de", url: "https://de.example")
+        let events = try region.feed().events
+
+        #expect(events.map(\.number) == [7, 8])
+        #expect(events.map(\.kind) == [.lock(try required(UserID(ids[2]))), .lock(try required(UserID(ids[0])))])
+        // The next one does not take a number that is taken.
+        try service.users.revoke(try required(try service.newcomer().refreshToken))
+        #expect(try region.feed().events.map(\.number) == [7, 8, 9])
     }
 }

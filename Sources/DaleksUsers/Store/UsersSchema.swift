@@ -84,7 +84,7 @@ enum UsersSchema {
             ) STRICT
             """
         ),
-        oauth, accounts(3), algorithms, proof,
+        oauth, accounts(3), algorithms, proof, locks,
     ]
 
     private static let algorithms = Migration(
@@ -100,6 +100,23 @@ enum UsersSchema {
         -- proven: begun with the password itself. Of what began before this nobody knows: whoever wants to change an
         -- account logs in again.
         ALTER TABLE sessions ADD COLUMN proven INTEGER NOT NULL DEFAULT 0
+        """
+    )
+
+    private static let locks = Migration(
+        6,
+        "locks of before regions were told",
+        """
+        -- A lock of before `user_locked` is one that no region heard of, and shares and links of that account go on.
+        INSERT INTO revocations (number, time, kind, account)
+            SELECT (SELECT value FROM service_numbers WHERE name = 'revocation') + row_number() OVER (ORDER BY id),
+                locked, 'user_locked', id
+            FROM accounts
+            WHERE locked IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM revocations r WHERE r.account = accounts.id AND r.kind = 'user_locked'
+            );
+        UPDATE service_numbers SET value = (SELECT max(number) FROM revocations)
+            WHERE name = 'revocation' AND value < (SELECT max(number) FROM revocations)
         """
     )
 
