@@ -130,6 +130,12 @@ extension Limits {
         /// Devices of one address that wait to be let in at a time: an office behind one address, and no flood.
         static let waitingDevicesMax = 64
 
+        /// Trips to PostgreSQL with gathered questions that are under way at a time: one is answered while the next is
+        /// written.
+        static let gatheredTripsMax = 2
+        /// Questions of one trip; each number of them is a prepared statement on each connection.
+        static let gatheredQuestionsMax = 16
+
         /// Tokens whose signature was checked: a few megabytes.
         static let provedTokenCountMax = 8_192
 

@@ -10,6 +10,7 @@ struct Introspection: Sendable {
     let authentication: ClientAuthentication
     let sessions: Sessions
     let check: AccessTokenCheck
+    let findings: Findings
 
     func answer(_ form: OAuthForm, _ request: HTTPRequest) throws(OAuthFailure) -> JSONObject {
         let claim = try authentication.claim(ofConfidential: request, form)
@@ -41,9 +42,9 @@ struct Introspection: Sendable {
         _ session: SessionID,
         _ claim: ClientAuthentication.Claim
     ) throws(OAuthFailure) -> JSONObject {
-        let found: (client: OAuthClient, standing: StandingTable.Standing?)?
+        let found: StandingTable.Finding?
         do throws(APIError) {
-            found = try check.store.readOnce { db in try StandingTable.load(session, askedBy: claim.id, db) }
+            found = try findings.of(session, askedBy: claim.id)
         } catch {
             throw .api(error)
         }

@@ -54,6 +54,7 @@ enum OAuthClientTable {
     }
 
     /// For statements that ask other tables as well.
+    static let columnCount = 8
     static let columnsOfC = "c.id, c.name, c.secret, c.redirects, c.grants, c.scope, c.created, c.id_token_alg"
 
     /// From a row whose columns from there on are a client's.

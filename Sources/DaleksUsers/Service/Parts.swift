@@ -156,7 +156,12 @@ struct Parts {
             ),
             devices: devices,
             revocation: Revocation(authentication: authentication, sessions: sessions, check: check),
-            introspection: Introspection(authentication: authentication, sessions: sessions, check: check),
+            introspection: Introspection(
+                authentication: authentication,
+                sessions: sessions,
+                check: check,
+                findings: Findings(store: store)
+            ),
             userInfo: UserInfo(check: check),
             keys: keys,
             issuer: issuer,

@@ -10,6 +10,13 @@ enum StandingTable {
         let account: Account
     }
 
+    /// The program that asks, and what it asks about.
+    struct Finding: Sendable {
+        let client: OAuthClient
+        /// Nil where the session or its account is gone.
+        let standing: Standing?
+    }
+
     private static let bySession = SQL(
         """
         SELECT \(SessionTable.columnsOfS), \(AccountTable.columnsOfA)
@@ -33,16 +40,52 @@ enum StandingTable {
         _ session: SessionID,
         askedBy client: String,
         _ db: borrowing Connection
-    ) throws -> (client: OAuthClient, standing: Standing?)? {
-        try db.first(byClientAndSession, [.text(client), .id(session)]) { row in
-            let afterSession = SessionTable.columnCount
-            // Neither may be there: a session that was pruned, an account that was deleted.
-            let isThere = !row.isNull(0) && !row.isNull(afterSession)
-            return (
-                client: try OAuthClientTable.client(row, from: afterSession + AccountTable.columnCount),
-                standing: isThere ? try standing(row) : nil
-            )
+    ) throws -> Finding? {
+        try db.first(byClientAndSession, [.text(client), .id(session)], finding)
+    }
+
+    private static func finding(_ row: borrowing Row) throws -> Finding {
+        let afterSession = SessionTable.columnCount
+        // Neither may be there: a session that was pruned, an account that was deleted.
+        let isThere = !row.isNull(0) && !row.isNull(afterSession)
+        return Finding(
+            client: try OAuthClientTable.client(row, from: afterSession + AccountTable.columnCount),
+            standing: isThere ? try standing(row) : nil
+        )
+    }
+
+    /// What a program asks about.
+    struct Question: Sendable {
+        let session: SessionID
+        let client: String
+    }
+
+    /// By the number of questions.
+    private static let byClientsAndSessions = (0...Limits.Users.gatheredQuestionsMax).map { count in
+        let rows = (0..<count).map { "(\($0), ?\(2 * $0 + 1), ?\(2 * $0 + 2))" }.joined(separator: ", ")
+        return SQL(
+            """
+            WITH q (number, client, session) AS (VALUES \(rows))
+            SELECT \(SessionTable.columnsOfS), \(AccountTable.columnsOfA), \(OAuthClientTable.columnsOfC), q.number
+            FROM q JOIN oauth_clients c ON c.id = q.client LEFT JOIN sessions s ON s.id = q.session
+                LEFT JOIN accounts a ON a.id = s.account
+            """
+        )
+    }
+
+    /// The same for several at once, `Limits.Users.gatheredQuestionsMax` at most.
+    static func load(_ questions: [Question], _ db: borrowing Connection) throws -> [Finding?] {
+        guard questions.count > 1 else {
+            return try questions.map { try load($0.session, askedBy: $0.client, db) }
         }
+        let numbered = SessionTable.columnCount + AccountTable.columnCount + OAuthClientTable.columnCount
+        var found = [Finding?](repeating: nil, count: questions.count)
+        let sql = byClientsAndSessions[questions.count]
+        let rowsFound = try db.query(sql, questions.flatMap { [.text($0.client), .id($0.session)] }) { row in
+            (try row.int(numbered), try finding(row))
+        }
+        for (number, finding) in rowsFound { found[number] = finding }
+        return found
     }
 
     private static func standing(_ row: borrowing Row) throws -> Standing {
