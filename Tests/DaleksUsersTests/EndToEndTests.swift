@@ -27,7 +27,7 @@ struct EndToEndTests {
         #expect(session.expiresInSeconds == 600)
         #expect(session.scope == "files:read files:write files:share offline_access")
         let first = try service.verify(session.accessToken)
-        #expect(try service.users.me(accessToken: session.accessToken) == ann)
+        #expect(try service.me(session) == ann)
 
         let refreshed = try service.users.refresh(
             try required(session.refreshToken),
@@ -148,13 +148,13 @@ struct EndToEndTests {
         #expect(throws: ClientFailure.loggedOut("the session has ended")) {
             try service.users.refresh(token, requestID: "0123456789abcdef", resource: nil)
         }
-        let refusal = #expect(throws: ClientFailure.self) { try service.users.me(accessToken: session.accessToken) }
+        let refusal = #expect(throws: ClientFailure.self) { try service.me(session) }
         #expect(refusal?.code == "unauthorized")
     }
 
     @Test func `me wants a token of ours`() throws {
         let service = try TestService()
-        let token = try service.newcomer().accessToken
+        let token = try Person(service).own
         let parts = token.split(separator: ".").map { String($0) }
         let stranger = try SigningKey.generate(.es256)
         let claims = try required(Base64.decode(parts[1]))
@@ -179,7 +179,7 @@ struct EndToEndTests {
     @Test func `a token that is over is told from one that is wrong`() throws {
         let clock = ManualClock()
         let service = try TestService(time: clock.source)
-        let token = try service.newcomer().accessToken
+        let token = try Person(service).own
 
         clock.advance(by: .seconds(599))
         _ = try service.users.me(accessToken: token)
@@ -245,5 +245,8 @@ struct EndToEndTests {
         #expect(try service.measure(#"daleks_users_logins_total{outcome="done"}"#) == 1)
         #expect(try service.measure(#"daleks_users_registrations_total{outcome="done"}"#) == 1)
         #expect(try service.measure("daleks_users_keys") == 1)
+        for work in ["read", "write"] {
+            #expect(try service.measure(#"daleks_users_database_seconds_count{work="\#(work)"}"#) >= 1)
+        }
     }
 }

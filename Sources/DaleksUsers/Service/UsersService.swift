@@ -47,9 +47,9 @@ public final class UsersService: RunningService {
     private init(_ settings: UsersSettings, _ time: TimeSource, _ logger: Logger) throws(ServiceFailure) {
         let state = try StateFolder(settings.serving.stateFolder, database: "users.db")
         let listening = try settings.serving.listen()
-        let store = try Self.openStore(settings, state, logger)
         let metrics = Metrics()
         metrics.addProcess()
+        let store = try Self.openStore(settings, state, metrics, logger)
         let parts: Parts
         do throws(ServiceFailure) {
             parts = try Parts(settings, state, store, metrics, time, logger)
@@ -112,17 +112,18 @@ public final class UsersService: RunningService {
     private static func openStore(
         _ settings: UsersSettings,
         _ state: StateFolder,
+        _ metrics: Metrics,
         _ logger: Logger
     ) throws(ServiceFailure) -> UsersStore {
         if let url = settings.database {
             do throws(PostgresError) {
-                return try UsersStore(url: url, logger: logger)
+                return try UsersStore(url: url, metrics: metrics, logger: logger)
             } catch {
                 throw ServiceFailure("the database cannot be opened: \(error)")
             }
         }
         do throws(SQLiteError) {
-            return try UsersStore(path: "\(state.path)/users.db", logger: logger)
+            return try UsersStore(path: "\(state.path)/users.db", metrics: metrics, logger: logger)
         } catch {
             throw ServiceFailure("the database cannot be opened: \(error)")
         }

@@ -18,11 +18,17 @@ final class UsersStore: Sendable {
         case postgres(PostgresPool)
     }
 
+    /// Spelt once: it takes longer than to compare them with those that ran.
+    private static let postgresMigrations = UsersSchema.migrations.map(Dialect.postgres)
+
     private let backend: Backend
+    private let reads: Histogram
+    private let writes: Histogram
     let logger: Logger
 
     /// A file of this process alone.
-    init(path: String, logger: Logger) throws(SQLiteError) {
+    init(path: String, metrics: Metrics = Metrics(), logger: Logger) throws(SQLiteError) {
+        (reads, writes) = (Self.latency("read", metrics), Self.latency("write", metrics))
         var configuration = DatabaseConfiguration(applicationID: UsersSchema.applicationID, readerCount: 4)
         configuration.cacheBytes = 16 << 20
         backend = .sqlite(
@@ -37,18 +43,28 @@ final class UsersStore: Sendable {
     }
 
     /// A server's, which any number of processes share.
-    init(url: String, logger: Logger) throws(PostgresError) {
+    init(url: String, metrics: Metrics = Metrics(), logger: Logger) throws(PostgresError) {
+        (reads, writes) = (Self.latency("read", metrics), Self.latency("write", metrics))
         var configuration = PostgresConfiguration(applicationName: "daleks-users")
         configuration.connectionCountMax = Limits.Users.databaseConnectionCountMax
         backend = .postgres(
             try PostgresPool.open(
                 url: url,
                 configuration: configuration,
-                migrations: UsersSchema.migrations.map(Dialect.postgres),
+                migrations: Self.postgresMigrations,
                 logger: logger
             )
         )
         self.logger = logger
+    }
+
+    private static func latency(_ work: String, _ metrics: Metrics) -> Histogram {
+        metrics.histogram(
+            "daleks_users_database_seconds",
+            help: "Time that the database took, with waiting for it and trying again.",
+            labels: ["work": work],
+            buckets: Histogram.latencySeconds
+        )
     }
 
     /// True where other processes may work with the same tables.
@@ -67,7 +83,7 @@ final class UsersStore: Sendable {
     }
 
     func read<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
-        try asking { database in
+        try asking(reads) { database in
             try database.read { try Connection.lending($0, body) }
         } or: { pool in
             try pool.transaction(isolation: .repeatableRead, readOnly: true) {
@@ -82,7 +98,7 @@ final class UsersStore: Sendable {
         _ durability: Durability = .full,
         _ body: (borrowing Connection) throws -> Result
     ) throws(APIError) -> Result {
-        try asking { database in
+        try asking(writes) { database in
             try database.write(durability) { try Connection.lending($0, body) }
         } or: { pool in
             try pool.transaction(isolation: .serializable) { try Connection.lending($0, body) }
@@ -91,9 +107,12 @@ final class UsersStore: Sendable {
 
     /// What goes wrong is told as the service tells it, whichever database it was.
     private func asking<Result>(
+        _ latency: Histogram,
         _ sqlite: (Database) throws -> Result,
         or postgres: (PostgresPool) throws -> Result
     ) throws(APIError) -> Result {
+        let began = TimeSource.system.now
+        defer { latency.observe(TimeSource.system.now - began) }
         do {
             switch backend {
             case .sqlite(let database): return try sqlite(database)
@@ -109,7 +128,7 @@ final class UsersStore: Sendable {
     /// As `read`, for a body of one statement, which is a snapshot by itself. PostgreSQL is asked once instead of three
     /// times.
     func readOnce<Result>(_ body: (borrowing Connection) throws -> Result) throws(APIError) -> Result {
-        try asking { database in
+        try asking(reads) { database in
             try database.read { try Connection.lending($0, body) }
         } or: { pool in
             // Who only reads may ask again, also where nobody knows what became of the question.
@@ -123,7 +142,7 @@ final class UsersStore: Sendable {
         _ durability: Durability = .full,
         _ body: (borrowing Connection) throws -> Result
     ) throws(APIError) -> Result {
-        try asking { database in
+        try asking(writes) { database in
             try database.write(durability) { try Connection.lending($0, body) }
         } or: { pool in
             try Self.alone(pool, repeats: [], body)
@@ -136,7 +155,7 @@ final class UsersStore: Sendable {
         _ durability: Durability = .full,
         _ body: (borrowing Connection) throws -> Result
     ) throws(APIError) -> Result {
-        try asking { database in
+        try asking(writes) { database in
             try database.write(durability) { try Connection.lending($0, body) }
         } or: { pool in
             try pool.transaction(isolation: .readCommitted) { try Connection.lending($0, body) }
