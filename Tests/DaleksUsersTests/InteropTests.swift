@@ -34,7 +34,9 @@ struct InteropTests {
             settings.keySchedule.retire = .seconds(max(11, seconds))
             settings.accessLifetime = .seconds(10)
         }
-        try folder.write(try Self.place(folder, service, rotating), to: "place.json")
+        // For requests that anything may come of.
+        let fuzzed = try Self.start(folder, "fuzzed", authority) { $0.attemptRule.freeCount = 1_000_000 }
+        try folder.write(try Self.place(folder, service, rotating, fuzzed), to: "place.json")
 
         let captured = try Subprocess.capture(
             Command(
@@ -48,7 +50,7 @@ struct InteropTests {
                 ]) { $1 },
                 deathSignal: 9
             ),
-            timeout: .seconds(1_800)
+            timeout: .seconds(7_200)
         )
 
         // What took how long, and how many tokens were checked.
@@ -81,7 +83,8 @@ struct InteropTests {
     private static func place(
         _ folder: ScratchFolder,
         _ service: TestService,
-        _ rotating: TestService
+        _ rotating: TestService,
+        _ fuzzed: TestService
     ) throws -> String {
         let ann = try service.register()
         let web = try Program(service, id: "web")
@@ -109,9 +112,17 @@ struct InteropTests {
         let place: JSONObject = [
             "url": .string(service.url), "rotating_url": .string(rotating.url), "ca": .string(folder.path("ca.pem")),
             "email": .string(ann.email), "password": .string(TestService.password), "clients": .object(clients),
-            // For requests that anything may come of: somebody else's.
-            "access_token": .string(try Person.ownToken(try service.newcomer("bob@example.com"), at: service)),
+            "fuzzed": ["url": .string(fuzzed.url), "people": .object(try people(of: fuzzed))],
         ]
         return JSONValue.object(place).text
+    }
+
+    private static func people(of service: TestService) throws -> JSONObject {
+        let root = try Person.admin(service).email
+        let ann = try service.register().email
+        func person(_ email: String) -> JSONValue {
+            ["email": .string(email), "password": .string(TestService.password)]
+        }
+        return ["ann": person(ann), "root": person(root)]
     }
 }

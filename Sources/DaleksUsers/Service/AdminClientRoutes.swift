@@ -90,7 +90,7 @@ struct AdminClientRoutes: Sendable {
                 Clients.Registration(
                     id: try body.optionalString("id"),
                     name: try body.string("name"),
-                    isPublic: try body.bool("is_public"),
+                    isPublic: try body.optionalBool("is_public") ?? false,
                     redirects: try body.optional("redirects") == nil ? [] : try body.strings("redirects"),
                     grants: [],
                     scope: try body.string("scope")
