@@ -123,6 +123,15 @@ extension TestService {
         throw TestFailure("there are not \(count) mails in \(path)")
     }
 
+    /// The mail that this is true of; waits for it. Others may come before or after it.
+    func mail(where isIt: (String) -> Bool) throws -> String {
+        for count in 0..<500 {
+            if let mail = try mails(atLeast: 0).first(where: isIt) { return mail }
+            usleep(count < 50 ? 5_000 : 20_000)
+        }
+        throw TestFailure("the mail did not come")
+    }
+
     /// The token of the link in a mail.
     func token(in mail: String) throws -> String {
         let start = try required(mail.range(of: "token="), "link")
