@@ -30,7 +30,7 @@ struct EnumerationTests {
     }
 
     /// 500 of each in the long form (DALEKS_ROUNDS); the short one only looks for the gross: a step that is skipped.
-    private static let roundCount = Environment.current["DALEKS_ROUNDS"].flatMap { Int($0) } ?? 30
+    private static let roundCount = Environment.current["DALEKS_ROUNDS"].flatMap { Int($0) } ?? 16
 
     @Test(arguments: Question.allCases, Backend.allCases)
     func `an address that has an account is answered as one that has none, and as late`(

@@ -144,14 +144,15 @@ struct PageTests {
         "/oauth/authorize/../../x", " /account", "/account/../x",
     ]
 
-    @Test(arguments: elsewhere) func `a log-in leads to our own pages only`(continuation: String) throws {
+    @Test func `a log-in leads to our own pages only`() throws {
         let service = try TestService()
         try service.register()
-        let browser = Browser(service)
 
-        let shown = try browser.logIn(at: "/login?continue=" + PercentEncoding.encode(continuation))
-
-        #expect(shown.left == nil && shown.status == 200 && shown.text.contains("Your account"))
+        for continuation in Self.elsewhere {
+            let shown = try Browser(service).logIn(at: "/login?continue=" + PercentEncoding.encode(continuation))
+            #expect(shown.left == nil && shown.status == 200, "\(continuation)")
+            #expect(shown.text.contains("Your account"), "\(continuation)")
+        }
     }
 
     @Test func `log-ins are listed, and ended one by one or all at once`() throws {

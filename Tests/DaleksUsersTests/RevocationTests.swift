@@ -118,7 +118,7 @@ struct RevocationTests {
 
         let waiting = atOnce(2) { index -> (RevocationPage?, Duration) in
             if index == 0 { return (try region.feed(after: cursor, wait: 20), TimeSource.system.now - began) }
-            Gate().wait(timeout: .milliseconds(700))
+            Gate().wait(timeout: .milliseconds(300))
             try service.users.revoke(ann.session.refreshToken ?? "")
             return (nil, .zero)
         }.compactMap { try? $0.get() }

@@ -49,14 +49,14 @@ struct SecondFactorTests {
             if let code { body["code"] = .string(code) }
             switch self {
             case .login:
-                body["email"] = "ann@example.com"
+                body["email"] = .string(person.email)
                 body["device"] = "a phone"
                 return try service.json(.post, Routes.Users.login, body)
             case .password:
                 body["new_password"] = .string(TestService.password + "!")
                 return try person.ask(.post, "/v1/me/password", body)
             case .address:
-                body["email"] = "ann@other.example"
+                body["email"] = .string("other-" + person.email)
                 return try person.ask(.patch, Routes.Users.me, body)
             case .deletion: return try person.ask(.delete, Routes.Users.me, body)
             case .reset:
@@ -72,17 +72,22 @@ struct SecondFactorTests {
         }
     }
 
-    @Test(arguments: Path.allCases, Backend.allCases)
-    func `no way that takes a password gets past the second factor`(path: Path, backend: Backend) throws {
+    @Test(arguments: Backend.allCases)
+    func `no way that takes a password gets past the second factor`(backend: Backend) throws {
         let clock = ManualClock()
         let service = try TestService(on: backend, time: clock.source)
         defer { service.stop() }
-        let ann = try Person(service)
+        for path in Path.allCases { try refuse(path, at: service, clock) }
+    }
+
+    /// Everything but the right code, of somebody who has a second factor.
+    private func refuse(_ path: Path, at service: TestService, _ clock: ManualClock) throws {
+        let ann = try Person(service, "ann-\(path)@example.com")
         let (secret, codes) = try ann.turnOnSecondFactor()
         var token: String?
         if path == .reset {
-            _ = try service.json(.post, Routes.Users.forgotPassword, ["email": "ann@example.com"])
-            token = try service.token(in: try service.mails(atLeast: 1)[0])
+            _ = try service.json(.post, Routes.Users.forgotPassword, ["email": .string(ann.email)])
+            token = try service.token(in: try service.mail { $0.contains("To: <\(ann.email)>") })
         }
         func code() -> String { OneTimePassword.code(secret, step: OneTimePassword.step(at: clock.source.wall)) }
         func ask(_ code: String?) throws -> ClientResponse { try path.ask(ann, service, code: code, mailed: token) }

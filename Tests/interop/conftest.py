@@ -89,6 +89,20 @@ def metadata(place):
     return answer.json()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def meanwhile(request):
+    """What takes long begins with the first test, so that the others run beside it."""
+    if not os.environ.get("DALEKS_INTEROP"):
+        return {}
+    import test_openapi
+    import test_rotation
+
+    place = request.getfixturevalue("place")
+    rotation = test_rotation.Rotation(place)
+    rotation.start()
+    return {"rotation": rotation, "openapi": test_openapi.begin(place)}
+
+
 @pytest.fixture
 def person(place):
     return Person(place)

@@ -10,7 +10,6 @@ import jose.jwt
 import jwcrypto.jwk
 import jwcrypto.jwt
 import jwt as pyjwt
-import pytest
 import requests
 from authlib.jose import JsonWebKey, JsonWebToken
 from joserfc import jwt as joserfc_jwt
@@ -120,15 +119,8 @@ class Rotation(threading.Thread):
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def rotation(place):
-    """Begins with the first test, so that the others run meanwhile."""
-    thread = Rotation(place)
-    thread.start()
-    return thread
-
-
-def test_no_token_fails_in_any_library_while_keys_rotate(rotation):
+def test_no_token_fails_in_any_library_while_keys_rotate(meanwhile):
+    rotation = meanwhile["rotation"]
     rotation.join(timeout=(10 + SECONDS) * ROTATIONS + 30)
     assert not rotation.failures, rotation.failures[:5]
     assert len(rotation.names) > ROTATIONS
