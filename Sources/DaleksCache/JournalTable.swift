@@ -155,6 +155,30 @@ public enum JournalTable {
         )
     }
 
+    /// Where the last row stands.
+    public static func lastPlace(in db: borrowing Connection) throws -> Int64 {
+        try db.first("SELECT max(place) FROM journal", [], { row in try row.optionalInt64(0) ?? .min }) ?? .min
+    }
+
+    /// Where the rows about a node itself stand, up to a place.
+    public static func places(of node: Inode, upTo place: Int64, in db: borrowing Connection) throws -> [Int64] {
+        try db.query(
+            "SELECT place FROM journal WHERE node = ?1 AND place <= ?2",
+            [.integer(node.column), .integer(place)]
+        ) { row in try row.int64(0) }
+    }
+
+    /// Where the rows about names in a folder stand, up to a place.
+    public static func places(in folder: Inode, upTo place: Int64, in db: borrowing Connection) throws -> [Int64] {
+        try db.query(
+            """
+            SELECT place FROM journal WHERE parent = ?1 AND place <= ?2
+            UNION SELECT place FROM journal WHERE other_parent = ?1 AND place <= ?2
+            """,
+            [.integer(folder.column), .integer(place)]
+        ) { row in try row.int64(0) }
+    }
+
     /// Rows about a node itself, after a place.
     public static func rows(of node: Inode, after place: Int64, in db: borrowing Connection) throws -> [Row] {
         try db.query(
@@ -318,7 +342,12 @@ public enum JournalTable {
     public static func isConcerned(_ node: Inode, in db: borrowing Connection) throws -> Bool {
         if try isPending(node, in: db) { return true }
         if try isPending(in: node, in: db) { return true }
-        return try db.exists("SELECT 1 FROM journal WHERE replaced = ?1 LIMIT 1", [.integer(node.column)])
+        return try isBeingReplaced(node, in: db)
+    }
+
+    /// Whether a pending rename takes a name from the node.
+    public static func isBeingReplaced(_ node: Inode, in db: borrowing Connection) throws -> Bool {
+        try db.exists("SELECT 1 FROM journal WHERE replaced = ?1 LIMIT 1", [.integer(node.column)])
     }
 
     private static func values(of subjects: Subjects) -> [Value] {

@@ -149,6 +149,8 @@ struct Merger {
     func isUnsettled(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
         if unsaved.contains(inode) { return true }
         if try JournalTable.isPending(inode, in: db) { return true }
+        // The region still counts the name that a rename of ours gave to another.
+        if try JournalTable.isBeingReplaced(inode, in: db) { return true }
         return try ContentTable.isDirty(inode, in: db)
     }
 

@@ -83,4 +83,43 @@ import Testing
         #expect(try there.read("file") == [1])
         #expect(try there.lookup("file").attributes.modified == time)
     }
+
+    @Test func `a file that was replaced while its making was on the line has no name`() throws {
+        let here = try machine(try RegionStorage())
+        defer { here.stop() }
+        _ = try here.list()
+        here.engine.pause(true)
+        try here.write([1], to: "new")
+        try here.write([2], to: "old")
+        let old = try here.lookup("old").inode
+        let content = try here.doing { tree throws(Obstacle) in try tree.openContent(old) }
+        let renamed = Lock(false)
+        let cursor = try here.engine.tree.database.reading { db throws in try MetaTable.text(.cursor, in: db) }
+        let (engine, from, to) = (here.engine, try Name("new"), try Name("old"))
+        here.region.onMutation {
+            guard renamed.withLock({ $0 }) == false else { return }
+            engine.pause(true)
+            do throws(Obstacle) {
+                _ = try engine.tree.rename(from, in: .root, to: to, in: .root, .replace)
+            } catch {
+                Issue.record("\(error)")
+            }
+            renamed.withLock { $0 = true }
+        }
+
+        here.engine.pause(false)
+        // The region's word of what it was sent before the rename has been heard.
+        #expect(
+            eventually {
+                let now = try? here.engine.tree.database.reading { db throws in try MetaTable.text(.cursor, in: db) }
+                return now != cursor && renamed.withLock { $0 }
+            }
+        )
+
+        #expect(try here.engine.tree.node(old).attributes.links == 0)
+        here.engine.pause(false)
+        try here.drain()
+        #expect(try here.engine.tree.node(old).attributes.links == 0)
+        try here.engine.tree.closeContent(content)
+    }
 }
