@@ -35,7 +35,8 @@ struct DaemonSettings {
                 "options",
                 .text(placeholder: "LIST"),
                 help:
-                    "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev.",
+                    "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev, "
+                    + "durability=TIER.",
                 short: "o",
                 repeats: true
             ),

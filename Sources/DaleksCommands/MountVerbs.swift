@@ -14,7 +14,9 @@ enum MountVerb: Verb {
         Option(
             "options",
             .text(placeholder: "LIST"),
-            help: "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev.",
+            help:
+                "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev, "
+                + "durability=TIER.",
             short: "o",
             repeats: true
         ),

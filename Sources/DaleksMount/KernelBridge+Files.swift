@@ -9,18 +9,25 @@ import Glibc
 /// Open files and attributes by name.
 extension KernelBridge {
     func open(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
+        whenCaughtUp(reply) { [self] reply in open(Inode(rawValue: inode), flags, reply) }
+    }
+
+    private func open(_ inode: Inode, _ flags: FUSEOpenFlags, _ reply: consuming OpenReply) {
         do throws(Obstacle) {
-            let handle = try open(Inode(rawValue: inode), flags)
+            let handle = try open(inode, flags)
             // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
-            if !reply.opened(handle: handle, options: Self.openOptions) { try? files.close(handle) }
+            if !reply.opened(handle: handle, options: openOptions) { try? files.close(handle) }
         } catch {
-            overcome(error, reply) { [self] reply in open(request, inode: inode, flags: flags, reply: reply) }
+            overcome(error, reply) { [self] reply in open(inode, flags, reply) }
         }
     }
 
-    /// Pages stay good between opens. Closing reports nothing: what was written is in the backing file and marked,
-    /// which a crash survives, and the journal gets it with the release or before a rename, whichever comes first.
-    private static let openOptions: FUSEOpenOptions = [.keepsCache, .skipsFlush]
+    /// Pages stay good between opens. Closing reports nothing, unless it waits for the region: what was written is in
+    /// the backing file and marked, which a crash survives, and the journal gets it with the release or before a
+    /// rename, whichever comes first.
+    private var openOptions: FUSEOpenOptions {
+        durability < .closeRegion ? [.keepsCache, .skipsFlush] : [.keepsCache]
+    }
 
     private func open(_ inode: Inode, _ flags: FUSEOpenFlags) throws(Obstacle) -> UInt64 {
         if flags.truncates, flags.clearsSetID {
@@ -46,7 +53,8 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             let making = FileSystem.Making(.file, mode: mode, caller: request.caller)
-            create(Inode(rawValue: parent), try Self.name(name), making, flags, reply)
+            let name = try Self.name(name)
+            whenCaughtUp(reply) { [self] reply in create(Inode(rawValue: parent), name, making, flags, reply) }
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -62,13 +70,24 @@ extension KernelBridge {
         let epoch = engine.epoch
         do throws(Obstacle) {
             let node = try nodeToCreate(parent, name, making, flags)
+            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { [self] reply in
+                finish(node, flags, since: epoch, reply)
+            }
+        } catch {
+            overcome(error, reply) { [self] reply in create(parent, name, making, flags, reply) }
+        }
+    }
+
+    private func finish(_ node: LocalNode, _ flags: FUSEOpenFlags, since epoch: UInt64, _ reply: consuming CreateReply)
+    {
+        do throws(Obstacle) {
             let handle = try open(node.inode, flags)
             files.retain(node.inode)
-            guard !reply.created(entry(node, since: epoch), handle: handle, options: Self.openOptions) else { return }
+            guard !reply.created(entry(node, since: epoch), handle: handle, options: openOptions) else { return }
             files.forget(node.inode, count: 1)
             try? files.close(handle)
         } catch {
-            overcome(error, reply) { [self] reply in create(parent, name, making, flags, reply) }
+            overcome(error, reply) { [self] reply in finish(node, flags, since: epoch, reply) }
         }
     }
 
@@ -123,15 +142,22 @@ extension KernelBridge {
         reply: consuming WriteReply
     ) {
         do throws(Obstacle) {
-            reply.written(
-                try files.write(write.handle, bytes, at: write.offset, clearsSetID: write.clearsSetID)
-            )
+            let count = try files.write(write.handle, bytes, at: write.offset, clearsSetID: write.clearsSetID)
+            answer(write, count, reply)
         } catch {
             guard case .needs = error else { return overcome(error, reply) { _ in } }
             // The bytes are the request's own and go with this call, so a write that waits takes a copy.
             let copy = Array(bytes)
             overcome(error, reply) { [self] reply in self.write(write, copy, reply) }
         }
+    }
+
+    private func answer(_ write: FUSEWrite, _ count: Int, _ reply: consuming WriteReply) {
+        guard durability >= .fsyncRegion, !write.isFromPageCache, files.isSynchronous(write.handle) else {
+            reply.written(count)
+            return
+        }
+        whenAtRegion(.fsyncRegion, .node(Inode(rawValue: write.inode)), reply) { reply in reply.written(count) }
     }
 
     private func write(_ write: FUSEWrite, _ copy: [UInt8], _ reply: consuming WriteReply) {
@@ -145,7 +171,7 @@ extension KernelBridge {
             }
         }
         switch outcome {
-        case .success(let count): reply.written(count)
+        case .success(let count): answer(write, count, reply)
         case .failure(let obstacle):
             overcome(obstacle, reply) { [self] reply in self.write(write, copy, reply) }
         }
@@ -160,7 +186,7 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             try files.flush(handle)
-            reply.success()
+            whenAtRegion(.closeRegion, .node(Inode(rawValue: inode)), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -184,7 +210,7 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             try files.synchronize(handle)
-            reply.success()
+            whenAtRegion(.fsyncRegion, .node(Inode(rawValue: inode)), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }

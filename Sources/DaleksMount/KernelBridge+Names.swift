@@ -29,7 +29,10 @@ extension KernelBridge {
     ) {
         let epoch = engine.epoch
         do throws(Obstacle) {
-            send(try files.make(making, name, in: parent), reply, since: epoch)
+            let node = try files.make(making, name, in: parent)
+            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { [self] reply in
+                send(node, reply, since: epoch)
+            }
         } catch {
             overcome(error, reply) { [self] reply in make(making, parent, name, reply) }
         }
@@ -100,7 +103,10 @@ extension KernelBridge {
     private func link(_ inode: Inode, _ parent: Inode, _ name: Name, _ reply: consuming EntryReply) {
         let epoch = engine.epoch
         do throws(Obstacle) {
-            send(try files.link(inode, as: name, in: parent), reply, since: epoch)
+            let node = try files.link(inode, as: name, in: parent)
+            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { [self] reply in
+                send(node, reply, since: epoch)
+            }
         } catch {
             overcome(error, reply) { [self] reply in link(inode, parent, name, reply) }
         }
@@ -125,7 +131,7 @@ extension KernelBridge {
     private func remove(_ parent: Inode, _ name: Name, _ isFolder: Bool, _ reply: consuming EmptyReply) {
         do throws(Obstacle) {
             try files.remove(name, in: parent, isFolder: isFolder)
-            reply.success()
+            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { [self] reply in remove(parent, name, isFolder, reply) }
         }
@@ -161,7 +167,7 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             try files.rename(from.1, in: from.0, to: to.1, in: to.0, rule)
-            reply.success()
+            whenAtRegion(.closeRegion, .names(in: [from.0, to.0]), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { [self] reply in rename(from, to, rule, reply) }
         }
@@ -267,7 +273,7 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             try files.synchronizeFolder()
-            reply.success()
+            whenAtRegion(.fsyncRegion, .names(in: [Inode(rawValue: inode)]), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }

@@ -21,10 +21,16 @@ final class KernelBridge: FUSEFileSystem {
 
     let files: FileSystem
     let engine: SyncEngine
+    /// When calls return.
+    let durability: Durability
+    /// How long a call waits for the region before it fails.
+    let regionDeadline: Duration
 
-    init(files: FileSystem, engine: SyncEngine) {
+    init(files: FileSystem, engine: SyncEngine, durability: Durability, regionDeadline: Duration) {
         self.files = files
         self.engine = engine
+        self.durability = durability
+        self.regionDeadline = regionDeadline
     }
 
     // MARK: Obstacles
@@ -160,7 +166,9 @@ final class KernelBridge: FUSEFileSystem {
         wanted.clearsSetID = changes.clearsSetID
         do throws(Obstacle) {
             let node = try files.setAttributes(of: Inode(rawValue: inode), wanted)
-            reply.attributes(Self.attributes(node), validFor: validity(since: epoch))
+            whenAtRegion(.closeRegion, .node(node.inode), reply) { [self] reply in
+                reply.attributes(Self.attributes(node), validFor: validity(since: epoch))
+            }
         } catch {
             overcome(error, reply) { [self] reply in
                 setattr(request, inode: inode, changes: changes, handle: handle, reply: reply)

@@ -15,6 +15,9 @@ public final class MountedAccount: Sendable {
         public var allowsSetID = false
         public var allowsDevices = false
         public var forbidsExecution = false
+        public var durability = Durability.local
+        /// How long a call that waits for the region does so before it fails.
+        public var regionDeadline = Duration.seconds(30)
         public var source: String
         /// Whose account it is, and of which region: facts about every file.
         public var owner = ""
@@ -48,6 +51,21 @@ public final class MountedAccount: Sendable {
                     if word == "suid" { allowsSetID = true } else { allowsDevices = true }
                 case "nosuid": allowsSetID = false
                 case "nodev": allowsDevices = false
+                case "durability=write-region":
+                    let reason = "is not there yet; the strictest is durability=close-region"
+                    throw UnknownOption(word: String(word), reason: reason)
+                case _ where word.hasPrefix("durability="):
+                    let name = word.dropFirst("durability=".utf8.count)
+                    guard let tier = Durability.allCases.first(where: { $0.word == name }) else {
+                        let words = Durability.allCases.map(\.word).joined(separator: ", ")
+                        throw UnknownOption(word: String(word), reason: "names no durability; known are \(words)")
+                    }
+                    durability = tier
+                case _ where word.hasPrefix("region-deadline="):
+                    guard let seconds = Int64(word.dropFirst("region-deadline=".utf8.count)),
+                        (1...3_600).contains(seconds)
+                    else { throw UnknownOption(word: String(word), reason: "wants a number of seconds, up to 3600") }
+                    regionDeadline = .seconds(seconds)
                 case "locks=region":
                     let reason = "is not there yet; locks hold on this machine (locks=local)"
                     throw UnknownOption(word: String(word), reason: reason)
@@ -69,7 +87,7 @@ public final class MountedAccount: Sendable {
         public var description: String {
             if let reason { return "the mount option `\(word)` \(reason)" }
             return "`\(word)` is not a mount option; known are allow_other, owners=stored, nonempty, ro, rw, noexec, "
-                + "suid, dev, locks=local and fstab's common words"
+                + "suid, dev, locks=local, durability=…, region-deadline=… and fstab's common words"
         }
     }
 
@@ -105,8 +123,14 @@ public final class MountedAccount: Sendable {
         mountOptions.ignoresDevices = !options.allowsDevices
         mountOptions.forbidsExecution = options.forbidsExecution
         mountOptions.invalidation = .explicit
+        let bridge = KernelBridge(
+            files: files,
+            engine: engine,
+            durability: options.durability,
+            regionDeadline: options.regionDeadline
+        )
         do throws(FUSEError) {
-            session = try FUSESession(fileSystem: KernelBridge(files: files, engine: engine), options: mountOptions)
+            session = try FUSESession(fileSystem: bridge, options: mountOptions)
         } catch {
             throw Failure(description: "\(error)")
         }

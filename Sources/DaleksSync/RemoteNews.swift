@@ -11,6 +11,7 @@ import DaleksSystem
 /// observer is told last, with nothing held.
 final class RemoteNews: Sendable {
     private let tree: LocalTree
+    private let waits: RegionWaits
     private let logger: Logger
     private let turn = Condition(false)
     private let observer = Lock<(any TreeObserver)?>(nil)
@@ -19,8 +20,9 @@ final class RemoteNews: Sendable {
     private let unheeded = Lock(Unheeded())
     private let returns: Lock<Setbacks>
 
-    init(tree: LocalTree, logger: Logger) {
+    init(tree: LocalTree, waits: RegionWaits, logger: Logger) {
         self.tree = tree
+        self.waits = waits
         self.logger = logger
         let text = try? tree.database.reading { db throws in try MetaTable.text(.setbacks, in: db) }
         returns = Lock((text ?? nil).flatMap { Setbacks($0) } ?? Setbacks())
@@ -65,6 +67,7 @@ final class RemoteNews: Sendable {
     private func endTurn() {
         turn.withLock { $0 = false }
         turn.broadcast()
+        waits.look()
     }
 
     private func applyInTurn(

@@ -50,6 +50,7 @@ public final class SyncEngine: Sendable {
     private let keeper: SpaceKeeper
     private let lostContent: LostContent
     private let labour: Labour
+    let waits: RegionWaits
     let news: RemoteNews
     let fetcher: Fetcher
     let pusher: Pusher
@@ -97,7 +98,8 @@ public final class SyncEngine: Sendable {
             wake.withLock { $0.call }?()
         }
         keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
-        news = RemoteNews(tree: tree, logger: logger)
+        waits = RegionWaits(database: database, time: time)
+        news = RemoteNews(tree: tree, waits: waits, logger: logger)
         fetcher = Fetcher(
             tree: tree,
             news: news,
@@ -136,7 +138,14 @@ public final class SyncEngine: Sendable {
             wasAnswered: { puller.poke() }
         )
         let pusher = pusher
-        wake.withLock { $0.call = { pusher.wake() } }
+        let waits = waits
+        wake.withLock { wake in
+            wake.call = {
+                pusher.wake()
+                // What was waited for may have been undone before the region heard of it.
+                waits.look()
+            }
+        }
         let keeper = keeper
         gate.begin(
             relieve: { _ = try? keeper.makeRoom() },
@@ -225,10 +234,11 @@ public final class SyncEngine: Sendable {
 
     public func start(observer: any TreeObserver) {
         news.observe(observer)
-        let (pusher, puller, barrier, keeper) = (pusher, puller, barrier, keeper)
+        let (pusher, puller, barrier, keeper, waits) = (pusher, puller, barrier, keeper, waits)
         threads.withLock { threads in
             threads.append(Thread(name: "flush") { barrier.run() })
             threads.append(Thread(name: "space") { keeper.run() })
+            threads.append(Thread(name: "waits") { waits.run() })
             let lost = LostIndex(folder: configuration.folder, logger: logger).lostFolders
             if !lost.isEmpty {
                 let lostContent = lostContent
@@ -257,6 +267,7 @@ public final class SyncEngine: Sendable {
     public func stop() {
         for content in tree.contents.allLoaded { try? tree.saveContent(content) }
         puller.stop()
+        waits.stop()
         remote.cancelAll()
         pusher.stop()
         fetcher.stop()
@@ -300,6 +311,43 @@ public final class SyncEngine: Sendable {
     /// Gets what a request lacked, then calls back on another thread; nil is success.
     public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {
         fetcher.fetch(need, completion)
+    }
+
+    /// What somebody waits to be at the region.
+    public enum Awaited: Sendable {
+        /// A node as it is now: content, attributes, and its own names.
+        case node(Inode)
+        /// What was done up to now in folders.
+        case names(in: [Inode])
+    }
+
+    /// Calls back once the region has it: nil, or why it has not, which is known at once where the region refused and
+    /// else after `limit`. What it lacks then is sent later all the same.
+    public func whenAtRegion(
+        _ awaited: Awaited,
+        within limit: Duration,
+        _ completion: @escaping @Sendable (Errno?) -> Void
+    ) {
+        pusher.hurry()
+        switch awaited {
+        case .node(let inode): waits.add(.node(inode), within: limit, completion)
+        case .names(let folders): waits.add(.names(folders), within: limit, completion)
+        }
+    }
+
+    /// Calls back once everything that the region has done by now is here: nil, or why that is not so.
+    public func whenCaughtUp(within limit: Duration, _ completion: @escaping @Sendable (Errno?) -> Void) {
+        let (remote, waits) = (remote, waits)
+        let accepted = labour.fetches.submit {
+            do throws(RemoteError) {
+                let record = try remote.tree()
+                guard let cursor = Cursor(record.cursor) else { return completion(.io) }
+                waits.add(.feed(cursor), within: limit, completion)
+            } catch {
+                completion(error == .loggedOut ? .accessDenied : .timedOut)
+            }
+        }
+        if !accepted { completion(.timedOut) }
     }
 
     /// Lets go of what is too much in the cache now, instead of soon, and says how many bytes that was.

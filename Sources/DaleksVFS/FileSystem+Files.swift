@@ -56,6 +56,9 @@ extension FileSystem {
         return count
     }
 
+    /// Whether each write to it is to be as safe as a file that is synchronized.
+    public func isSynchronous(_ handle: UInt64) -> Bool { (try? openFiles.find(handle).isSynchronous) ?? false }
+
     /// A descriptor was closed: what it wrote is in the journal when this returns.
     public func flush(_ handle: UInt64) throws(Obstacle) {
         try engine.tree.saveContent(try openFiles.find(handle).content)
