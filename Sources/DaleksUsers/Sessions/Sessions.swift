@@ -308,7 +308,9 @@ struct Sessions: Sendable {
     /// Ends one session. False where this account has no such session that goes on.
     func revoke(_ id: SessionID, of account: UserID, from origin: Origin) throws(APIError) -> Bool {
         let now = time.wall
-        let isEnded = try store.write { db in
+        // Whose a session is never changes, and what ends it is one statement that holds it. So the many that log out
+        // at once wait for the feed's next number, and none of them has to begin again.
+        let isEnded = try store.writeHolding(.full) { db in
             guard try SessionTable.load(id, db)?.account == account, try SessionTable.end(id, .revoked, at: now, db)
             else { return false }
             try AuditTable.add(.revoke, .done, account: account, session: id, from: origin, at: now, db)
