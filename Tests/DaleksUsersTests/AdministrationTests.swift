@@ -70,6 +70,17 @@ struct AdministrationTests {
 
         let changed = try admin.ask(.patch, "/v1/admin/users/\(id)", ["quota_bytes": 1_000, "name": "Bobby"]).reader
         #expect(try changed.integer("quota_bytes") == 1_000 && changed.string("name") == "Bobby")
+        // An integer to JSON Schema, and so to those who read our document.
+        for (number, status) in [("2e3", 200), ("2000.0", 200), ("2000.5", 400), ("-1.0", 400), ("1e300", 400)] {
+            let answer = try service.send(
+                .patch,
+                "/v1/admin/users/\(id)",
+                "{\"quota_bytes\": \(number)}",
+                fields: [("Authorization", "Bearer \(admin.own)")]
+            )
+            #expect(answer.status.code == status, "\(number)")
+            if status == 200 { #expect(try answer.reader.integer("quota_bytes") == 2_000) }
+        }
         let lifted = try admin.ask(.patch, "/v1/admin/users/\(id)", ["quota_bytes": nil]).reader
         #expect(try lifted.optionalInteger("quota_bytes") == nil)
 

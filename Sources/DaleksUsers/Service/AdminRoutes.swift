@@ -145,11 +145,21 @@ struct AdminRoutes: Sendable {
         }
     }
 
+    /// An integer as JSON Schema has it, which may be written 1e9 as well.
+    private static func bytes(ofQuotaIn body: JSONReader) throws(JSONError) -> Int64? {
+        if case .double(let number)? = try body.optional("quota_bytes")?.value, let whole = Int64(exactly: number),
+            whole >= 0
+        {
+            return whole
+        }
+        return try body.optionalInteger("quota_bytes", in: 0...Int64.max)
+    }
+
     private static func wish(_ body: JSONReader) throws(APIError) -> UserAdministration.Wish {
         let (name, handle, role, isLocked, quota) = try reading { () throws(JSONError) in
             (
                 try body.optionalString("name"), try body.optionalString("handle"), try body.optionalString("role"),
-                try body.optionalBool("is_locked"), try body.optionalInteger("quota_bytes", in: 0...Int64.max)
+                try body.optionalBool("is_locked"), try Self.bytes(ofQuotaIn: body)
             )
         }
         var wish = UserAdministration.Wish()
