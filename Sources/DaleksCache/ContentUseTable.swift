@@ -23,6 +23,19 @@ public enum ContentUseTable {
         )
     }
 
+    /// Whether a folder above the node is pinned; then the node is from now on.
+    public static func inheritPin(_ node: Inode, in db: borrowing Connection) throws -> Bool {
+        var (current, depth) = (node, 0)
+        while current != .root, depth < Limits.pathBytesMax, let place = try EntryTable.places(of: current, db).first {
+            if try isPinned(place.parent, in: db) {
+                try pin(true, node, in: db)
+                return true
+            }
+            (current, depth) = (place.parent, depth + 1)
+        }
+        return false
+    }
+
     public static func isPinned(_ node: Inode, in db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM uses WHERE node = ?1 AND pinned", [.integer(node.column)])
     }

@@ -93,7 +93,11 @@ final class SpaceKeeper: Sendable {
         let candidates = try tree.database.reading { db throws in
             try ContentTable.evictable(limit: Self.batchCount, in: db)
         }
-        for inode in candidates where freed < bytes { freed += try evict(inode, upTo: bytes - freed) }
+        for inode in candidates where freed < bytes {
+            // What came into a pinned folder since it was pinned stays too.
+            let isPinned = try tree.database.writing { db throws in try ContentUseTable.inheritPin(inode, in: db) }
+            if !isPinned { freed += try evict(inode, upTo: bytes - freed) }
+        }
         if freed > 0 { logger.info("cache trimmed", ["bytes": freed]) }
         return freed
     }

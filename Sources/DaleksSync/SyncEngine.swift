@@ -354,9 +354,13 @@ public final class SyncEngine: Sendable {
     @discardableResult
     public func trimCache() throws(Errno) -> Int64 { try keeper.makeRoom() }
 
-    /// A pinned file is never let go of.
+    /// A pinned file is never let go of, nor is one in a pinned folder.
     public func pin(_ isPinned: Bool, _ inode: Inode) throws(Errno) {
         try database.writing { db throws in try ContentUseTable.pin(isPinned, inode, in: db) }
+    }
+
+    public func isPinned(_ inode: Inode) throws(Errno) -> Bool {
+        try database.reading { db throws in try ContentUseTable.isPinned(inode, in: db) }
     }
 
     /// Spans that will be read soon, if all goes on as it does.

@@ -20,7 +20,19 @@ extension FileSystem {
         case "region": return description.region
         // Where the command line finds the daemon that serves this path.
         case "control": return description.control
+        case "pinned":
+            do throws(Errno) { return try engine.isPinned(inode) ? "1" : "0" } catch { throw .errno(error) }
         default: return nil
         }
+    }
+
+    /// Only whether a node is pinned can be said; whatever else is observed. Sharing is changed by `daleks share` until
+    /// the mount speaks for it.
+    func setFact(_ name: String, of inode: Inode, to value: [UInt8]?) throws(Obstacle) {
+        guard name == Self.factPrefix + "pinned" else { throw .errno(.notPermitted) }
+        guard value == nil || value == [UInt8(ascii: "0")] || value == [UInt8(ascii: "1")] else {
+            throw .errno(.invalid)
+        }
+        do throws(Errno) { try engine.pin(value == [UInt8(ascii: "1")], inode) } catch { throw .errno(error) }
     }
 }

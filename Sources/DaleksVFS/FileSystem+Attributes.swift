@@ -114,10 +114,10 @@ extension FileSystem {
         to value: [UInt8]?,
         _ rule: LocalTree.ExtendedRule = .createOrReplace
     ) throws(Obstacle) {
-        switch Self.nameSpace(of: String(decoding: name, as: UTF8.self)) {
+        let text = String(decoding: name, as: UTF8.self)
+        switch Self.nameSpace(of: text) {
         case .refused: throw .errno(.notSupported)
-        // A fact is observed. Sharing is changed by `daleks share` until the mount speaks for it.
-        case .fact: throw .errno(.notPermitted)
+        case .fact: return try setFact(text, of: inode, to: value)
         case .kept: break
         }
         guard name.count <= Limits.extendedNameBytesMax else { throw .errno(.outOfRange) }

@@ -5,7 +5,7 @@ import Glibc
 import Testing
 
 /// `conflicts`: two machines of one account that write the same file while one of them does not send.
-@Suite(.needs(.fuse)) struct ConflictVerbTests {
+@Suite(.needs(.fuse), .needs(.program("getfattr", package: "attr"))) struct ConflictVerbTests {
     private let house: Household
     private let ann: Person
 
@@ -70,6 +70,24 @@ import Testing
             #expect(try ann.done("conflicts") == "There are no conflicts.\n")
             #expect(try ann.refused("conflicts keep mine \(here)/a.txt").contains("a.txt has no conflict"))
         }
+    }
+
+    @Test func `what is pinned is here, all of it, and stays`() throws {
+        let here = ann.path("daleks")
+        try Files.createPrivateDirectory(here, durable: false)
+        try ann.done("mount")
+        defer { _ = try? ann.run(["umount"]) }
+        #expect(try shell("cd '\(here)'; mkdir -p a/b; head -c 3000000 /dev/zero >a/b/large; echo x >a/small").isEmpty)
+        try ann.done("sync")
+        try other { (there: String) throws in
+            #expect(try ann.json("pin \(there)/a").integer("files") == 2)
+            let fact = "getfattr --only-values -n user.daleks"
+            #expect(try shell("\(fact).pinned '\(there)/a/b/large'; \(fact).status '\(there)/a/b/large'") == "1synced")
+            #expect(try ann.done("unpin \(there)/a") == "2 files are pinned no more.\n")
+            #expect(try shell("\(fact).pinned '\(there)/a'") == "0")
+        }
+        #expect(try ann.refused("pin \(ann.home)").contains("is in no mount"))
+        #expect(try ann.refused("pin \(here)/nothing").contains("No such file"))
     }
 
     @Test func `what cannot be settled says why`() throws {

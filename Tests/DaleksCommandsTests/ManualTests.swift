@@ -59,7 +59,7 @@ import Testing
             return captured.outputText.split(separator: "\n").map(String.init)
         }
 
-        #expect(try complete("daleks", "un").sorted() == ["unshare"])
+        #expect(try complete("daleks", "un").sorted() == ["unpin", "unshare"])
         #expect(try complete("daleks", "share", "--ca") == ["--can"])
         #expect(try complete("daleks", "trash", "re").contains("restore"))
         #expect(try complete("daleks", "trash", "restore", "--on-conflict", "re").sorted() == ["rename", "replace"])

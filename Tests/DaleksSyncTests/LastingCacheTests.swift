@@ -172,6 +172,28 @@ import Testing
         #expect(try machine.engine.trimCache() > 0)
     }
 
+    @Test func `what comes into a pinned folder stays`() throws {
+        let machine = try machine { configuration in
+            configuration.space = CacheSpace(bytesMax: 1 << 20, reserveBytes: 0)
+        }
+        defer { machine.stop() }
+        let folder = try machine.make("folder", .folder).inode
+        try machine.make("folder/inner", .folder)
+        try machine.engine.pin(true, folder)
+        try machine.write(Self.large, to: "folder/inner/file")
+        try machine.write(Self.large, to: "other")
+        try machine.drain()
+
+        for _ in 0..<2 { _ = try machine.engine.trimCache() }
+
+        // The other file gave way.
+        let here = machine.engine.status.cacheBytes
+        #expect(here >= Int64(Self.large.count) && here < Int64(2 * Self.large.count))
+
+        machine.region.setUp(false)
+        #expect(try machine.read("folder/inner/file") == Self.large)
+    }
+
     @Test func `a file that is cut and grows again has zeros there, at the region too`() throws {
         let machine = try machine()
         defer { machine.stop() }
