@@ -9,8 +9,13 @@ public enum ReplicaDatabase {
     public static func open(at path: String, logger: Logger) throws(SQLiteError) -> Database {
         try Database.open(
             path: path,
-            // Nearly every commit here is one small change.
-            configuration: DatabaseConfiguration(applicationID: applicationID, readerCount: 4, pageBytes: 2_048),
+            // Nearly every transaction here is one small change, and many come in a row.
+            configuration: DatabaseConfiguration(
+                applicationID: applicationID,
+                readerCount: 4,
+                pageBytes: 2_048,
+                groupInterval: .milliseconds(20)
+            ),
             migrations: migrations,
             logger: logger
         )

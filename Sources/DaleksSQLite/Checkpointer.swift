@@ -35,10 +35,20 @@ final class Checkpointer: Sendable {
     private let log: CommitLog
     private let logger: Logger
     private let configuration: DatabaseConfiguration
+    /// Ends an open group, in the writer's turn: the log can be copied whole only when nobody is writing to it.
+    private let settle: @Sendable () throws(SQLiteError) -> Void
     private let state = Condition(State())
     private let ended = Gate()
 
-    init(handle: Handle, turn: WriterTurn, log: CommitLog, configuration: DatabaseConfiguration, logger: Logger) {
+    init(
+        handle: Handle,
+        turn: WriterTurn,
+        log: CommitLog,
+        configuration: DatabaseConfiguration,
+        logger: Logger,
+        settle: @escaping @Sendable () throws(SQLiteError) -> Void
+    ) {
+        self.settle = settle
         self.handle = handle
         self.turn = turn
         self.log = log
@@ -139,6 +149,7 @@ final class Checkpointer: Sendable {
     private func finish(isForced: Bool) throws(SQLiteError) {
         try turn.take()
         defer { turn.release() }
+        try settle()
         let committed = log.committed
         let logBytes = Int64(state.withLock { $0.frameCount }) * Self.frameBytes
         let isLong = logBytes > configuration.truncateBytes

@@ -24,6 +24,8 @@ import Glibc
 final class CommitLog: Sendable {
     private struct State {
         var committedCount: UInt64 = 0
+        /// Those that SQLite's log has; the others are in a group that is still open.
+        var writtenCount: UInt64 = 0
         var durableCount: UInt64 = 0
         var barrierCount: UInt64 = 0
         /// A barrier is under way, or its leader has been named.
@@ -96,18 +98,26 @@ final class CommitLog: Sendable {
     }
 
     var committed: LogPosition { state.withLock { LogPosition(commitCount: $0.committedCount) } }
+    var written: LogPosition { state.withLock { LogPosition(commitCount: $0.writtenCount) } }
     var durable: LogPosition { state.withLock { LogPosition(commitCount: $0.durableCount) } }
     var barrierCount: UInt64 { state.withLock { $0.barrierCount } }
     var failure: SQLiteError? { state.withLock { $0.failure } }
 
     /// Called by the writer, in its turn, once a commit has returned.
-    func recordCommit() -> LogPosition {
+    func recordCommit(isWritten: Bool = true) -> LogPosition {
         state.withLock { state in
             state.committedCount += 1
+            if isWritten { state.writtenCount = state.committedCount }
             if file == nil { state.durableCount = state.committedCount }
             return LogPosition(commitCount: state.committedCount)
         }
     }
+
+    /// Called by the writer, in its turn: a group ended.
+    func recordWritten() { state.withLock { $0.writtenCount = $0.committedCount } }
+
+    /// Whether a barrier would reach the commit at this position.
+    func isWritten(_ position: LogPosition) -> Bool { state.withLock { $0.writtenCount >= position.commitCount } }
 
     /// A checkpoint copied the whole log while nobody could write: everything up to `position` is in the database.
     func recordCheckpoint(upTo position: LogPosition) {
@@ -151,7 +161,7 @@ final class CommitLog: Sendable {
         let count = state.withLock { state in
             // Whoever asks from now on may have committed after the barrier began.
             if let cohort, state.next === cohort { state.next = nil }
-            return state.committedCount
+            return state.writtenCount
         }
         var failure: SQLiteError?
         do throws(Errno) { try barrier() } catch {

@@ -19,6 +19,8 @@ public final class Database: Sendable {
     /// Nil in memory, where the writer also reads and there is no log.
     private let readers: ReaderPool?
     private let checkpointer: Checkpointer?
+    /// Nil where each transaction is a commit.
+    private let group: CommitGroup?
     /// Held while connections are interrupted, so that none is closed meanwhile.
     private let isClosed = Lock(false)
 
@@ -31,6 +33,8 @@ public final class Database: Sendable {
         log = parts.log
         readers = parts.readers
         checkpointer = parts.checkpointer
+        group = parts.group
+        group?.start()
         checkpointer?.start()
     }
 
@@ -60,9 +64,43 @@ public final class Database: Sendable {
     /// Runs the closure on a snapshot: it sees what was committed when its first statement ran, and nothing later.
     public func read<Result>(_ body: (borrowing Connection) throws -> Result) throws -> Result {
         guard let readers else { return try readInMemory(body) }
+        if let group, group.mayBeOpen, let result = try readOpen(group, body) { return result }
+        return try read(from: readers, body)
+    }
+
+    /// As `read`, for what takes long: an open group is committed first, and the writer is free meanwhile.
+    public func readLong<Result>(_ body: (borrowing Connection) throws -> Result) throws -> Result {
+        guard let readers else { return try readInMemory(body) }
+        try endGroup()
+        return try read(from: readers, body)
+    }
+
+    private func read<Result>(
+        from readers: ReaderPool,
+        _ body: (borrowing Connection) throws -> Result
+    ) throws -> Result {
         let reader = try readers.take()
         defer { readers.giveBack(reader) }
         return try reader.transaction(.reading) { try body(Connection(reader)) }
+    }
+
+    /// Through the writer, who alone has what the open group did; nil where the group ended meanwhile.
+    private func readOpen<Result>(
+        _ group: CommitGroup,
+        _ body: (borrowing Connection) throws -> Result
+    ) throws -> Result? {
+        guard !turn.isMine else { throw SQLiteError(.misuse, "a read inside a read or write of a grouped database") }
+        try turn.take()
+        defer { turn.release() }
+        return try group.readIfOpen(body)
+    }
+
+    /// Everything answered so far is in SQLite's log when this returns.
+    private func endGroup() throws(SQLiteError) {
+        guard let group, group.mayBeOpen else { return }
+        try turn.take()
+        defer { turn.release() }
+        try group.commit()
     }
 
     private func readInMemory<Result>(_ body: (borrowing Connection) throws -> Result) throws -> Result {
@@ -90,7 +128,7 @@ public final class Database: Sendable {
         _ body: (borrowing Connection) throws -> Result
     ) throws -> (result: Result, position: LogPosition) {
         let outcome = try commit(body)
-        if durability == .full { try log.flush(upTo: outcome.position) }
+        if durability == .full { try flush(upTo: outcome.position) }
         return outcome
     }
 
@@ -99,6 +137,7 @@ public final class Database: Sendable {
     ) throws -> (result: Result, position: LogPosition) {
         try turn.take()
         defer { turn.release() }
+        if let group { return try group.write(body) }
         if let failure = log.failure { throw failure }
         let result: Result
         do {
@@ -135,7 +174,10 @@ public final class Database: Sendable {
     public func flush() throws(SQLiteError) { try flush(upTo: log.committed) }
 
     /// Makes the commit at this position, and all before it, durable.
-    public func flush(upTo position: LogPosition) throws(SQLiteError) { try log.flush(upTo: position) }
+    public func flush(upTo position: LogPosition) throws(SQLiteError) {
+        if !log.isWritten(position) { try endGroup() }
+        try log.flush(upTo: position)
+    }
 
     /// Copies the log into the database now, on the checkpoint thread, and waits for that. It also happens by itself.
     public func checkpoint() throws(SQLiteError) { try checkpointer?.run() }
@@ -153,7 +195,7 @@ public final class Database: Sendable {
     /// with their tables, and rows with their foreign keys.
     public func verify(thorough: Bool = false) throws -> [String] {
         do {
-            return try read { try Verification(thorough: thorough).problems($0) }
+            return try readLong { try Verification(thorough: thorough).problems($0) }
         } catch let error as SQLiteError where error.code == .corrupt || error.code == .notADatabase {
             return [error.message]
         }
@@ -167,6 +209,7 @@ public final class Database: Sendable {
             defer { turn.release() }
             return try backup.run(from: writer)
         }
+        try endGroup()
         let source = try Handle(path: path, flags: SQLITE_OPEN_READONLY, configuration: configuration)
         try backup.run(from: source)
     }
@@ -189,9 +232,12 @@ public final class Database: Sendable {
     /// Waits for what runs, makes everything durable and closes the file. Whatever is called after throws `.closed`.
     public func close() {
         guard turn.close() else { return }
+        do throws(SQLiteError) { try group?.close() } catch {
+            logger.error("the last group could not be committed; the next opening does it", ["error": error])
+        }
         readers?.close()
         checkpointer?.close()
-        do throws(SQLiteError) { try flush() } catch {
+        do throws(SQLiteError) { try log.flush(upTo: log.written) } catch {
             logger.error("the last commits may not be durable", ["error": error])
         }
         isClosed.withLock { $0 = true }

@@ -26,6 +26,12 @@ public struct DatabaseConfiguration: Sendable {
     /// file keeps its size: writing over blocks that it has makes the next barrier cheaper than growing it anew.
     public var truncateBytes: Int64
 
+    /// How long a commit of SQLite's may wait for further transactions to carry. Each is answered at once and survives
+    /// the death of the process, by a log of its own. Nil: each transaction is a commit.
+    ///
+    /// Where set, a `read` inside a `write` is a mistake.
+    public var groupInterval: Duration?
+
     public init(
         applicationID: Int32,
         readerCount: Int = 2,
@@ -33,7 +39,8 @@ public struct DatabaseConfiguration: Sendable {
         pageBytes: Int = 4_096,
         cacheBytes: Int = 8 << 20,
         checkpointBytes: Int64 = 16 << 20,
-        truncateBytes: Int64 = 64 << 20
+        truncateBytes: Int64 = 64 << 20,
+        groupInterval: Duration? = nil
     ) {
         precondition(applicationID != 0, "zero is what files of no program carry")
         precondition((1...Limits.SQLite.readersMax).contains(readerCount), "1 to \(Limits.SQLite.readersMax) readers")
@@ -45,5 +52,6 @@ public struct DatabaseConfiguration: Sendable {
         self.cacheBytes = cacheBytes
         self.checkpointBytes = checkpointBytes
         self.truncateBytes = truncateBytes
+        self.groupInterval = groupInterval
     }
 }

@@ -19,6 +19,9 @@ final class Handle: @unchecked Sendable {
     private(set) var scope = Scope.none
     private var isClosed = false
     private let notes: UnsafeMutablePointer<Callbacks.Notes>
+    /// Takes down what transactions change, where they are grouped.
+    var recorder: Recorder?
+    private var isRecording = true
     /// Who hears which rows were changed, if anybody does.
     private(set) var watch: RowWatch?
 
@@ -124,7 +127,20 @@ final class Handle: @unchecked Sendable {
 
     var cachedStatementCount: Int { statements.count }
 
-    func take(_ sql: SQL) throws(SQLiteError) -> PreparedStatement { try statements.take(sql, on: raw) }
+    func take(_ sql: SQL) throws(SQLiteError) -> PreparedStatement {
+        let statement = try statements.take(sql, on: raw)
+        statement.isRecorded = isRecording && recorder != nil && !statement.isReadOnly
+        return statement
+    }
+
+    /// What the closure changes is taken down by nobody.
+    @discardableResult
+    func unrecorded<Result>(_ body: () throws -> Result) rethrows -> Result {
+        isRecording = false
+        defer { isRecording = true }
+        return try body()
+    }
+
     func giveBack(_ statement: PreparedStatement) { statements.giveBack(statement) }
 
     /// The one number that a statement of the adapter gives.
@@ -198,10 +214,12 @@ extension Handle {
         // Outside of a transaction a savepoint would begin one, and releasing it would commit.
         guard isInTransaction else { throw SQLiteError(.interrupted, "the transaction was rolled back before") }
         try control("SAVEPOINT part")
+        let mark = recorder?.mark
         let result: Result
         do {
             result = try body()
         } catch {
+            if let mark { recorder?.cut(to: mark) }
             // Where SQLite rolled the whole transaction back there is no savepoint left to return to.
             if isInTransaction {
                 try control("ROLLBACK TO part")
@@ -211,6 +229,46 @@ extension Handle {
         }
         try control("RELEASE part")
         return result
+    }
+
+    // MARK: Groups
+
+    func beginGroup() throws(SQLiteError) { try control("BEGIN IMMEDIATE") }
+    func commitGroup() throws(SQLiteError) { try control("COMMIT") }
+
+    /// Everything since `beginGroup` is undone.
+    func abandonGroup() { rollBack() }
+
+    /// Runs the closure as a part of the group; `keeping` runs once it has returned. Whatever either throws undoes the
+    /// part. The group stays, unless SQLite had to roll it back.
+    func part<Result>(_ body: () throws -> Result, keeping: () throws -> Void) throws -> Result {
+        try control("SAVEPOINT act")
+        scope = .writing
+        defer { scope = .none }
+        do {
+            let result = try body()
+            // SQLite may have rolled everything back and the closure kept that to itself.
+            guard isInTransaction else {
+                throw SQLiteError(.interrupted, "the transaction was rolled back before it ended")
+            }
+            try keeping()
+            try control("RELEASE act")
+            return result
+        } catch {
+            watch?.forget()
+            if isInTransaction {
+                try control("ROLLBACK TO act")
+                try control("RELEASE act")
+            }
+            throw error
+        }
+    }
+
+    /// Runs the closure on what the group has so far.
+    func look<Result>(_ body: () throws -> Result) throws -> Result {
+        scope = .reading
+        defer { scope = .none }
+        return try body()
     }
 
     /// Statements that begin, end and nest transactions: allowed to the adapter only.

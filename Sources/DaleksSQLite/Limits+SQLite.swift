@@ -27,6 +27,15 @@ extension Limits {
         /// How long the last part of a checkpoint waits, holding the writer's turn, for readers of the old log.
         static let restartWait = Duration.milliseconds(20)
 
+        /// Transactions in one group, and bytes of what they did: a commit of so much takes about a millisecond, and a
+        /// start after a crash does that much again.
+        static let groupRecordsMax: UInt32 = 512
+        static let groupBytesMax = 1 << 20
+
+        /// What one transaction did, in bytes: more than the largest that is ever made, and no more than can be read
+        /// back at once.
+        static let recordBytesMax = 1 << 30
+
         /// Problems that one `verify` reports before it stops looking.
         static let problemsMax = 100
 

@@ -8,6 +8,7 @@ struct Parts {
     let writer: Handle
     let turn: WriterTurn
     let log: CommitLog
+    let group: CommitGroup?
     let readers: ReaderPool?
     let checkpointer: Checkpointer?
 }
@@ -29,7 +30,14 @@ struct Opening {
         try writer.script("PRAGMA application_id = \(configuration.applicationID)")
         try migrate(writer)
         let turn = WriterTurn(timeout: configuration.busyTimeout)
-        return Parts(writer: writer, turn: turn, log: CommitLog(inMemory: ()), readers: nil, checkpointer: nil)
+        return Parts(
+            writer: writer,
+            turn: turn,
+            log: CommitLog(inMemory: ()),
+            group: nil,
+            readers: nil,
+            checkpointer: nil
+        )
     }
 
     private func openFile() throws -> Parts {
@@ -40,6 +48,8 @@ struct Opening {
         try identify(writer)
         try useLog(writer)
         let log = try CommitLog(path: try logPath(of: writer))
+        // By the shape that it was done in.
+        try describingDamage { try redo(on: writer) }
         try migrate(writer)
         if isMade { logger.info("database created") }
         return try assemble(writer, log)
@@ -104,19 +114,28 @@ struct Opening {
         var readers: [Handle] = []
         for _ in 0..<configuration.readerCount { readers.append(try connect(SQLITE_OPEN_READONLY)) }
         let turn = WriterTurn(timeout: configuration.busyTimeout)
+        let group = try makeGroup(writer, turn, log)
         let checkpointer = Checkpointer(
             handle: try connect(SQLITE_OPEN_READWRITE),
             turn: turn,
             log: log,
             configuration: configuration,
             logger: logger
-        )
+        ) { () throws(SQLiteError) in try group?.commit() }
         checkpointer.noteLog(frameCount: writer.logFrameCount)
+        group?.committed = { frameCount in checkpointer.noteLog(frameCount: frameCount) }
         // Migrations count as commits of before: they are durable before anybody builds on them.
         _ = log.recordCommit()
         try log.flush(upTo: log.committed)
         let pool = ReaderPool(readers, timeout: configuration.busyTimeout)
-        return Parts(writer: writer, turn: turn, log: log, readers: pool, checkpointer: checkpointer)
+        return Parts(
+            writer: writer,
+            turn: turn,
+            log: log,
+            group: group,
+            readers: pool,
+            checkpointer: checkpointer
+        )
     }
 
     private func connect(_ flags: Int32) throws -> Handle {

@@ -12,6 +12,12 @@ final class PreparedStatement {
     let isReadOnly: Bool
     /// Guards against the same statement being stepped by two nested scopes: the inner one gets a copy of its own.
     var isInUse = false
+    /// Whether what it does is taken down; the values bound to it then, and under which number the recorder has its text.
+    var isRecorded = false
+    private(set) var bound: [UInt8] = []
+    private var hasStepped = false
+    var recordedGroup: UInt64 = 0
+    var recordedNumber: UInt32 = 0
     /// The cache's clock when it was last asked for.
     var lastUse: UInt64 = 0
 
@@ -68,18 +74,26 @@ final class PreparedStatement {
         sqlite3_reset(raw)
         if parameterCount > 0 { sqlite3_clear_bindings(raw) }
         scratchUsed = 0
+        hasStepped = false
+        if !bound.isEmpty { bound.removeAll(keepingCapacity: bound.count <= Limits.SQLite.scratchBytes) }
     }
 
     /// True when there is a row to read.
     func step(on handle: Handle) throws(SQLiteError) -> Bool {
         if let refusal = handle.refusal(of: self) { throw refusal }
         let result = sqlite3_step(raw)
+        if isRecorded, !hasStepped, result == SQLITE_ROW || result == SQLITE_DONE {
+            // One that gives rows has changed all that it will before the first of them.
+            hasStepped = true
+            handle.recorder?.note(self)
+        }
         if result == SQLITE_ROW { return true }
         if result == SQLITE_DONE { return false }
         throw SQLiteError(result: result, on: handle.raw, .running, sql: sql)
     }
 
     func bind(_ bytes: UnsafeRawBufferPointer, isText: Bool, at position: Int) throws(SQLiteError) {
+        if isRecorded { RecordedValue.append(bytes, isText: isText, at: position, to: &bound) }
         guard let start = bytes.baseAddress, bytes.count > 0 else {
             try bindEmpty(isText: isText, at: position)
             return
@@ -114,10 +128,12 @@ final class PreparedStatement {
     }
 
     func bind(_ number: Int64, at position: Int) throws(SQLiteError) {
+        if isRecorded { RecordedValue.append(number, at: position, to: &bound) }
         try check(sqlite3_bind_int64(raw, Int32(position), number), position)
     }
 
     func bind(_ number: Double, at position: Int) throws(SQLiteError) {
+        if isRecorded { RecordedValue.append(number, at: position, to: &bound) }
         try check(sqlite3_bind_double(raw, Int32(position), number), position)
     }
 

@@ -48,6 +48,12 @@ final class WriterTurn: Sendable {
         guard isTaken else { throw SQLiteError(.closed, "the database was closed") }
     }
 
+    /// Whether the calling thread has it.
+    var isMine: Bool {
+        let thread = pthread_self()
+        return state.withLock { $0.owner == thread }
+    }
+
     func release() {
         let wakes = state.withLock { state in
             state.owner = nil

@@ -51,7 +51,7 @@ struct LostIndex {
         let mark = "lost-\(Hex.encode(Random.bytes(count: 6)))"
         let moves = [
             (content, "\(folder)/content.\(mark)"), (database + "-wal", "\(folder)/replica.\(mark)-wal"),
-            (database, "\(folder)/replica.\(mark)"),
+            (database, "\(folder)/replica.\(mark)"), (database + "-redo", "\(folder)/replica.\(mark)-redo"),
         ]
         for (from, to) in moves where rename(from, to) != 0 {
             let error = Errno.last

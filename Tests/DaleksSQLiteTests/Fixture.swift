@@ -44,7 +44,7 @@ final class Scratch: Sendable {
 
     /// The files of a database as a killed process would leave them: what the kernel has of them.
     func copyDatabase(_ name: String, as copy: String) throws {
-        for suffix in ["", "-wal"] where names.contains(name + suffix) {
+        for suffix in ["", "-wal", "-redo"] where names.contains(name + suffix) {
             try write(copy + suffix, try bytes(name + suffix))
         }
     }
@@ -62,13 +62,15 @@ enum Fixture {
         migrations: [Migration] = migrations,
         busyTimeout: Duration = .seconds(10),
         checkpointBytes: Int64 = 16 << 20,
-        readerCount: Int = 2
+        readerCount: Int = 2,
+        groupInterval: Duration? = nil
     ) throws(SQLiteError) -> Database {
         let configuration = DatabaseConfiguration(
             applicationID: applicationID,
             readerCount: readerCount,
             busyTimeout: busyTimeout,
-            checkpointBytes: checkpointBytes
+            checkpointBytes: checkpointBytes,
+            groupInterval: groupInterval
         )
         return try Database.open(path: path, configuration: configuration, migrations: migrations)
     }
