@@ -67,6 +67,24 @@ extension KernelBridge {
         _ flags: FUSEOpenFlags,
         _ reply: consuming CreateReply
     ) {
+        guard durability < .closeRegion else { return createAtRegion(parent, name, making, flags, reply) }
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            let (node, handle) = try createOpen(parent, name, making, flags)
+            send(node, handle, since: epoch, reply)
+        } catch {
+            overcome(error, reply) { [self] reply in create(parent, name, making, flags, reply) }
+        }
+    }
+
+    /// The same, where the region has the name before anybody has the file open.
+    private func createAtRegion(
+        _ parent: Inode,
+        _ name: Name,
+        _ making: FileSystem.Making,
+        _ flags: FUSEOpenFlags,
+        _ reply: consuming CreateReply
+    ) {
         let epoch = engine.epoch
         do throws(Obstacle) {
             let node = try nodeToCreate(parent, name, making, flags)
@@ -74,24 +92,49 @@ extension KernelBridge {
                 finish(node, flags, since: epoch, reply)
             }
         } catch {
-            overcome(error, reply) { [self] reply in create(parent, name, making, flags, reply) }
+            overcome(error, reply) { [self] reply in createAtRegion(parent, name, making, flags, reply) }
         }
     }
 
     private func finish(_ node: LocalNode, _ flags: FUSEOpenFlags, since epoch: UInt64, _ reply: consuming CreateReply)
     {
         do throws(Obstacle) {
-            let handle = try open(node.inode, flags)
-            files.retain(node.inode)
-            guard !reply.created(entry(node, since: epoch), handle: handle, options: openOptions) else { return }
-            files.forget(node.inode, count: 1)
-            try? files.close(handle)
+            send(node, try open(node.inode, flags), since: epoch, reply)
         } catch {
             overcome(error, reply) { [self] reply in finish(node, flags, since: epoch, reply) }
         }
     }
 
-    /// A new file, or the one that somebody else made first where O_EXCL does not forbid that.
+    private func send(_ node: LocalNode, _ handle: UInt64, since epoch: UInt64, _ reply: consuming CreateReply) {
+        files.retain(node.inode)
+        guard !reply.created(entry(node, since: epoch), handle: handle, options: openOptions) else { return }
+        files.forget(node.inode, count: 1)
+        try? files.close(handle)
+    }
+
+    /// A new file and its handle, or the one that somebody else made first where O_EXCL does not forbid that.
+    private func createOpen(
+        _ parent: Inode,
+        _ name: Name,
+        _ making: FileSystem.Making,
+        _ flags: FUSEOpenFlags
+    ) throws(Obstacle) -> (node: LocalNode, handle: UInt64) {
+        do throws(Obstacle) {
+            return try files.create(
+                making,
+                name,
+                in: parent,
+                appends: flags.appends,
+                isSynchronous: flags.isSynchronous
+            )
+        } catch {
+            guard error == .errno(.exists), !flags.isExclusive else { throw error }
+            let node = try files.lookup(name, in: parent)
+            return (node, try open(node.inode, flags))
+        }
+    }
+
+    /// The same without a handle.
     private func nodeToCreate(
         _ parent: Inode,
         _ name: Name,

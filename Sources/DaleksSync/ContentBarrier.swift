@@ -66,18 +66,14 @@ final class ContentBarrier: ContentMarks {
     func mark(_ content: FileContent, _ spans: [Int], _ change: () throws(Errno) -> Void) throws(Errno) {
         try telling(content) { generation throws(Errno) in
             let inode = content.inode
-            let isPlaced = content.state.withLock { state in
-                defer { state.isPlaced = true }
-                return state.isPlaced
-            }
+            // A small file is placed when it is saved, which is soon and not in the writer's way.
+            let isPlaceDue = spans != [0] && content.takePlaceDue()
             let place = try database.writing { db throws -> ContentPlace? in
                 try ContentTable.mark(spans: spans, of: inode, generation: generation, in: db)
-                return isPlaced ? nil : try ContentPlace.find(inode, in: db)
+                return isPlaceDue ? try ContentPlace.find(inode, in: db) : nil
             }
             content.state.withLock { $0.generation = generation }
-            // So that the file can be found again without the index. Where the file system has no attributes, it
-            // cannot: everything else works.
-            if let place { try? content.backing.setAttribute(BackingStore.placeAttribute, place.bytes) }
+            if let place { content.write(place) }
             try change()
         }
     }

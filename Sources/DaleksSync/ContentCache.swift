@@ -92,6 +92,24 @@ final class ContentCache: Sendable {
         }
     }
 
+    /// A node that is being made: whoever wants it waits until `useNew` or `cancelReservation`.
+    func reserve(_ inode: Inode) { state.withLock { _ = $0.loading.insert(inode) } }
+
+    func cancelReservation(of inode: Inode) {
+        state.withLock { _ = $0.loading.remove(inode) }
+        state.broadcast()
+    }
+
+    /// The content of a reserved node, which nobody has used and nothing is known of, for use until `release`.
+    func useNew(_ node: LocalNode) throws(Errno) -> FileContent {
+        defer { cancelReservation(of: node.inode) }
+        let isSuspect = state.withLock { $0.isSuspect }
+        let known = KnownContent(node: node, spans: [], isSuspect: isSuspect)
+        let content = try FileContent(known, backing: try store.open(node.inode), time: time, marks: barrier)
+        state.withLock { $0.slots[node.inode] = Slot(content: content, useCount: 1) }
+        return content
+    }
+
     /// Ends a use.
     func release(_ inode: Inode) { leave(inode, isUse: true) }
 

@@ -56,3 +56,17 @@ struct ContentPlace: Hashable {
         return ContentPlace(node: node.id, content: node.content, path: path)
     }
 }
+
+extension FileContent {
+    /// Whether the backing file does not say yet whose it is; whoever is told so writes it.
+    func takePlaceDue() -> Bool {
+        state.withLock { state in
+            defer { state.isPlaced = true }
+            return !state.isPlaced
+        }
+    }
+
+    /// So that the file can be found again without the index. Where the file system has no attributes, it cannot:
+    /// everything else works.
+    func write(_ place: ContentPlace) { try? backing.setAttribute(BackingStore.placeAttribute, place.bytes) }
+}

@@ -90,9 +90,11 @@ public final class FileContent: Sendable {
         state.isUnsynchronized = state.spans.contains(.dirty)
         // Without spans nothing but the size must be kept, and leftovers of older content must not shine through. The
         // size is compared first: most files have it, and setting it costs.
-        let isStale = try backing.status().st_size != off_t(state.size)
+        let backingSize = try backing.status().st_size
+        let isStale = backingSize != off_t(state.size)
         if known.spans.isEmpty {
-            let hasBytes = try backing.nextData(from: 0) != nil
+            var hasBytes = false
+            if backingSize > 0 { hasBytes = try backing.nextData(from: 0) != nil }
             if hasBytes { try backing.truncate(to: 0) }
             if isStale || hasBytes { try backing.truncate(to: state.size) }
         } else if isStale, !state.spans.contains(.dirty) {

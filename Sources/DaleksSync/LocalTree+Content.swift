@@ -29,11 +29,12 @@ extension LocalTree {
             return state.isUncommitted
         }
         guard let isUncommitted = pending else { return }
+        let isPlaceDue = isUncommitted && content.takePlaceDue()
         do throws(Obstacle) {
-            try contents.barrier.telling(content) { generation throws(Obstacle) in
+            let place = try contents.barrier.telling(content) { generation throws(Obstacle) -> ContentPlace? in
                 let vouched = contents.barrier.vouched
-                try database.changing { db in
-                    guard var node = try NodeTable.find(content.inode, in: db) else { return }
+                return try database.changing { db -> ContentPlace? in
+                    guard var node = try NodeTable.find(content.inode, in: db) else { return nil }
                     let before = node.attributes.size
                     // As they are when it is this transaction's turn: what set a time or a size meanwhile, and has
                     // written it already, must not be undone.
@@ -53,10 +54,13 @@ extension LocalTree {
                         )
                     }
                     if isUncommitted, node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
+                    return isPlaceDue ? try ContentPlace.find(content.inode, in: db) : nil
                 }
             }
+            if let place { content.write(place) }
         } catch {
             content.state.withLock { state in
+                if isPlaceDue { state.isPlaced = false }
                 state.isUnsaved = true
                 state.isUncommitted = state.isUncommitted || isUncommitted
             }

@@ -129,6 +129,38 @@ public final class LocalTree: Sendable {
     }
 
     public func create(_ name: Name, in parent: Inode, _ wanted: Creation) throws(Obstacle) -> LocalNode {
+        try create(name, in: parent, wanted) { _ in }
+    }
+
+    /// A new file, and its bytes in use until `closeContent`. As `create` and `openContent`, without asking the index
+    /// what it was told a moment ago.
+    public func createOpen(
+        _ name: Name,
+        in parent: Inode,
+        _ wanted: Creation
+    ) throws(Obstacle) -> (node: LocalNode, content: FileContent) {
+        precondition(wanted.kind == .file, "only a file has bytes")
+        var reserved: Inode?
+        let node: LocalNode
+        do throws(Obstacle) {
+            node = try create(name, in: parent, wanted) { node in
+                contents.reserve(node.inode)
+                reserved = node.inode
+            }
+        } catch {
+            if let reserved { contents.cancelReservation(of: reserved) }
+            throw error
+        }
+        do throws(Errno) { return (node, try contents.useNew(node)) } catch { throw .errno(error) }
+    }
+
+    /// `made` runs in the transaction, which may fail after it.
+    private func create(
+        _ name: Name,
+        in parent: Inode,
+        _ wanted: Creation,
+        made: (LocalNode) -> Void
+    ) throws(Obstacle) -> LocalNode {
         let now = time.wall
         let node = try database.changing { db in
             var folder = try Self.completeFolder(parent, db)
@@ -171,6 +203,7 @@ public final class LocalTree: Sendable {
                 )
             )
             try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
+            made(node)
             return node
         }
         noteChange(of: node.inode, isFolder: wanted.kind == .folder)

@@ -16,6 +16,8 @@ final class Pusher: Sendable {
         /// Somebody waits for the journal to be empty: nothing is held back for company.
         var isHurried = false
         var isStopping = false
+        /// Changes since the start.
+        var changeCount = 0
         var isPaused = false
         var isIdle = false
         var lastFailure: RemoteError?
@@ -78,6 +80,7 @@ final class Pusher: Sendable {
         // Each change of the tree comes here: a thread that is awake already is not woken once more.
         let wasAwake = state.withLock { state in
             defer { state.isAwake = true }
+            state.changeCount &+= 1
             return state.isAwake
         }
         if !wasAwake { state.broadcast() }
@@ -144,9 +147,22 @@ final class Pusher: Sendable {
     /// As many as this, and what comes after need not wait for company.
     private static let fullBatchCount = Limits.Wire.batchOperationCountMax / 2
 
+    /// While changes keep coming the first of them waits longer: a program at work has the machine to itself, and what
+    /// it makes and removes again soon is never sent.
+    private static let busyPauseMax: Duration = .seconds(1)
+
+    /// So many changes in one pause are a program at work.
+    private static let busyChangeCount = 8
+
     private func gather() {
         guard labour.rest == nil else { return }
-        _ = state.wait(timeout: Self.gatherPause) { $0.isHurried || $0.isStopping ? true : nil }
+        let begin = TimeSource.system.now
+        while true {
+            let before = state.withLock { $0.changeCount }
+            let isOver = state.wait(timeout: Self.gatherPause) { $0.isHurried || $0.isStopping ? true : nil }
+            let isBusy = state.withLock { $0.changeCount &- before >= Self.busyChangeCount }
+            if isOver == true || !isBusy || TimeSource.system.now - begin >= Self.busyPauseMax { break }
+        }
         state.withLock { $0.isHurried = false }
     }
 

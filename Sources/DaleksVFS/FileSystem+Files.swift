@@ -1,4 +1,5 @@
 public import DaleksCache
+public import DaleksCore
 public import DaleksSync
 import DaleksSystem
 import Glibc
@@ -22,6 +23,19 @@ extension FileSystem {
             }
         }
         return openFiles.insert(OpenFiles.OpenFile(content: content, appends: appends, isSynchronous: isSynchronous))
+    }
+
+    /// Makes a file and opens it.
+    public func create(
+        _ making: Making,
+        _ name: Name,
+        in parent: Inode,
+        appends: Bool,
+        isSynchronous: Bool
+    ) throws(Obstacle) -> (node: LocalNode, handle: UInt64) {
+        let (node, content) = try tree.createOpen(name, in: parent, try creation(making))
+        let file = OpenFiles.OpenFile(content: content, appends: appends, isSynchronous: isSynchronous)
+        return (present(node), openFiles.insert(file))
     }
 
     /// Throws what `read` would lack, before anything is spent on reading.

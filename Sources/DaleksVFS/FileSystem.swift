@@ -79,6 +79,10 @@ public final class FileSystem: Sendable {
     }
 
     public func make(_ making: Making, _ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
+        present(try tree.create(name, in: parent, try creation(making)))
+    }
+
+    func creation(_ making: Making) throws(Obstacle) -> LocalTree.Creation {
         if let target = making.target, target.isEmpty || target.count > Limits.pathBytesMax {
             throw .errno(target.isEmpty ? .noEntry : .nameTooLong)
         }
@@ -89,7 +93,7 @@ public final class FileSystem: Sendable {
         case .file, .folder, .symlink, .fifo, .socket: break
         }
         let owner = presentation.owner(for: making.caller)
-        let creation = LocalTree.Creation(
+        return LocalTree.Creation(
             kind: making.kind,
             mode: making.kind == .symlink ? 0o777 : making.mode & 0o7777,
             uid: owner.uid,
@@ -97,7 +101,6 @@ public final class FileSystem: Sendable {
             target: making.target,
             device: making.device
         )
-        return present(try tree.create(name, in: parent, creation))
     }
 
     public func link(_ inode: Inode, as name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
