@@ -70,7 +70,9 @@ extension Piece: JSONEncodable, JSONDecodable {
         json.member("bytes", Int64(bytes))
         switch source {
         case .chunk(let digest): json.member("digest", "\(digest)")
-        case .inline(let content): json.member("inline", Base64.encode(content))
+        case .inline(let content):
+            json.key("inline")
+            json.base64(content)
         case .hole: break
         }
         json.endObject()

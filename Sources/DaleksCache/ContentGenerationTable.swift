@@ -54,16 +54,30 @@ public enum ContentGenerationTable {
         ) { row in Inode(column: try row.int64(0)) }
     }
 
-    /// The youngest generation in which the index was told of what a file has unsent, or of its size.
-    public static func last(of node: Inode, in db: borrowing Connection) throws -> Int64 {
-        let bindings: [Value] = [.integer(node.column)]
-        let spans =
-            try db.first(
-                "SELECT coalesce(max(generation), 0) FROM spans WHERE node = ?1 AND state = 2",
-                bindings
-            ) { try $0.int64(0) } ?? 0
-        let size = try db.first("SELECT generation FROM contents WHERE node = ?1", bindings) { try $0.int64(0) } ?? 0
-        return max(spans, size)
+    /// What `contents` says of a file.
+    public struct Note: Sendable {
+        /// In which its size was told last.
+        public var generation: Int64 = 0
+        /// Where the region's content `cutContent` was cut, which reached to `cutFrom`.
+        public var cutContent: Revision = 0
+        public var cutFrom: Int64 = 0
+
+        public init() {}
+
+        /// How far the region's content reached when the file was cut; 0 where it was not.
+        public func cut(of content: Revision) -> Int64 { cutContent == content ? cutFrom : 0 }
+    }
+
+    public static func note(of node: Inode, in db: borrowing Connection) throws -> Note {
+        try db.withStatement("SELECT generation, cut_content, cut_from FROM contents WHERE node = ?1") { statement in
+            try statement.bind(node.column, at: 1)
+            var note = Note()
+            guard try statement.step() else { return note }
+            note.generation = try statement.int64(0)
+            note.cutContent = try statement.int64(1)
+            note.cutFrom = try statement.int64(2)
+            return note
+        }
     }
 
     /// The youngest generation that the index speaks of.
@@ -89,13 +103,5 @@ public enum ContentGenerationTable {
             """,
             [.integer(node.column), .integer(content), .integer(size)]
         )
-    }
-
-    /// How far the region's content reached when the file was cut; 0 where it was not.
-    public static func cut(of node: Inode, content: Revision, in db: borrowing Connection) throws -> Int64 {
-        try db.first(
-            "SELECT cut_from FROM contents WHERE node = ?1 AND cut_content = ?2",
-            [.integer(node.column), .integer(content)]
-        ) { row in try row.int64(0) } ?? 0
     }
 }

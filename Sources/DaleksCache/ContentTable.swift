@@ -23,6 +23,23 @@ public enum ContentTable {
         ) { row in (Int(try row.int64(0)), try state(try row.int64(1))) }
     }
 
+    /// The same, and the youngest generation in which a span was marked dirty.
+    public static func spans(
+        of node: Inode,
+        in db: borrowing Connection
+    ) throws -> (states: [(span: Int, state: State)], generation: Int64) {
+        try db.withStatement("SELECT span, state, generation FROM spans WHERE node = ?1 ORDER BY span") { statement in
+            try statement.bind(node.column, at: 1)
+            var (states, youngest): ([(span: Int, state: State)], Int64) = ([], 0)
+            while try statement.step() {
+                let state = try state(try statement.int64(1))
+                states.append((Int(try statement.int64(0)), state))
+                if state == .dirty { youngest = max(youngest, try statement.int64(2)) }
+            }
+            return (states, youngest)
+        }
+    }
+
     private static func state(_ raw: Int64) throws(SQLiteError) -> State {
         guard let state = State(rawValue: raw) else {
             throw SQLiteError(.corrupt, "a span in an unknown state", sql: "spans")

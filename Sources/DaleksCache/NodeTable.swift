@@ -67,6 +67,17 @@ public enum NodeTable {
         if isThere == 1 { try update(node, in: db) }
     }
 
+    /// Writes what changes of a folder when names in it do.
+    public static func updateTimes(_ folder: LocalNode, in db: borrowing Connection) throws {
+        try db.withStatement("UPDATE nodes SET mtime = ?2, ctime = ?3, links = ?4 WHERE inode = ?1") { statement in
+            try statement.bind(folder.inode.column, at: 1)
+            try statement.bind(folder.attributes.modified, at: 2)
+            try statement.bind(folder.attributes.changed, at: 3)
+            try statement.bind(Int64(folder.attributes.links), at: 4)
+            try statement.run()
+        }
+    }
+
     /// Forgets a node that no entry names. Its spans and manifest go with it.
     public static func delete(_ inode: Inode, in db: borrowing Connection) throws {
         try db.execute("DELETE FROM nodes WHERE inode = ?1", [.integer(inode.column)])

@@ -10,12 +10,17 @@ public struct Name: Hashable, Sendable {
     }
 
     public init(_ bytes: some Collection<UInt8>) throws(Refusal) {
+        // Copied first: byte by byte, a collection of unknown type costs more than the rest of a lookup.
+        try self.init(checking: Array(bytes))
+    }
+
+    private init(checking bytes: [UInt8]) throws(Refusal) {
         guard let first = bytes.first else { throw .empty }
         guard bytes.count <= Limits.nameBytesMax else { throw .tooLong }
         let dot = UInt8(ascii: ".")
-        if first == dot, bytes.count == 1 || bytes.count == 2 && bytes.dropFirst().first == dot { throw .reserved }
+        if first == dot, bytes.count == 1 || bytes.count == 2 && bytes[1] == dot { throw .reserved }
         guard !bytes.contains(where: { $0 == 0 || $0 == UInt8(ascii: "/") }) else { throw .reserved }
-        self.bytes = Array(bytes)
+        self.bytes = bytes
     }
 
     public init(_ text: some StringProtocol) throws(Refusal) {

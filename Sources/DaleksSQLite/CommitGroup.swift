@@ -5,14 +5,14 @@ import Synchronization
 /// Many small transactions as one commit of SQLite's.
 ///
 /// A commit writes every page that it touched, whole, with two system calls each: for a transaction of a few rows that
-/// is most of its price, and the next one touches nearly the same pages. So the writer's transaction stays open for some
-/// milliseconds, each caller's part of it is a savepoint, and what it did is written into `RedoLog` before the caller
-/// goes on. Who reads meanwhile reads through the writer, who has it. A group ends after a while, when it is long, and
-/// before anything that needs SQLite's log to be whole: a barrier, a checkpoint, a backup, a long read.
+/// is most of its price, and the next one touches nearly the same pages. So the writer's transaction stays open for
+/// some milliseconds, each caller's part of it is a savepoint, and what it did is written into `RedoLog` before the
+/// caller goes on. Who reads meanwhile reads through the writer, who has it. A group ends after a while, when it is
+/// long, and before anything that needs SQLite's log to be whole: a barrier, a checkpoint, a backup, a long read.
 ///
 /// ## Concurrency
-/// Everything but `mayBeOpen` and `pace` belongs to whoever has the writer's turn; unchecked for that reason. A thread of
-/// its own ends groups that are old enough.
+/// Everything but `mayBeOpen` and `pace` belongs to whoever has the writer's turn; unchecked for that reason. A thread
+/// of its own ends groups that are old enough.
 final class CommitGroup: @unchecked Sendable {
     private let writer: Handle
     private let turn: WriterTurn
@@ -138,8 +138,8 @@ final class CommitGroup: @unchecked Sendable {
         committed(writer.logFrameCount)
     }
 
-    /// What was answered is done once more, in a new transaction. Where even that fails nothing can be promised any more
-    /// before the database is opened again, which does it from the log.
+    /// What was answered is done once more, in a new transaction. Where even that fails nothing can be promised any
+    /// more before the database is opened again, which does it from the log.
     private func rebuild() throws(SQLiteError) {
         do {
             writer.abandonGroup()

@@ -12,7 +12,7 @@ final class PreparedStatement {
     let isReadOnly: Bool
     /// Guards against the same statement being stepped by two nested scopes: the inner one gets a copy of its own.
     var isInUse = false
-    /// Whether what it does is taken down; the values bound to it then, and under which number the recorder has its text.
+    /// Whether what it does is taken down; the values bound to it then, and by which number the recorder knows it.
     var isRecorded = false
     private(set) var bound: [UInt8] = []
     private var hasStepped = false

@@ -8,8 +8,8 @@ import Glibc
 /// A record is written before its transaction is answered and never synchronised: the kernel keeps it, whatever becomes
 /// of us, and a power cut takes what was not flushed, as it does without groups. The records of a group begin at the
 /// file's start, over those of the group before; they count only if they follow what the database says it has. So the
-/// log needs no order among its writes and those of SQLite, and may lose any part of itself in a power cut: what is read
-/// back is always a prefix of what was done.
+/// log needs no order among its writes and those of SQLite, and may lose any part of itself in a power cut: what is
+/// read back is always a prefix of what was done.
 ///
 /// ## Concurrency
 /// Belongs to whoever has the writer's turn.

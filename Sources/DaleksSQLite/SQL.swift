@@ -8,18 +8,21 @@ public struct SQL: ExpressibleByStringLiteral, Sendable {
     private let address: UInt
     private let count: Int
     private let computed: String
+    // What it is found by: the address, or a hash of the text, which is made once and not at each use.
+    private let mark: Int
 
     public init(stringLiteral literal: StaticString) {
         // Only a literal of one character has none.
         guard literal.hasPointerRepresentation else {
-            (address, count, computed) = (0, 0, "\(literal)")
+            (address, count, computed, mark) = (0, 0, "\(literal)", 0)
             return
         }
         (address, count, computed) = (UInt(bitPattern: literal.utf8Start), literal.utf8CodeUnitCount, "")
+        mark = Int(bitPattern: address)
     }
 
     public init(_ text: String) {
-        (address, count, computed) = (0, 0, text)
+        (address, count, computed, mark) = (0, 0, text, text.hashValue)
     }
 
     public var text: String {
@@ -42,12 +45,12 @@ public struct SQL: ExpressibleByStringLiteral, Sendable {
 
 extension SQL: Hashable {
     public static func == (left: SQL, right: SQL) -> Bool {
-        left.address == right.address && left.count == right.count && left.computed == right.computed
+        left.mark == right.mark && left.address == right.address && left.count == right.count
+            && left.computed == right.computed
     }
 
     public func hash(into hasher: inout Hasher) {
-        hasher.combine(address)
-        if address == 0 { hasher.combine(computed) }
+        hasher.combine(mark)
     }
 }
 

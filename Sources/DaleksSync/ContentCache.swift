@@ -210,15 +210,16 @@ final class ContentCache: Sendable {
         }
         let known = try database.reading { db throws -> KnownContent? in
             guard let node = try NodeTable.find(inode, in: db) else { return nil }
-            let spans = try ContentTable.states(of: inode, in: db)
+            let (spans, generation) = try ContentTable.spans(of: inode, in: db)
+            let note = try ContentGenerationTable.note(of: inode, in: db)
             return KnownContent(
                 node: node,
                 spans: spans,
-                cutFrom: try ContentGenerationTable.cut(of: inode, content: node.content, in: db),
+                cutFrom: note.cut(of: node.content),
                 isSuspect: isSuspect,
                 suspects: suspects,
                 pieces: pieces.flatMap { $0.base == node.content ? $0.pieces : nil } ?? [:],
-                generation: try ContentGenerationTable.last(of: inode, in: db),
+                generation: max(generation, note.generation),
                 owed: isSuspect ? try LocalTree.owedSpans(of: node, here: Set(spans.map(\.span)), db) : []
             )
         }

@@ -32,7 +32,8 @@ extension LocalTree {
         let now = wallNow
         let renamed: Renamed? = try database.changing { db in
             let node = try Self.entry(name, in: parent, db)
-            _ = try Self.completeFolder(newParent, db)
+            let target = try Self.completeFolder(newParent, db)
+            let source = parent == newParent ? target : try Self.folder(parent, db)
             let standing = try EntryTable.find(newName, in: newParent, db)
             if standing?.inode == node.inode {
                 // Two names of one file, or the same name twice: POSIX says to do nothing.
@@ -43,8 +44,8 @@ extension LocalTree {
                 Step(
                     node: node,
                     standing: standing,
-                    from: (parent, name),
-                    to: (newParent, newName),
+                    from: (source, name),
+                    to: (target, newName),
                     rule: rule,
                     now: now
                 ),
@@ -71,8 +72,8 @@ extension LocalTree {
     private struct Step {
         var node: LocalNode
         var standing: LocalNode?
-        var from: (parent: Inode, name: Name)
-        var to: (parent: Inode, name: Name)
+        var from: (folder: LocalNode, name: Name)
+        var to: (folder: LocalNode, name: Name)
         var rule: RenameRule
         var now: Timestamp
     }
@@ -119,10 +120,10 @@ extension LocalTree {
 
     private static func perform(_ step: Step, _ db: borrowing Connection) throws -> Renamed {
         let isExchange = step.rule == .exchange
-        let ids = try folderIDs(step, db)
-        try EntryTable.delete(step.from.name, in: step.from.parent, db)
-        if step.standing != nil { try EntryTable.delete(step.to.name, in: step.to.parent, db) }
-        try EntryTable.insert(step.to.name, in: step.to.parent, node: step.node.inode, db)
+        let (from, to) = (step.from.folder.inode, step.to.folder.inode)
+        try EntryTable.delete(step.from.name, in: from, db)
+        if step.standing != nil { try EntryTable.delete(step.to.name, in: to, db) }
+        try EntryTable.insert(step.to.name, in: to, node: step.node.inode, db)
         var node = step.node
         node.attributes.changed = step.now
         try NodeTable.update(node, in: db)
@@ -133,19 +134,19 @@ extension LocalTree {
             if isExchange {
                 standing.attributes.changed = step.now
                 try NodeTable.update(standing, in: db)
-                try EntryTable.insert(step.from.name, in: step.from.parent, node: standing.inode, db)
+                try EntryTable.insert(step.from.name, in: from, node: standing.inode, db)
             } else {
-                let touched: Set = [step.from.parent, step.to.parent]
+                let touched: Set = [from, to]
                 try unlinkNode(&standing, step.now, standing: &known, isReplaced: true, besides: touched, db)
             }
             replaced = standing
         }
         try touchFolders(step, db)
         let mutation = Mutation.Rename(
-            parent: ids.from,
+            parent: step.from.folder.id,
             name: step.from.name,
             node: node.id,
-            toParent: ids.to,
+            toParent: step.to.folder.id,
             toName: step.to.name,
             replaces: known?.id,
             isExchange: isExchange,
@@ -153,19 +154,17 @@ extension LocalTree {
         )
         let subjects = JournalTable.Subjects(
             node: node.inode,
-            parent: step.from.parent,
-            otherParent: step.to.parent,
+            parent: from,
+            otherParent: to,
             replaced: known?.inode
         )
         try journal(.rename(mutation), subjects, db)
         return Renamed(node: node, replaced: replaced)
     }
 
-    private static func folderIDs(_ step: Step, _ db: borrowing Connection) throws -> (from: NodeID, to: NodeID) {
-        guard let from = try NodeTable.find(step.from.parent, in: db),
-            let to = try NodeTable.find(step.to.parent, in: db)
-        else { throw Obstacle.errno(.stale) }
-        return (from.id, to.id)
+    private static func folder(_ inode: Inode, _ db: borrowing Connection) throws -> LocalNode {
+        guard let folder = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
+        return folder
     }
 
     /// Times of both folders, and their link counts: a folder that moves takes its `..` along.
@@ -177,14 +176,12 @@ extension LocalTree {
             arriving -= 1
             if step.rule == .exchange { leaving += 1 }
         }
-        if step.from.parent == step.to.parent {
-            guard var folder = try NodeTable.find(step.from.parent, in: db) else { throw Obstacle.errno(.stale) }
-            try touch(&folder, step.now, linkChange: leaving + arriving, db)
-            return
-        }
-        for (inode, change) in [(step.from.parent, leaving), (step.to.parent, arriving)] {
-            guard var folder = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
-            try touch(&folder, step.now, linkChange: change, db)
+        var (source, target) = (step.from.folder, step.to.folder)
+        if source.inode == target.inode {
+            try touch(&target, step.now, linkChange: leaving + arriving, db)
+        } else {
+            try touch(&source, step.now, linkChange: leaving, db)
+            try touch(&target, step.now, linkChange: arriving, db)
         }
     }
 }

@@ -366,7 +366,7 @@ extension LocalTree {
         folder.attributes.modified = now
         folder.attributes.changed = now
         folder.attributes.links = UInt32(clamping: Int(folder.attributes.links) + linkChange)
-        try NodeTable.update(folder, in: db)
+        try NodeTable.updateTimes(folder, in: db)
     }
 
     static func journal(
