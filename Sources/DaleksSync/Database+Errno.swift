@@ -26,6 +26,17 @@ extension Database {
         }
     }
 
+    /// For what reads many rows: whoever changes something does not wait for it.
+    func readingLong<Result>(_ body: (borrowing Connection) throws -> Result) throws(Errno) -> Result {
+        do {
+            return try readLong(body)
+        } catch let error as SQLiteError {
+            throw Errno(error)
+        } catch {
+            throw .io
+        }
+    }
+
     func writing<Result>(_ body: (borrowing Connection) throws -> Result) throws(Errno) -> Result {
         do {
             return try write(.normal, body)

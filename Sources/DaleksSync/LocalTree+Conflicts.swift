@@ -29,7 +29,7 @@ extension LocalTree {
     }
 
     public func conflictCopies(limit: Int) throws(Errno) -> [ConflictCopy] {
-        try database.reading { db throws -> [ConflictCopy] in
+        try database.readingLong { db throws -> [ConflictCopy] in
             try EntryTable.conflicts(limit: limit, db).compactMap { found -> ConflictCopy? in
                 guard let reading = ConflictName.read(found.name), let node = try NodeTable.find(found.node, in: db)
                 else { return nil }

@@ -81,7 +81,7 @@ extension LocalTree {
     /// Lets go of nodes that nobody can reach, and of backing files that no node has. Slow; for a thread of its own.
     func sweep() throws {
         while true {
-            let gone = try database.reading { db throws in try NodeTable.unreachable(limit: 256, in: db) }
+            let gone = try database.readingLong { db throws in try NodeTable.unreachable(limit: 256, in: db) }
             let left = gone.filter { contents.loaded($0) == nil && !isNamedByKernel($0) }
             for start in stride(from: 0, to: left.count, by: Self.departureCountMax) {
                 seeOff(Array(left[start..<min(start + Self.departureCountMax, left.count)]))

@@ -34,7 +34,7 @@ extension Pusher {
 
     /// What was sent before and not answered is sent again, word for word, before anything else.
     private func unansweredBatch() throws(Errno) -> Batch? {
-        try tree.database.reading { db throws -> Batch? in
+        try tree.database.readingLong { db throws -> Batch? in
             let rows = try JournalTable.numbered(limit: Limits.Wire.batchOperationCountMax, in: db)
             guard !rows.isEmpty else { return nil }
             var batch = try Self.emptyBatch(db)
@@ -66,7 +66,7 @@ extension Pusher {
         var rows: [ReadyRow] = []
         var (place, bytes): (Int64, Int) = (0, 0)
         while rows.count < Limits.Wire.batchOperationCountMax, bytes < Limits.Wire.batchBytesMax / 2 {
-            let page = try tree.database.reading { db throws in
+            let page = try tree.database.readingLong { db throws in
                 try JournalTable.page(after: place, limit: Self.pageRowCount, in: db)
             }
             guard let last = page.last else { break }

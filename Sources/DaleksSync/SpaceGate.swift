@@ -66,7 +66,7 @@ final class SpaceGate: Sendable {
     /// Whether the region is near enough: what it does not have may exceed the cache only while it is away.
     var hasRoom: Bool {
         guard state.withLock({ $0.isTakingUploads })?() ?? false else { return true }
-        let unsent = try? database.reading { db throws in try ContentTable.bytesUnsent(in: db) }
+        let unsent = try? database.readingLong { db throws in try ContentTable.bytesUnsent(in: db) }
         return (unsent ?? 0) <= space.bytesMax
     }
 }

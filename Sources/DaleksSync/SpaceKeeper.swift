@@ -73,7 +73,7 @@ final class SpaceKeeper: Sendable {
 
     /// Lets go of as much as is too much, and says how much that was.
     func makeRoom() throws(Errno) -> Int64 {
-        let here = try tree.database.reading { db throws in try ContentTable.bytesHere(in: db) }
+        let here = try tree.database.readingLong { db throws in try ContentTable.bytesHere(in: db) }
         state.withLock { $0.bytesHere = here }
         let free = try Files.space(at: tree.store.folder).freeBytes
         // A little more than must be, so that it is not one file at a time.
@@ -90,7 +90,7 @@ final class SpaceKeeper: Sendable {
     /// Lets go of at least so many clean bytes, where there are so many.
     func evict(_ bytes: Int64) throws(Errno) -> Int64 {
         var freed: Int64 = 0
-        let candidates = try tree.database.reading { db throws in
+        let candidates = try tree.database.readingLong { db throws in
             try ContentTable.evictable(limit: Self.batchCount, in: db)
         }
         for inode in candidates where freed < bytes {

@@ -369,7 +369,7 @@ public final class SyncEngine: Sendable {
     public func pause(_ isPaused: Bool) { pusher.pause(isPaused) }
 
     public var pendingCount: Int64 {
-        (try? database.reading { db in try JournalTable.count(in: db) }) ?? 0
+        (try? database.readingLong { db in try JournalTable.count(in: db) }) ?? 0
     }
 
     public struct Status: Sendable {
