@@ -114,9 +114,16 @@ public struct Upload {
         }
         if !block.isEmpty { Self.carry(block, in: &request) }
         let response = try files.send(request)
-        location = response.fields["Location"]
-        guard location != nil else { throw .malformed("the upload was made and has no place") }
+        location = try Self.place(response.fields["Location"], at: files.url)
         return Self.node(response)
+    }
+
+    /// The path of an upload. A region behind a gateway names all of its URL; the token is for no other place.
+    private static func place(_ location: String?, at region: String) throws(ClientFailure) -> String {
+        guard let location else { throw .malformed("the upload was made and has no place") }
+        if location.hasPrefix("/") { return location }
+        guard location.hasPrefix(region + "/") else { throw .malformed("the upload is at another place: \(location)") }
+        return String(location.dropFirst(region.count))
     }
 
     private func append(
