@@ -37,6 +37,7 @@ final class Daemon: Sendable {
             }
         }
         var options = MountedAccount.Options(source: credentials.region.filesURL, uid: getuid(), gid: getgid())
+        options.connection = settings.connection
         options.owner = credentials.user.email
         options.region = credentials.region.code
         // Whoever works in another folder must find it too.
@@ -103,6 +104,8 @@ final class Daemon: Sendable {
     // MARK: Life
 
     func run() throws(DaemonProgram.Failure) {
+        // Whether it was there or cannot be made, mounting tells.
+        if settings.isUsualMountPoint { _ = mkdir(settings.mountPoint, 0o700) }
         do throws(MountedAccount.Failure) {
             try account.mount(at: settings.mountPoint)
         } catch {

@@ -9,7 +9,10 @@ struct DaemonSettings {
     var credentialsPath: String
     var stateFolder: String
     var mountPoint: String
+    /// It is where we mount unless told otherwise, so we make it.
+    var isUsualMountPoint: Bool
     var mountOptions: [String]
+    var connection: Int32?
     var drainTimeout: Duration
     var space: CacheSpace
     var boot: String
@@ -39,6 +42,12 @@ struct DaemonSettings {
                     + "durability=TIER.",
                 short: "o",
                 repeats: true
+            ),
+            Option(
+                "connection",
+                .integer(3...1_048_576),
+                help: "Serves the mount at DIR that was made already, through this open descriptor of /dev/fuse. It is "
+                    + "how mount.daleks mounts where only root may."
             ),
             Option(
                 "drain-timeout",
@@ -85,6 +94,8 @@ struct DaemonSettings {
         credentialsPath = settings.optionalText("credentials") ?? places.credentials
         stateFolder = settings.optionalText("state") ?? places.stateFolder
         mountPoint = settings.positionals.first ?? places.mountPoint
+        isUsualMountPoint = mountPoint == places.mountPoint
+        connection = settings.optionalText("connection").flatMap { Int32($0) }
         mountOptions = settings.texts("options")
         // Refused before anything else is looked at: a wrong word is wrong usage, whoever is logged in.
         var known = MountedAccount.Options(source: "", uid: 0, gid: 0)

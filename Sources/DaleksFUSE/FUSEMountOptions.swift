@@ -30,6 +30,8 @@ public struct FUSEMountOptions: Hashable, Sendable {
     public var forbidsExecution = false
     /// Mounts over a folder that has entries, which are out of sight until unmount.
     public var allowsNonEmpty = false
+    /// An open descriptor of /dev/fuse whose mount stands already, made by whoever started us; it is ours from then on.
+    public var connection: Int32?
     /// The most bytes one read asks for; nil leaves it to the kernel.
     public var readBytesMax: UInt32?
     public var readaheadBytesMax = UInt32(Limits.FUSE.readaheadBytesMax)

@@ -109,10 +109,11 @@ public final class FUSESession: Sendable {
 
     /// Makes the mount. Who uses it waits until `run`.
     ///
-    /// Root mounts by itself, others through fusermount3. A session mounts once.
+    /// Root mounts by itself, others through fusermount3, unless the options bring a mount. A session mounts once.
     public func mount(at path: String) throws(FUSEError) {
         precondition(mount == nil, "a session mounts once")
-        let path = try MountPoint.checked(path, options)
+        // A mount that waits for us would make who looks at it wait too.
+        let path = try options.connection == nil ? MountPoint.checked(path, options) : MountPoint.absolute(path)
         let raw = try makeRawSession()
         let descriptor: FileDescriptor
         do throws(FUSEError) {

@@ -1,3 +1,4 @@
+import CFuse
 import DaleksSystem
 import Glibc
 
@@ -10,6 +11,7 @@ enum Mounter {
 
     /// The connection of the new mount. `path` has been checked.
     static func mount(_ path: String, _ options: FUSEMountOptions) throws(FUSEError) -> FileDescriptor {
+        if let connection = options.connection { return try adopt(connection, path) }
         guard access(device, F_OK) == 0 else { throw .deviceMissing }
         guard geteuid() == 0 else { return try MountHelper.mount(path, options) }
         let connection: FileDescriptor
@@ -32,6 +34,18 @@ enum Mounter {
             }
         }
         return connection
+    }
+
+    /// The connection of a mount that another made for us.
+    private static func adopt(_ raw: Int32, _ path: String) throws(FUSEError) -> FileDescriptor {
+        var facts = stat()
+        // Character device 10, 229: anything else was never a connection.
+        guard fstat(raw, &facts) == 0, facts.st_mode & S_IFMT == S_IFCHR, facts.st_rdev == 10 << 8 | 229,
+            MountTable.mount(at: path)?.type.hasPrefix("fuse") == true
+        else { throw .option("descriptor \(raw) is no connection to a mount at \(path)") }
+        // What we start must not keep it.
+        _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
+        return FileDescriptor(owning: raw)
     }
 
     private static func mount(_ descriptor: Int32, _ path: String, _ options: FUSEMountOptions) throws(Errno) {

@@ -22,6 +22,8 @@ public final class MountedAccount: Sendable {
         /// Whose account it is, and of which region: facts about every file.
         public var owner = ""
         public var region = ""
+        /// The connection of a mount that was made for us already.
+        public var connection: Int32?
         /// The daemon's control socket, a fact too.
         public var control: String?
         public var uid: UInt32
@@ -97,6 +99,7 @@ public final class MountedAccount: Sendable {
 
     public let engine: SyncEngine
     private let session: FUSESession
+    private let isMountedAlready: Bool
     private let notices: KernelNotices
     private let logger: Logger
 
@@ -129,6 +132,8 @@ public final class MountedAccount: Sendable {
             durability: options.durability,
             regionDeadline: options.regionDeadline
         )
+        mountOptions.connection = options.connection
+        isMountedAlready = options.connection != nil
         do throws(FUSEError) {
             session = try FUSESession(fileSystem: bridge, options: mountOptions)
         } catch {
@@ -140,7 +145,9 @@ public final class MountedAccount: Sendable {
     /// Heals what a dead daemon left there, mounts, and begins to follow the region.
     public func mount(at path: String) throws(Failure) {
         do throws(FUSEError) {
-            if try StaleMount.heal(path) { logger.notice("healed the mount of a daemon that died", ["path": path]) }
+            if !isMountedAlready, try StaleMount.heal(path) {
+                logger.notice("healed the mount of a daemon that died", ["path": path])
+            }
             try session.mount(at: path)
         } catch {
             throw Failure(description: "\(error)")

@@ -131,6 +131,9 @@ struct ErrorLineTests {
         try expectLine(demo, at: "full", [scratch.path("full"), "not empty", "name an empty folder"])
         try expectLine(demo, at: "file", [scratch.path("file"), "not a folder", "name one"])
         try expectLine(demo, at: "none", [scratch.path("none"), "mkdir -p"])
+        // As mount.daleks starts it, but with nothing that is open.
+        let words = ["--credentials", demo.credentials, "--state", scratch.path("other"), "--connection", "77"]
+        try daleksd.run(words + [scratch.path("full")]).expectLine(1, "descriptor 77", scratch.path("full"))
     }
 
     private func refuseStates(_ demo: Demo) throws {
