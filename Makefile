@@ -14,9 +14,10 @@ VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/DaleksCore/Versi
 
 BUILD_PACKAGES := pkg-config binutils fuse3 libfuse3-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev \
 	libgnutls28-dev libpq-dev libsodium-dev libzstd-dev
-TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-linux \
+TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-linux nginx-light systemd groff-base \
 	attr git rsync sqlite3 inotify-tools gcc make
 BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc sshfs socat openssh-sftp-server
+STRANGER_PACKAGES := debootstrap systemd-container util-linux
 
 .PHONY: help deps deps-test deps-bench build release run test test-unit check check-sanitizers fmt bench crash install deb clean
 
@@ -84,16 +85,24 @@ static: deps
 	deploy/hardening $(addprefix $(BUILD)/static/release/,$(PROGRAMS))
 .PHONY: static
 
-install: static ## Installs programs and units under PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/user $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for program in $(PROGRAMS); do \
-		install -s -m 755 $(BUILD)/static/release/$$program $(DESTDIR)$(PREFIX)/bin/ || exit 1; done
-	deploy/manual $(BUILD)/static/release/daleks $(DESTDIR)$(PREFIX)
-	install -m 644 systemd/daleks.service $(DESTDIR)$(PREFIX)/lib/systemd/user/
-	install -m 644 systemd/daleks-users.service systemd/daleks-files@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+install: static ## Installs programs, manual and units under PREFIX
+	for part in client users files; do \
+		deploy/install $$part $(BUILD)/static/release $(DESTDIR)$(PREFIX) $(PREFIX) || exit 1; done
+	@deploy/mount-helper "$(DESTDIR)" $(PREFIX)/sbin/mount.daleks
 
 deb: static ## Builds Debian packages into .build/deb
 	deploy/deb $(BUILD)/static/release $(BUILD)/deb
+
+test-stranger: deb ## In a fresh Debian 12: follows docs/quick-start.md with nothing but the packages (root)
+	@deploy/packages $(STRANGER_PACKAGES)
+	Tests/stranger/run $(BUILD)/deb $(BUILD)/static/release
+
+test-packages: deb ## Lets lintian look at the packages
+	@deploy/packages lintian
+	lintian --fail-on error $(BUILD)/deb/daleks*_$(VERSION)_*.deb
+reference: ## Writes docs/reference.md anew, from what the built programs say
+	deploy/reference $(BUILD)/debug >$(BUILD)/reference.md && mv $(BUILD)/reference.md docs/reference.md
+.PHONY: test-stranger test-packages reference
 
 clean: ## Removes what was built
 	rm -rf $(BUILD)
