@@ -6,18 +6,12 @@ import Testing
 struct RegionSetupTests {
     private static let document = "\(PythonTools.tests)/../docs/region-setup.md"
 
-    /// The blocks between the lines that begin and end them.
     private static func commands() throws -> String {
-        let text = String(decoding: try Files.readAll(document, max: 1 << 20), as: UTF8.self)
-        var (blocks, isInside): ([Substring], Bool) = ([], false)
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("```") {
-                isInside = line == "```sh"
-            } else if isInside {
-                blocks.append(line)
-            }
-        }
-        return blocks.joined(separator: "\n")
+        let captured = try Subprocess.capture(
+            Command("\(PythonTools.tests)/documents", [document]),
+            timeout: .seconds(10)
+        )
+        return captured.outputText
     }
 
     @Test func `a region is set up, backed up and restored by what the document says`() throws {
