@@ -215,6 +215,18 @@ public enum JournalTable {
         )
     }
 
+    /// Commits of which it is certain what they say.
+    public static func preparedCommits(in db: borrowing Connection) throws -> [Row] {
+        try db.query(
+            """
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            WHERE kind = 2 AND body IS NOT NULL ORDER BY place
+            """,
+            [],
+            decode
+        )
+    }
+
     /// Whether bytes of the file are on their way, or will be.
     public static func hasCommit(of node: Inode, in db: borrowing Connection) throws -> Bool {
         try db.exists("SELECT 1 FROM journal WHERE node = ?1 AND kind = 2 LIMIT 1", [.integer(node.column)])

@@ -91,8 +91,10 @@ public enum NodeTable {
         )
     }
 
-    /// Nodes after an inode for which a remote change was held back, and of which nothing is pending any more.
+    /// Nodes after an inode for which a remote change was held back, and of which nothing is pending any more: folders,
+    /// or everything else.
     public static func staleAndSettled(
+        isFolder: Bool,
         after inode: Inode?,
         limit: Int,
         in db: borrowing Connection
@@ -100,7 +102,7 @@ public enum NodeTable {
         try db.query(
             SQL(
                 """
-                SELECT \(columns) FROM nodes WHERE stale AND inode > ?2
+                SELECT \(columns) FROM nodes WHERE stale AND inode > ?2 AND (kind = 2) = ?3
                    AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.node = nodes.inode)
                    AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.parent = nodes.inode)
                    AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.other_parent = nodes.inode)
@@ -108,12 +110,14 @@ public enum NodeTable {
                 ORDER BY inode LIMIT ?1
                 """
             ),
-            [.integer(Int64(limit)), .integer(inode?.column ?? 0)]
+            [.integer(Int64(limit)), .integer(inode?.column ?? 0), .integer(isFolder ? 1 : 0)]
         ) { row in try decode(row) }
     }
 
-    /// Makes nothing certain any more: the feed was lost, and everything has to be asked again.
-    public static func distrustAll(in db: borrowing Connection) throws {
+    /// Makes nothing certain any more: the feed was lost, and everything has to be asked again. `withNumbers`: whatever
+    /// the region says then is taken, by whatever number it goes.
+    public static func distrustAll(withNumbers: Bool = false, in db: borrowing Connection) throws {
+        if withNumbers { try db.execute("UPDATE nodes SET revision = 1, answered = 0 WHERE revision > 0") }
         try db.execute("UPDATE nodes SET complete = 0, listed = 0, stale = 1 WHERE kind = 2 AND revision > 0")
         try db.execute("UPDATE nodes SET stale = 1 WHERE kind <> 2 AND revision > 0")
     }
@@ -133,17 +137,32 @@ public enum NodeTable {
         ) { row in Inode(column: try row.int64(0)) }
     }
 
-    /// Nodes whose last name went while they were open, or whose daemon died then: nothing can reach them.
-    public static func unreachable(limit: Int, in db: borrowing Connection) throws -> [Inode] {
+    /// Nodes of which no number is known, and that the journal does not make.
+    public static func unnumbered(in db: borrowing Connection) throws -> [Inode] {
         try db.query(
             """
-            SELECT inode FROM nodes WHERE inode <> 1
+            SELECT inode FROM nodes WHERE revision = 0 AND inode <> 1
+               AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.node = nodes.inode AND journal.kind = 1)
+            """,
+            []
+        ) { row in Inode(column: try row.int64(0)) }
+    }
+
+    /// Nodes whose last name went while they were open, or whose daemon died then: nothing can reach them. In order.
+    public static func unreachable(
+        after inode: Inode = .root,
+        limit: Int,
+        in db: borrowing Connection
+    ) throws -> [Inode] {
+        try db.query(
+            """
+            SELECT inode FROM nodes WHERE inode > ?2
                AND NOT EXISTS (SELECT 1 FROM entries WHERE entries.node = nodes.inode)
                AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.node = nodes.inode)
                AND NOT EXISTS (SELECT 1 FROM journal WHERE journal.replaced = nodes.inode)
-            LIMIT ?1
+            ORDER BY inode LIMIT ?1
             """,
-            [.integer(Int64(limit))]
+            [.integer(Int64(limit)), .integer(inode.column)]
         ) { row in Inode(column: try row.int64(0)) }
     }
 

@@ -36,6 +36,8 @@ final class ContentCache: Sendable {
         var uses: [Inode: Timestamp] = [:]
         /// Which pieces of dirty spans changed, of files that nobody has open; what is forgotten is uploaded whole.
         var pieces: [Inode: (base: Revision, pieces: [Int: PieceSet])] = [:]
+        /// Of files whose content an earlier daemon handed to the region, which has not answered: how large they were.
+        var handedOver: [Inode: Int64] = [:]
         /// Of files that this daemon used: which spans nobody has hashed yet. What is forgotten is hashed again.
         var suspects: [Inode: Set<Int>] = [:]
     }
@@ -63,6 +65,12 @@ final class ContentCache: Sendable {
     func distrust(_ ending: LocalTree.Ending) {
         state.withLock { ($0.isSuspect, $0.trustsUnhashed) = (true, ending == .killed) }
     }
+
+    /// An earlier daemon handed these to the region, which has so much of each of them or will have it.
+    func noteHandedOver(_ sizes: [Inode: Int64]) { state.withLock { $0.handedOver = sizes } }
+
+    /// The region answered.
+    func forgetHandedOver(_ inode: Inode) { state.withLock { $0.handedOver[inode] = nil } }
 
     /// Whether an earlier daemon left clean bytes that nobody vouches for.
     var isSuspect: Bool { state.withLock { $0.isSuspect } }
@@ -205,8 +213,8 @@ final class ContentCache: Sendable {
     }
 
     private func load(_ inode: Inode) throws(Errno) -> FileContent {
-        let (isSuspect, pieces, suspects) = state.withLock {
-            ($0.isSuspect, $0.pieces.removeValue(forKey: inode), $0.suspects[inode])
+        let (isSuspect, pieces, suspects, handedOver) = state.withLock {
+            ($0.isSuspect, $0.pieces.removeValue(forKey: inode), $0.suspects[inode], $0.handedOver[inode] ?? 0)
         }
         let known = try database.reading { db throws -> KnownContent? in
             guard let node = try NodeTable.find(inode, in: db) else { return nil }
@@ -215,7 +223,7 @@ final class ContentCache: Sendable {
             return KnownContent(
                 node: node,
                 spans: spans,
-                cutFrom: note.cut(of: node.content),
+                cutFrom: max(handedOver, note.cut(of: node.content)),
                 isSuspect: isSuspect,
                 suspects: suspects,
                 pieces: pieces.flatMap { $0.base == node.content ? $0.pieces : nil } ?? [:],

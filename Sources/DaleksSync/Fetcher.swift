@@ -145,8 +145,8 @@ final class Fetcher: Sendable {
             let node = try row(inode)
             guard !node.isComplete || node.isStale else { return }
             // Its own state first: once it is listed it no longer counts as stale.
-            if node.isStale { try refreshAttributes(of: node) }
-            if try list(node) { return }
+            let asked = node.isStale ? try refreshAttributes(of: node) : nil
+            if try list(node, asked: asked) { return }
         }
         throw .remote(.unreachable("the folder changes faster than it can be listed"))
     }
@@ -155,7 +155,7 @@ final class Fetcher: Sendable {
     private static let listingAttemptsMax = 20
 
     /// False where something happened meanwhile that the listing may lack.
-    private func list(_ node: LocalNode) throws(FetchFailure) -> Bool {
+    private func list(_ node: LocalNode, asked: Revision?) throws(FetchFailure) -> Bool {
         let inode = node.inode
         var entries: [EntryRecord] = []
         var next: Name?
@@ -187,6 +187,7 @@ final class Fetcher: Sendable {
                     listing: listing,
                     of: inode,
                     pendingNames: pending,
+                    asked: asked,
                     at: sequence,
                     db
                 )
@@ -221,7 +222,7 @@ final class Fetcher: Sendable {
             if node.attributes.kind == .folder {
                 try fetchFolder(node.inode)
             } else {
-                try refreshAttributes(of: node)
+                _ = try refreshAttributes(of: node)
             }
             return true
         } catch {
@@ -233,7 +234,8 @@ final class Fetcher: Sendable {
         }
     }
 
-    private func refreshAttributes(of node: LocalNode) throws(FetchFailure) {
+    /// The revision in which the region has the node; nil where it has none.
+    private func refreshAttributes(of node: LocalNode) throws(FetchFailure) -> Revision? {
         let record: NodeRecord
         do throws(RemoteError) {
             record = try remote.node(node.id)
@@ -241,13 +243,14 @@ final class Fetcher: Sendable {
             // It is gone there; the listing of its folder, also stale, takes the name away.
             guard error == .notFound else { throw .remote(error) }
             _ = settleStale(node)
-            return
+            return nil
         }
         do throws(Errno) {
             try news.apply(concerning: [node.id]) { merger, db throws in _ = try merger.merge(record, .answer, db) }
         } catch {
             throw .local(error)
         }
+        return record.revision
     }
 
     /// Stops asking for a node that cannot be had.

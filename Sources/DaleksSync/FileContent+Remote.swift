@@ -26,6 +26,9 @@ extension FileContent {
         }
     }
 
+    /// Whether an instant of it is on its way.
+    var isBeingSent: Bool { state.withLock { $0.snapshot != nil } }
+
     func dropSnapshot(_ snapshot: ContentSnapshot) {
         state.withLock { state in
             guard state.snapshot === snapshot else { return }

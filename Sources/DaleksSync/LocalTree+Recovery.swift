@@ -37,6 +37,7 @@ extension LocalTree {
             try recoverDirty(ending)
             try store.synchronizeAll()
         }
+        contents.noteHandedOver(try database.reading { db throws in try Self.handedOver(db) })
         let vouched = max(last.vouched, last.generation)
         try database.writing { db throws in
             try MetaTable.set(.vouched, vouched, in: db)
@@ -45,6 +46,16 @@ extension LocalTree {
         do { try database.flush() } catch { throw Errno(error) }
         contents.barrier.begin(after: vouched)
         return ending
+    }
+
+    /// How large files were in those commits that went to the region, or were about to.
+    private static func handedOver(_ db: borrowing Connection) throws -> [Inode: Int64] {
+        var sizes: [Inode: Int64] = [:]
+        for row in try JournalTable.preparedCommits(in: db) {
+            guard case .commit(let commit) = try Journaling.operation(of: row).mutation else { continue }
+            sizes[row.subjects.node, default: 0] = max(sizes[row.subjects.node, default: 0], commit.size)
+        }
+        return sizes
     }
 
     /// Everything is saved: makes it durable and says so.
@@ -80,13 +91,18 @@ extension LocalTree {
 
     /// Lets go of nodes that nobody can reach, and of backing files that no node has. Slow; for a thread of its own.
     func sweep() throws {
+        var last = Inode.root
         while true {
-            let gone = try database.readingLong { db throws in try NodeTable.unreachable(limit: 256, in: db) }
-            let left = gone.filter { contents.loaded($0) == nil && !isNamedByKernel($0) }
-            for start in stride(from: 0, to: left.count, by: Self.departureCountMax) {
-                seeOff(Array(left[start..<min(start + Self.departureCountMax, left.count)]))
+            let after = last
+            let gone = try database.readingLong { db throws in
+                try NodeTable.unreachable(after: after, limit: 256, in: db)
             }
-            if left.count < 256 { break }
+            guard let end = gone.last else { break }
+            // Some of them stay: they are open, or the journal still wants them.
+            for start in stride(from: 0, to: gone.count, by: Self.departureCountMax) {
+                seeOff(Array(gone[start..<min(start + Self.departureCountMax, gone.count)]))
+            }
+            last = end
         }
         let newest = try database.reading { db throws in try NodeTable.newest(in: db) }
         try store.forEach { inode in

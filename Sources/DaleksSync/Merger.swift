@@ -60,7 +60,9 @@ struct Merger {
             switch origin {
             // All that others did before it has been counted in or marked.
             case .own: node.revision = record.revision
-            case .other where node.attributes.links > 0: node.isStale = true
+            case .other where node.attributes.links > 0:
+                node.isStale = true
+                unheeded.note(record)
             // Without a name it is nobody's here any more.
             case .other, .answer: return node
             }
@@ -71,6 +73,7 @@ struct Merger {
             // Our own step, which is to come, brings everything, unless it finds us at work again.
             if origin == .other {
                 node.isStale = true
+                unheeded.note(record)
                 try NodeTable.update(node, in: db)
             }
             return node
@@ -314,17 +317,21 @@ struct Merger {
     // MARK: Listings
 
     /// A whole folder as the region listed it; false where that is older than what is here. Names of
-    /// which something is pending here stay as they are.
+    /// which something is pending here stay as they are. `asked` is the revision in which the region had the folder
+    /// itself, where it was asked before: if it came to be doubted since, it has to be asked again.
     mutating func merge(
         listing: [EntryRecord],
         of inode: Inode,
         pendingNames: Set<Name>,
+        asked: Revision?,
         at sequence: Revision,
         _ db: borrowing Connection
     ) throws -> Bool {
         guard let before = try NodeTable.find(inode, in: db) else { return true }
         // Something happened in the folder after the listing began, and is here already: the listing may lack it.
-        guard max(before.revision, before.answered) <= sequence else { return false }
+        guard max(before.revision, before.answered) <= sequence, !unheeded.isNewer(before.id, than: sequence) else {
+            return false
+        }
         var isWhole = pendingNames.isEmpty
         var listed: Set<Name> = []
         for record in listing where !pendingNames.contains(record.name) {
@@ -343,7 +350,8 @@ struct Merger {
         guard var folder = try NodeTable.find(inode, in: db) else { return true }
         folder.isComplete = true
         folder.listed = max(folder.listed, sequence)
-        folder.isStale = !isWhole
+        let isDoubted = folder.isStale && (asked.map { $0 < folder.revision } ?? true)
+        folder.isStale = !isWhole || isDoubted
         try NodeTable.update(folder, in: db)
         return true
     }

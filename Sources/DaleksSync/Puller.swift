@@ -253,12 +253,18 @@ final class Puller: Sendable {
     /// Asks again for what was held back while operations of ours were pending, now that they are not. False where
     /// something is left to ask for.
     func refreshStale() -> Bool {
+        // Folders first: a listing answers for all that is in it.
+        let (isTold, isRest) = (refreshStale(areFolders: true), refreshStale(areFolders: false))
+        return isTold && isRest
+    }
+
+    private func refreshStale(areFolders: Bool) -> Bool {
         var isDone = true
         var last: Inode?
         while !state.withLock({ $0.isStopping }) {
             let after = last
             let found = try? tree.database.reading { db throws in
-                try NodeTable.staleAndSettled(after: after, limit: 64, in: db)
+                try NodeTable.staleAndSettled(isFolder: areFolders, after: after, limit: 64, in: db)
             }
             guard let stale = found else { return false }
             guard let end = stale.last else { return isDone }

@@ -119,6 +119,8 @@ extension Pusher {
     private func prepare(_ row: JournalTable.Row) throws(Errno) -> Operation? {
         let inode = row.subjects.node
         if active.withLock({ $0[row.place] != nil }) { return nil }
+        // An upload for a row that is gone notices that in its own time, and lets go of the file then.
+        if tree.contents.loaded(inode)?.isBeingSent == true { return nil }
         guard let (content, node) = try contentAndNode(of: inode) else {
             try tree.database.writing { db throws in try JournalTable.delete(place: row.place, in: db) }
             return nil
@@ -195,7 +197,10 @@ extension Pusher {
             } catch {
                 logger.info("upload waits", ["inode": row.subjects.node, "reason": "\(error)"])
             }
-            if rest(retry.next()) || isGone(row) { return finish(row.place) }
+            if rest(retry.next()) || isGone(row) {
+                finish(row.place)
+                return wake()
+            }
         }
     }
 

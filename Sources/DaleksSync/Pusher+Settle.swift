@@ -48,6 +48,9 @@ extension Pusher {
             tree.contents.dropIdle(Set(items.map(\.row.subjects.node)).union(settlement.ownCopies))
         }
         let settled = Set(settlement.settledPlaces)
+        for item in items where item.row.kind == .commit && settled.contains(item.row.place) {
+            tree.contents.forgetHandedOver(item.row.subjects.node)
+        }
         for item in items where settled.contains(item.row.place) {
             if let replaced = item.row.subjects.replaced { tree.collect(replaced) }
             tree.collect(item.row.subjects.node)

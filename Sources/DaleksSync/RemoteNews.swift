@@ -31,7 +31,11 @@ final class RemoteNews: Sendable {
     /// What the region forgot when it came back from backups. Changed by who has the turn.
     var setbacks: Setbacks {
         get { returns.withLock { $0 } }
-        set { returns.withLock { $0 = newValue } }
+        set {
+            returns.withLock { $0 = newValue }
+            // Numbers of another life.
+            unheeded.withLock { $0 = Unheeded() }
+        }
     }
 
     /// The region came back from a backup, and that is taken in.

@@ -40,6 +40,7 @@ struct Reunion {
     private struct Outcome {
         var effects: [Merger.Effect] = []
         var reports: [Settlement.Report] = []
+        var released: Set<Inode> = []
         var sentAgainCount = 0
     }
 
@@ -50,9 +51,11 @@ struct Reunion {
         }
         logger.notice("the region came back from a backup", ["operations.sent.again": outcome.sentAgainCount])
         news.noteReturn(outcome.effects)
+        for inode in outcome.released { tree.collect(inode) }
     }
 
     private func compare(_ record: TreeRecord) throws(Failure) -> Outcome {
+        // What it told of itself before and has forgotten since may still be true of what is known here.
         var setbacks = record.setbacks
         setbacks.formUnion(news.setbacks)
         var there = There()
@@ -179,8 +182,15 @@ struct Reunion {
             for case .content(let node) in step.effects {
                 if let content = frozen.removeValue(forKey: node.inode) { try content.adopt(node) }
             }
-            news.setbacks = setbacks
-            return Outcome(effects: step.effects, reports: step.reports, sentAgainCount: step.rowCount)
+            // And nothing of that later: a region that came back from before an earlier return may give out numbers
+            // which that one had made void.
+            news.setbacks = record.setbacks
+            return Outcome(
+                effects: step.effects,
+                reports: step.reports,
+                released: step.released,
+                sentAgainCount: step.rowCount
+            )
         }
     }
 

@@ -78,8 +78,7 @@ extension ReunionStep {
         if let record = there.records[node.id] {
             try settle(&node, record, db)
         } else {
-            guard try sendNew(&node, db) else { return }
-            try make(&node, db)
+            if try sendNew(&node, db) { try make(&node, db) } else { keepForgotten(&node) }
         }
         try NodeTable.update(node, in: db)
         known[inode] = node

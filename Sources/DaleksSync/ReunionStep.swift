@@ -27,6 +27,8 @@ struct ReunionStep {
     var unsent: [Inode: Unsent] = [:]
     /// Files that go back to an older content although some bytes of a younger one are here.
     var keptAside: [LocalNode] = []
+    /// Nodes that rows which go had taken the place of: nothing may want them any more.
+    private(set) var released: Set<Inode> = []
 
     struct NewRow {
         var kind: JournalTable.Kind
@@ -47,6 +49,8 @@ struct ReunionStep {
     var isExchanged: Set<Inode> = []
     /// The region forgot that there was a tree at all, and began another one.
     private var isOtherTree = false
+    /// The first number of the region's present life.
+    private var resumed = Revision.max
 
     init(there: Reunion.There, setbacks: Setbacks, sizes: [Inode: Int64], now: Timestamp) {
         (self.there, self.setbacks, self.sizes, self.now) = (there, setbacks, sizes, now)
@@ -69,6 +73,8 @@ struct ReunionStep {
         for setback in setbacks.all {
             inodes.formUnion(try NodeTable.known(between: setback.kept, and: setback.resumed, in: db))
         }
+        // The region had made these, and nothing more of them is known: perhaps it forgot that.
+        inodes.formUnion(try NodeTable.unnumbered(in: db))
         return inodes.isEmpty ? [] : try joined(inodes, db)
     }
 
@@ -119,10 +125,17 @@ struct ReunionStep {
 
     /// False, and nothing is changed, where something is in question that the region was not asked about.
     mutating func run(_ record: TreeRecord, _ db: borrowing Connection) throws -> Bool {
-        for inode in try Self.inodesInQuestion(setbacks, root: record.root, db) {
+        let inQuestion = try Self.inodesInQuestion(setbacks, root: record.root, db)
+        for inode in inQuestion {
+            guard let node = try NodeTable.find(inode, in: db) else { continue }
+            guard there.asked.contains(inode == .root ? record.root : node.id) else { return false }
+        }
+        resumed = record.setbacks.all.map(\.resumed).max() ?? .max
+        // What another life numbered says nothing about what is older and what younger in this one.
+        if try !isFollowed(record, db) { try NodeTable.distrustAll(withNumbers: true, in: db) }
+        for inode in inQuestion {
             guard var node = try NodeTable.find(inode, in: db) else { continue }
             if inode == .root { node.id = record.root }
-            guard there.asked.contains(node.id) else { return false }
             known[inode] = node
             inodes[node.id] = inode
         }
@@ -131,7 +144,6 @@ struct ReunionStep {
             try Journaling.rename(.root, from: root.id, to: record.root, db)
             if let root = known[.root] { try NodeTable.update(root, in: db) }
         }
-        let isFollowed = try isFollowed(record, db)
         try countAnew(record, db)
         try names.find(of: known, there, db)
         // No place is used again: uploads of rows that go know theirs.
@@ -140,7 +152,6 @@ struct ReunionStep {
         for inode in try topDown(db) { try emit(inode, db) }
         rows += lateRows
         try insertRows(before: first, db)
-        if !isFollowed { try NodeTable.distrustAll(in: db) }
         return true
     }
 
@@ -160,15 +171,16 @@ struct ReunionStep {
         let old = try MetaTable.text(.cursor, in: db).flatMap { Cursor($0) }?.sequence ?? 0
         let place = record.setbacks.all.filter { $0.covers(old) || $0.kept == old }.map(\.kept).min() ?? old
         try MetaTable.set(.cursor, Cursor(epoch: record.epoch, sequence: place).description, in: db)
-        try MetaTable.set(.setbacks, setbacks.description, in: db)
+        try MetaTable.set(.setbacks, record.setbacks.description, in: db)
     }
 
     /// What the journal says of these nodes is told anew, from what became of them here. Removals stay: where they no
     /// longer fit they do nothing.
-    private func withdrawRows(_ db: borrowing Connection) throws {
+    private mutating func withdrawRows(_ db: borrowing Connection) throws {
         for inode in known.keys where names.places[inode]?.isEmpty == false || inode == .root {
             for row in try JournalTable.rows(about: inode, in: db) {
                 if row.kind == .metadata, case .remove = try Journaling.operation(of: row).mutation { continue }
+                if let replaced = row.subjects.replaced { released.insert(replaced) }
                 try JournalTable.delete(place: row.place, in: db)
             }
         }
@@ -262,8 +274,11 @@ struct ReunionStep {
     }
 
     /// Given out after the last return.
-    func isYoung(_ revision: Revision) -> Bool {
-        isOtherTree || revision > setbacks.all.map(\.resumed).max() ?? .max
+    func isYoung(_ revision: Revision) -> Bool { isOtherTree || revision > resumed }
+
+    /// What it has to wait for another machine to send: its number stays one that the region forgot.
+    func keepForgotten(_ node: inout LocalNode) {
+        if resumed < .max { node.revision = resumed - 1 }
     }
 
     private func isForgotten(_ revision: Revision) -> Bool { isOtherTree ? revision > 0 : setbacks.covers(revision) }

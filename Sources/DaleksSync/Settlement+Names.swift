@@ -130,16 +130,17 @@ extension Settlement {
         nameless.append(inode)
     }
 
-    /// The folder in which we made something is gone at the region: it is made anew, before what we made in it. False
-    /// where it cannot be.
+    /// The folder in which we made something is gone at the region: it is made anew, before what we made in it, where
+    /// our next step takes it from, or else where it is. False where it cannot be.
     mutating func revive(
         _ folder: Inode?,
         before row: JournalTable.Row,
         _ db: borrowing Connection
     ) throws -> Bool {
         guard let folder, folder != .root, var node = try NodeTable.find(folder, in: db),
-            node.attributes.kind == .folder, node.revision > 0,
-            let place = try EntryTable.places(of: folder, db).first,
+            node.attributes.kind == .folder, try node.revision > 0 || !isToBeMade(folder, db),
+            let place = try departure(of: folder, after: row.place, db)
+                ?? EntryTable.places(of: folder, db).first.map({ Spot(parent: $0.parent, name: $0.name) }),
             let home = try NodeTable.find(place.parent, in: db)
         else { return false }
         let old = node.id
@@ -172,5 +173,23 @@ extension Settlement {
             Report(message: "a folder that was removed elsewhere is made anew", node: folder, detail: "\(place.name)")
         )
         return true
+    }
+
+    /// Whether the journal makes the node.
+    private func isToBeMade(_ inode: Inode, _ db: borrowing Connection) throws -> Bool {
+        try JournalTable.rows(about: inode, in: db).contains { row in
+            guard row.kind == .metadata, case .create = try Journaling.operation(of: row).mutation else { return false }
+            return true
+        }
+    }
+
+    /// Where a later row takes the node away.
+    private func departure(of inode: Inode, after place: Int64, _ db: borrowing Connection) throws -> Spot? {
+        for row in try JournalTable.rows(of: inode, after: place, in: db) where row.kind == .metadata {
+            guard let name = try Journaling.operation(of: row).mutation.source?.name, let parent = row.subjects.parent
+            else { continue }
+            return Spot(parent: parent, name: name)
+        }
+        return nil
     }
 }

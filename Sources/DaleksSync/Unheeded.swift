@@ -1,8 +1,8 @@
 import DaleksAPI
 import DaleksCore
 
-/// What the feed said of nodes that were not known here. A listing takes a while; what it says of such a node may be
-/// older than what the feed said meanwhile, and nobody would notice.
+/// What the feed said of nodes that were not known here, or had to wait. A listing takes a while; what it says of such
+/// a node may be older than what the feed said meanwhile, and nobody would notice.
 struct Unheeded {
     /// Listings are over long before so many others have changed; a flood past this makes them all doubtful.
     private static let countMax = 16_384
@@ -18,6 +18,9 @@ struct Unheeded {
         }
         revisions[record.id] = record.revision
     }
+
+    /// Whether the feed told of the node after that.
+    func isNewer(_ id: NodeID, than sequence: Revision) -> Bool { max(revisions[id] ?? 0, forgotten) > sequence }
 
     func isOutdated(_ record: NodeRecord) -> Bool {
         if let known = revisions[record.id] { return record.revision < known }

@@ -119,6 +119,34 @@ import Testing
         #expect(files == ["folder": nil, "folder/file": [2]])
     }
 
+    @Test func `create, where the folder was removed, here too once the file had left it: the file is there`() throws {
+        try begin { try $0.make("folder", .folder) }
+        let files = try apart(
+            { try $0.remove("folder", isFolder: true) },
+            {
+                try $0.write([2], to: "folder/file")
+                try $0.rename("folder/file", to: "file")
+                try $0.remove("folder", isFolder: true)
+            }
+        )
+        #expect(files == ["file": [2]])
+    }
+
+    @Test func `create, where the folder was removed, and moved here since: it is made anew where it is here`() throws {
+        try begin {
+            try $0.make("folder", .folder)
+            try $0.make("home", .folder)
+        }
+        let files = try apart(
+            { try $0.remove("folder", isFolder: true) },
+            {
+                try $0.write([2], to: "folder/file")
+                try $0.rename("folder", to: "home/moved")
+            }
+        )
+        #expect(files == ["home": nil, "home/moved": nil, "home/moved/file": [2]])
+    }
+
     // MARK: Contents
 
     @Test func `commit, where the file was changed and not all of it is here: the rest is fetched`() throws {

@@ -16,7 +16,10 @@ final class InProcessRegion: Remote {
         var losesAnswers = 0
         var isCanceled = false
         var putBytes: Int64 = 0
+        var questionCount = 0
         var onMutation: (@Sendable () -> Void)?
+        var onPut: (@Sendable () -> Void)?
+        var onListing: (@Sendable () -> Void)?
         var batchCount = 0
     }
 
@@ -48,11 +51,17 @@ final class InProcessRegion: Remote {
     }
 
     func node(_ id: NodeID) throws(RemoteError) -> NodeRecord {
-        try asking { () throws(APIError) in try storage.store.node(id, for: owner) }
+        line.withLock { $0.questionCount += 1 }
+        return try asking { () throws(APIError) in try storage.store.node(id, for: owner) }
     }
 
+    /// Called whenever a folder was listed, before that is told.
+    func onListing(_ body: (@Sendable () -> Void)?) { line.withLock { $0.onListing = body } }
+
     func children(of id: NodeID, after name: Name?, limit: Int) throws(RemoteError) -> ChildrenPage {
-        try asking { () throws(APIError) in
+        line.withLock { $0.questionCount += 1 }
+        defer { line.withLock { $0.onListing }?() }
+        return try asking { () throws(APIError) in
             try storage.store.children(of: id, after: name, limit: limit, for: owner)
         }
     }
@@ -80,10 +89,17 @@ final class InProcessRegion: Remote {
         try asking { () throws(APIError) in try storage.store.missing(digests, of: owner) }
     }
 
+    /// How often it was asked what it has of a node or folder.
+    var questionCount: Int { line.withLock { $0.questionCount } }
+
     /// Bytes of chunks that were sent.
     var putBytes: Int64 { line.withLock { $0.putBytes } }
 
+    /// Called whenever a chunk comes over the line, before it is looked at.
+    func onPut(_ body: (@Sendable () -> Void)?) { line.withLock { $0.onPut = body } }
+
     func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError) {
+        line.withLock { $0.onPut }?()
         line.withLock { $0.putBytes += Int64(bytes.count) }
         _ = try asking { () throws(APIError) in try storage.content.put(bytes, as: digest, of: owner) }
     }

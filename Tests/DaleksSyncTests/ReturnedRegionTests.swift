@@ -200,6 +200,76 @@ import Testing
         #expect(try file.bytes(count: 10, at: 1 << 20) == [UInt8](repeating: 2, count: 10))
     }
 
+    @Test(arguments: [true, false])
+    func `a region that comes back again, from before it came back, is followed`(isAnnounced: Bool) throws {
+        let (here, there) = (try machine("here"), try machine("there"))
+        defer { here.stop(); there.stop() }
+        try Self.fill(here)
+        let backup = try storage.backup()
+        try Self.work(here)
+        let first = try restore(backup, isAnnounced: true, here, there)
+        #expect(settles(here, first) && settles(there, first))
+        let before = try here.picture()
+
+        let second = try restore(backup, isAnnounced: isAnnounced, here, there)
+        #expect(settles(here, second) && settles(there, second))
+        try there.write([30], to: "kept/later")
+        try there.write([31], to: "edited", truncating: true)
+        try there.drain()
+
+        #expect(settles(here, second) && settles(there, second))
+        let after = try here.picture()
+        for (path, what) in before where path != "edited" { #expect(after[path] == what, "\(path)") }
+        #expect(try here.read("kept/later") == [30] && here.read("edited") == [31])
+    }
+
+    @Test func `an upload that began before the return holds nothing up but its file`() throws {
+        let here = try machine("here")
+        defer { here.stop() }
+        try here.make("large")
+        try here.drain()
+        let backup = try storage.backup()
+        try here.write([UInt8](repeating: 1, count: 2 << 20), to: "large")
+        try here.drain()
+        let (hasBegun, mayGoOn) = (Gate(), Gate())
+        here.region.onPut {
+            hasBegun.open()
+            mayGoOn.wait()
+        }
+        defer { mayGoOn.open() }
+        try here.write([UInt8](repeating: 2, count: 200_000), to: "large")
+        try #require(hasBegun.wait(timeout: .seconds(20)))
+
+        let region = try restore(backup, isAnnounced: true, here)
+        #expect(eventually { (try? here.engine.knowsReturns) == true })
+        try here.write([3], to: "other")
+
+        let other = try here.lookup("other").id
+        #expect(eventually { (try? region.store.node(other, for: owner).content) ?? 0 > 0 })
+        here.region.onPut(nil)
+        mayGoOn.open()
+        #expect(settles(here, region))
+    }
+
+    @Test func `what was replaced before the return is let go of`() throws {
+        let here = try machine("here")
+        defer { here.stop() }
+        let backup = try storage.backup()
+        try here.write([1], to: "old")
+        try here.write([2], to: "new")
+        try here.drain()
+        let old = try here.lookup("old")
+        here.region.setUp(false)
+        try here.write([3], to: "old")
+        try here.rename("new", to: "old")
+
+        let region = try restore(backup, isAnnounced: true, here)
+        here.region.setUp(true)
+
+        #expect(settles(here, region))
+        #expect(eventually { (try? here.engine.database.reading { try NodeTable.exists(old.inode, in: $0) }) == false })
+    }
+
     @Test(arguments: ["unheard", "heard", "read"])
     func `two contents of one number are never taken for each other`(forgotten news: String) throws {
         let (here, there) = (try machine("here"), try machine("there"))

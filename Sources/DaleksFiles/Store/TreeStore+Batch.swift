@@ -13,8 +13,10 @@ extension TreeStore {
     ) throws(APIError) -> BatchTransaction.Outcome {
         let state = try tree(of: owner)
         let number = state.number
-        if let cursor = batch.cursor, state.isBehind(cursor) { try noteUnannouncedReturn(of: number, from: cursor) }
         let now = time.wall
+        if let cursor = batch.cursor, state.isBehind(cursor, at: now) {
+            try noteUnannouncedReturn(of: number, from: cursor)
+        }
         return try write { db in
             guard let tree = try TreeTable.lock(number: number, db) else { throw Self.hidden }
             // What the device builds on is not what this tree has.

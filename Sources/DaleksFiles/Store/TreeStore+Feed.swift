@@ -17,11 +17,11 @@ extension TreeStore {
 
     /// What happened to a tree after the cursor, a page of it, as far as the caller may see it now.
     func changes(of owner: UserID, after cursor: Cursor, for caller: UserID) throws(APIError) -> FeedPage {
+        let now = time.wall
         if owner == caller {
             let tree = try tree(of: owner)
-            if tree.isBehind(cursor) { try noteUnannouncedReturn(of: tree.number, from: cursor) }
+            if tree.isBehind(cursor, at: now) { try noteUnannouncedReturn(of: tree.number, from: cursor) }
         }
-        let now = time.wall
         return try read { db in
             guard let tree = try TreeTable.load(owner: owner, db) else { throw Self.hidden }
             guard try owner == caller || GrantTable.hasGrants(caller, in: tree.number, at: now, db) else {

@@ -134,8 +134,8 @@ final class TreeStore: Sendable {
     func noteUnannouncedReturn(of number: TreeNumber, from cursor: Cursor) throws(APIError) -> Never {
         let now = time.wall
         try write { db in
-            guard var tree = try TreeTable.lock(number: number, db), tree.isBehind(cursor) else { return }
-            tree.comeBack(at: now, seen: cursor.sequence)
+            guard var tree = try TreeTable.lock(number: number, db), tree.isBehind(cursor, at: now) else { return }
+            tree.comeBack(at: now, seen: max(cursor.epoch, cursor.sequence))
             try TreeTable.saveReturn(of: tree, db)
             logger.warning(
                 "a client has seen more than this tree ever had: the database came back from a backup",

@@ -45,10 +45,14 @@ struct TreeState: Hashable, Sendable {
         epoch = max(resumed, epoch + 1)
     }
 
-    /// Whether a reader who was there has seen more than this tree ever had: then it came back from a backup, and
-    /// nobody said so. No backup is so old that more than this is lost.
-    func isBehind(_ cursor: Cursor) -> Bool {
-        cursor.epoch == epoch && cursor.sequence > sequence && cursor.sequence - sequence < Self.lostCountMax
+    /// Whether a reader who was there has seen more than this tree ever had, or a later life of it: then it came back
+    /// from a backup, and nobody said so. No backup is so old that more than this is lost, and no clock so wrong.
+    func isBehind(_ cursor: Cursor, at now: Timestamp) -> Bool {
+        guard cursor.epoch >= epoch, cursor.sequence > sequence || cursor.epoch > epoch else { return false }
+        let clock = now.nanoseconds / 1_000
+        guard cursor.epoch == epoch || cursor.epoch - max(epoch, clock) < Self.lostCountMax else { return false }
+        let known = cursor.epoch == epoch ? sequence : max(sequence, clock)
+        return cursor.sequence - known < Self.lostCountMax
     }
 
     private static let lostCountMax: Int64 = 1 << 40

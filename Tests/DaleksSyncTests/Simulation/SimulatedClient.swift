@@ -164,6 +164,20 @@ final class SimulatedClient: @unchecked Sendable {
         begin()
     }
 
+    /// What is known of a file here, for the report of a failure.
+    func account(of path: String) -> String {
+        let tree = engine.tree
+        guard let node = try? doing({ tree throws(Obstacle) in try self.node(path, tree) }),
+            let content = try? tree.contents.use(node.inode)
+        else { return "no file" }
+        defer { tree.contents.leave(node.inode) }
+        let state = content.state.withLock {
+            "\($0.spans) revision \($0.revision) "
+                + "size \($0.size) of \($0.remoteSize) cut from \($0.cutFrom)"
+        }
+        return "revision \(node.revision) content \(node.content) of \(node.contentSize), loaded \(state)"
+    }
+
     /// What keeps it from being at rest, or nil.
     func unrest() throws -> String? {
         let region = region

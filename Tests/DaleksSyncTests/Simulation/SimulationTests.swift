@@ -30,7 +30,7 @@ import Testing
             } catch {
                 Issue.record("\(error)")
                 failures += 1
-                if failures == 3 { return }
+                if failures == 12 { return }
             }
         }
     }
