@@ -137,6 +137,18 @@ public enum NodeTable {
         ) { row in Inode(column: try row.int64(0)) }
     }
 
+    /// Folders whose names are known as of a moment between these two are asked for again.
+    public static func distrustListings(
+        between first: Int64,
+        and end: Int64,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            "UPDATE nodes SET stale = 1 WHERE kind = 2 AND listed > ?1 AND listed < ?2",
+            [.integer(first), .integer(end)]
+        )
+    }
+
     /// Nodes of which no number is known, and that the journal does not make.
     public static func unnumbered(in db: borrowing Connection) throws -> [Inode] {
         try db.query(

@@ -62,6 +62,8 @@ extension Pusher {
             }
         }
         for place in settlement.settledPlaces { finish(place) }
+        // It may have lost its last name while it waited.
+        tree.collect(inode)
         tell(settlement)
     }
 

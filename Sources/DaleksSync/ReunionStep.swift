@@ -75,11 +75,15 @@ struct ReunionStep {
         }
         // The region had made these, and nothing more of them is known: perhaps it forgot that.
         inodes.formUnion(try NodeTable.unnumbered(in: db))
-        return inodes.isEmpty ? [] : try joined(inodes, db)
+        return inodes.isEmpty ? [] : try joined(inodes, setbacks, db)
     }
 
     /// What is told anew takes its rows out of the journal, so all that those concern is told anew as well.
-    private static func joined(_ found: Set<Inode>, _ db: borrowing Connection) throws -> Set<Inode> {
+    private static func joined(
+        _ found: Set<Inode>,
+        _ setbacks: Setbacks,
+        _ db: borrowing Connection
+    ) throws -> Set<Inode> {
         var inodes = found
         var rows: [(node: Inode, others: [Inode], isExchange: Bool)] = []
         try forEachRow(db) { row in
@@ -101,7 +105,9 @@ struct ReunionStep {
             }
             for inode in last {
                 for place in try EntryTable.places(of: inode, db) where !inodes.contains(place.parent) {
-                    if try NodeTable.find(place.parent, in: db)?.revision == 0 { inodes.insert(place.parent) }
+                    guard let parent = try NodeTable.find(place.parent, in: db) else { continue }
+                    // A listing brings names that the folder's own number does not tell of.
+                    if parent.revision == 0 || setbacks.covers(parent.listed) { inodes.insert(place.parent) }
                 }
             }
         }
@@ -133,6 +139,9 @@ struct ReunionStep {
         resumed = record.setbacks.all.map(\.resumed).max() ?? .max
         // What another life numbered says nothing about what is older and what younger in this one.
         if try !isFollowed(record, db) { try NodeTable.distrustAll(withNumbers: true, in: db) }
+        for setback in record.setbacks.all {
+            try NodeTable.distrustListings(between: setback.kept, and: setback.resumed, in: db)
+        }
         for inode in inQuestion {
             guard var node = try NodeTable.find(inode, in: db) else { continue }
             if inode == .root { node.id = record.root }

@@ -72,7 +72,12 @@ extension Settlement {
             return try relocate(item.row, from: spot, to: free, db)
         }
         try drop(item.row, db)
-        try takeAway(item.row.subjects.node, at: spot, db)
+        let node = item.row.subjects.node
+        // The last name of bytes that only we have stays: their commit does not fit either, and makes a file of them.
+        let isLast = try EntryTable.places(of: node, db).count < 2
+        if try !(isLast && stands(node, at: spot, db) && ContentTable.isDirty(node, in: db)) {
+            try takeAway(node, at: spot, db)
+        }
         try markStale(item.row.subjects, db)
         report("a link could not be made", item, conflict.rawValue)
     }
@@ -218,6 +223,12 @@ extension Settlement {
         let links = try leaveOtherNames(of: inode, but: Spot(parent: place.parent, name: name), db)
         own.attributes.links = UInt32(clamping: 1 + links.count)
         try NodeTable.update(own, in: db)
+        // What was to be done with the region's file is not: it stays where it is, which listings say.
+        for row in try JournalTable.rows(about: inode, in: db) where row.sequence == nil {
+            for folder in [row.subjects.parent, row.subjects.otherParent] {
+                if let folder { try markStale(folder, db) }
+            }
+        }
         try JournalTable.deleteUnsent(of: inode, in: db)
         // Every byte is here, and ours to send now.
         try ContentTable.dirtyAll(of: inode, in: db)

@@ -149,6 +149,41 @@ import Testing
 
     // MARK: Contents
 
+    @Test func `commit, where the file was changed, and moved here since: the other stands where it was`() throws {
+        try begin {
+            try $0.make("folder", .folder)
+            try $0.write([1], to: "folder/file")
+        }
+        _ = (try there.read("folder/file"), try there.list("folder"))
+        let (tree, folder) = (there.engine.tree, try there.lookup("folder").inode)
+        let (file, moved, isMoved) = (try Name("file"), try Name("moved"), Lock(false))
+        let files = try apart(
+            { try $0.write([2], to: "folder/file") },
+            {
+                try $0.write([3], to: "folder/file")
+                // While the commit is on its way.
+                $0.region.onMutation {
+                    guard !isMoved.withLock({ was in (was, was = true).0 }) else { return }
+                    _ = try? tree.rename(file, in: folder, to: moved, in: .root, .replace)
+                }
+            }
+        )
+        #expect(try files["folder/file"] == [2] && files[Self.copy(of: "moved", in: files)] == [3], "\(files)")
+    }
+
+    @Test func `link, where the name that was left was all the region had: the bytes are kept`() throws {
+        try begin { try $0.write([1], to: "file") }
+        let files = try apart(
+            { try $0.remove("file") },
+            {
+                try $0.write([2], to: "file")
+                try Self.link("file", as: "linked", on: $0)
+                try $0.remove("file")
+            }
+        )
+        #expect(files == ["linked": [2]])
+    }
+
     @Test func `commit, where the file was changed and not all of it is here: the rest is fetched`() throws {
         var random = SeededGenerator(seed: 4)
         let old = random.bytes(count: 3 << 20)

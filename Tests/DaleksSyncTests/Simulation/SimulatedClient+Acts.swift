@@ -245,12 +245,13 @@ extension SimulatedClient {
         return try doing { tree throws(Obstacle) in
             let node = try find(path, tree)
             let before = Set(Words.words(of: try bytes(node, tree)))
+            // Whoever cuts a file gives up what is in it, also where the disk has no room for what comes then.
+            book.superseded.formUnion(before)
             _ = try tree.truncate(node.inode, to: 0)
             let content = try tree.openContent(node.inode)
             defer { try? tree.closeContent(content) }
             try write(Words.bytes(word, count: count), to: content, at: 0)
             book.written[word] = "\(name) \(path)"
-            book.superseded.formUnion(before)
             return "write \(path) (\(Words.short(node.id))) \(word) × \(count) over \(before.sorted())"
         }
     }
@@ -293,9 +294,9 @@ extension SimulatedClient {
             guard node.attributes.kind == .file else { throw .errno(.isDirectory) }
             let before = try bytes(node, tree)
             let size = place % (before.count / 4 + 1) * 4
-            _ = try tree.truncate(node.inode, to: Int64(size))
             let after = Set(Words.words(of: Array(before.prefix(size))))
             book.superseded.formUnion(Set(Words.words(of: before)).subtracting(after))
+            _ = try tree.truncate(node.inode, to: Int64(size))
             return "truncate \(path) (\(Words.short(node.id))) to \(size) of \(before.count)"
         }
     }

@@ -26,6 +26,9 @@ final class SimulatedClient: @unchecked Sendable {
     var held: [FileContent] = []
     private var zombies: [(SyncEngine, ScratchFolder)] = []
 
+    /// There is no room for the index to grow.
+    private(set) var isDiskFull = false
+
     /// Its programs cut files and rename over each other more than they do anything else.
     var isHasty = false
 
@@ -84,25 +87,34 @@ final class SimulatedClient: @unchecked Sendable {
                 stage.yield()
                 if !line.isDead, isWorking { act() }
             }
+            // What it was about to do when it was told to stop may have opened something.
+            if !line.isDead { while (try? closeHeld()) != nil {} }
         }
-        stage.add("\(name) push") { [stage, book] in
+        // What an earlier daemon had open, and nobody can reach.
+        stage.add("\(name) sweep") { [stage] in
+            stage.yield()
+            if !line.isDead { try? engine.tree.sweep() }
+        }
+        stage.add("\(name) push") { [self, stage, book] in
             while !line.isDead {
                 stage.yield()
                 if line.isDead { break }
                 if stage.oneIn(4) { engine.pusher.saveIdleWriters() }
-                if case .failure(.unreachable(let why)) = engine.pusher.pushAll(), why.hasPrefix("local") {
+                if case .failure(.unreachable(let why)) = engine.pusher.pushAll(), why.hasPrefix("local"), !isDiskFull {
                     book.fault = "the journal fails: \(why)"
                 }
             }
         }
-        stage.add("\(name) pull") { [stage, book] in
+        stage.add("\(name) pull") { [self, stage, book] in
             while !line.isDead {
                 stage.yield()
                 if line.isDead { break }
                 do {
                     try engine.puller.pull(waitSeconds: 0)
                 } catch Puller.PullFailure.local(let errno) {
-                    book.fault = "the feed cannot be taken in: \(errno)"
+                    if !isDiskFull {
+                        book.fault = "the feed cannot be taken in: \(errno)"
+                    }
                 } catch {
                     // The network: it will be better.
                 }
@@ -117,6 +129,17 @@ final class SimulatedClient: @unchecked Sendable {
     }
 
     func retire() { isWorking = false }
+
+    /// From now on what makes the index larger fails, as on a full disk, or does so no more.
+    func fillDisk(_ isFull: Bool) throws {
+        isDiskFull = isFull
+        stage.note("\(name): disk \(isFull ? "full" : "has room")")
+        try engine.database.writing { db throws in
+            // It is never set below what there is.
+            let count = isFull ? SQL("PRAGMA max_page_count = 1") : SQL("PRAGMA max_page_count = 1000000000")
+            _ = try db.query(count, []) { row in try row.int64(0) }
+        }
+    }
 
     /// Ends for good; called with no actor of it left.
     func end() {
@@ -161,6 +184,7 @@ final class SimulatedClient: @unchecked Sendable {
         line = SimulatedLine(name: name, stage: stage, region: region)
         (line.isUp, line.lossOneIn) = (before.isUp, before.lossOneIn)
         engine = try Self.engine(name, folder, line, stage)
+        isDiskFull = false
         begin()
     }
 

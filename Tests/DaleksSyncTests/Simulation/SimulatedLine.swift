@@ -50,13 +50,16 @@ final class SimulatedLine: Remote, @unchecked Sendable {
     func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer {
         if stage.isOnStage, !isDead, isUp, stage.oneIn(40) { late.append(batch) }
         let answer = try asking("mutate") { () throws(APIError) in try region.run(batch, from: name) }
-        if stage.isOnStage, let old = late.first, stage.oneIn(4) {
-            // A copy of a request that was thought lost arrives long after.
-            late.removeFirst()
-            stage.note("\(name): a late copy of \(old.operations.map(\.sequence)) arrives")
-            _ = try? region.run(old, from: name)
-        }
+        if stage.isOnStage, stage.oneIn(4) { deliverLate() }
         return answer
+    }
+
+    /// A copy of a request that was thought lost, or was answered, arrives long after.
+    func deliverLate() {
+        guard let old = late.first else { return }
+        late.removeFirst()
+        stage.note("\(name): a late copy of \(old.operations.map(\.sequence)) arrives")
+        _ = try? region.run(old, from: name)
     }
 
     func missing(_ digests: [Digest]) throws(RemoteError) -> [Digest] {

@@ -101,8 +101,18 @@ final class SimulatedRegion: @unchecked Sendable {
         stage.note("region: back at \(cursor)")
     }
 
+    /// kill -9: the next service begins with what is in its folder.
+    func crash() throws {
+        storage = try RegionStorage.restored(from: try storage.backup(), time: stage.time)
+        stage.note("region: crash")
+    }
+
+    /// Whether it refuses bytes.
+    private(set) var isFull = false
+
     /// Lets the account be full, or not.
     func fill(_ isFull: Bool) throws {
+        self.isFull = isFull
         let tree = try storage.store.tree(of: owner)
         _ = try storage.store.write { db in
             try db.execute(

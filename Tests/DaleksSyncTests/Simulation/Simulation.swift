@@ -135,6 +135,12 @@ final class Simulation {
             stage.note("region: \(isFull ? "full" : "room")")
         }
         if stage.oneIn(250) { try stage.pick(clients).crash() }
+        if stage.oneIn(400) { try region.crash() }
+        if stage.oneIn(100) { stage.pick(clients).line.deliverLate() }
+        if stage.oneIn(150) {
+            let client = stage.pick(clients)
+            try client.fillDisk(!client.isDiskFull && stage.oneIn(2))
+        }
         switch trouble {
         case .none: break
         case .returns:
@@ -143,6 +149,7 @@ final class Simulation {
         case .copies: try copyMachine()
         case .haste: if stage.oneIn(100) { stage.jump() }
         }
+        if trouble != .haste, stage.oneIn(400) { stage.jump() }
     }
 
     /// A folder that was copied some time ago is used: in place of the machine's own, or by another machine beside it.
@@ -173,6 +180,7 @@ final class Simulation {
         for client in clients {
             client.retire()
             (client.line.isUp, client.line.lossOneIn) = (true, .max)
+            try client.fillDisk(false)
             while let closed = try? client.closeHeld() { stage.note("\(client.name): \(closed)") }
         }
         stage.note("— the rest is quiet —")
