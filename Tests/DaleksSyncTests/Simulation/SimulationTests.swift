@@ -5,7 +5,7 @@ import Testing
 /// Machines, lines and a region under a seed. `DALEKS_SEEDS=10000` runs more, `DALEKS_TEST_SEED=N` that one again.
 ///
 /// Regions that come back, folders that are put back or used twice, and haste have a count of their own,
-/// `DALEKS_TROUBLE_SEEDS`: from seed 7 on some of the former do not come to rest yet (docs/conflicts.md, known gaps).
+/// `DALEKS_TROUBLE_SEEDS`. What does not come to rest yet is told in docs/conflicts.md, known gaps.
 @Suite struct SimulationTests {
     @Test func `machines and region agree in the end, whatever the network does`() throws {
         try run(.none, count: 8)
