@@ -13,6 +13,12 @@ struct Departures {
     var isScheduled = false
 }
 
+/// Backing files of nodes that the index let go of at that position of its log.
+struct Remains {
+    var inodes: [Inode]
+    var position: LogPosition
+}
+
 /// Letting go of nodes that nobody can reach, off the way of the kernel's requests and several at a time.
 extension LocalTree {
     /// In one transaction; kernel requests wait for it.
@@ -84,7 +90,27 @@ extension LocalTree {
         guard let outcome else { return }
         // The journal's rows, once settled, bring these up again; a program may be done with them only after that.
         departures.withLock { $0.suspects.formUnion(outcome.kept) }
-        for inode in outcome.gone { try? store.remove(inode) }
+        removeOnceDurable(outcome.gone)
         for member in outcome.members { collect(member) }
+    }
+
+    /// A power cut may bring a node back for as long as it is not durable that it went, and then its bytes must be there:
+    /// they were synchronised, perhaps, and are nowhere else.
+    func removeOnceDurable(_ inodes: [Inode]) {
+        guard !inodes.isEmpty else { return }
+        let position = database.position
+        remains.withLock { $0.append(Remains(inodes: inodes, position: position)) }
+    }
+
+    /// Takes away the backing files of what is gone for good. With `isForced` the log is made durable first, where
+    /// something waits for that.
+    func removeRemains(isForced: Bool) {
+        if isForced, remains.withLock({ !$0.isEmpty }) { try? contents.barrier.flush() }
+        let gone = remains.withLock { remains -> ArraySlice<Remains> in
+            let gone = remains.prefix { database.isDurable($0.position) }
+            remains.removeFirst(gone.count)
+            return gone
+        }
+        for inode in gone.lazy.flatMap(\.inodes) { try? store.remove(inode) }
     }
 }

@@ -60,6 +60,7 @@ extension LocalTree {
 
     /// Everything is saved: makes it durable and says so.
     func noteStopped() throws(Errno) {
+        removeRemains(isForced: true)
         try contents.barrier.flush()
         try database.writing { db throws in try MetaTable.set(.running, "stopped", in: db) }
         do { try database.flush() } catch { throw Errno(error) }
@@ -108,7 +109,9 @@ extension LocalTree {
         try store.forEach { inode in
             guard inode <= newest else { return }
             let isKnown = try database.reading { db throws in try NodeTable.exists(inode, in: db) }
-            if !isKnown { try store.remove(inode) }
+            // The node may have gone a moment ago, which a power cut could undo.
+            if !isKnown { removeOnceDurable([inode]) }
         }
+        removeRemains(isForced: true)
     }
 }

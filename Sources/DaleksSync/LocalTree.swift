@@ -25,6 +25,7 @@ public final class LocalTree: Sendable {
     private let kernelNodes = Lock<[Inode: UInt64]>([:])
     private let memory = NodeMemory()
     let departures = Lock(Departures())
+    let remains = Lock<[Remains]>([])
     /// Where departures are seen to.
     private let farewells: any WorkQueue
     /// What an fsync of each node has to wait for.

@@ -73,6 +73,7 @@ final class SpaceKeeper: Sendable {
 
     /// Lets go of as much as is too much, and says how much that was.
     func makeRoom() throws(Errno) -> Int64 {
+        tree.removeRemains(isForced: true)
         let here = try tree.database.readingLong { db throws in try ContentTable.bytesHere(in: db) }
         state.withLock { $0.bytesHere = here }
         let free = try Files.space(at: tree.store.folder).freeBytes

@@ -76,14 +76,50 @@ extension Golden {
                     isPaused: true,
                     pendingCount: 3,
                     lastFailure: "timed out",
-                    processID: 4_711
+                    processID: 4_711,
+                    pendingBytes: 12,
+                    cacheBytes: 1_000,
+                    cacheBytesMax: 2_000,
+                    conflictCount: 1,
+                    refusedCount: 2,
+                    disputes: ControlDisputes(
+                        copies: [
+                            ControlDisputes.Copy(
+                                path: "a (conflict from x 2026-11-21)",
+                                plain: "a",
+                                host: "x",
+                                date: "2026-11-21",
+                                size: 5,
+                                modified: 6
+                            )
+                        ],
+                        refusals: [
+                            ControlDisputes.Refusal(
+                                path: "b",
+                                word: "commit",
+                                code: "forbidden",
+                                detail: "no",
+                                retryAt: 7
+                            )
+                        ],
+                        setAside: ["/c"]
+                    )
                 ),
                 """
                 {"failure":"the disk is full","mount_point":"/home/ann/daleks","email":"ann@example.com","region":"de",
                 "files_url":"https://de.files.example.com","connected":true,"logged_out":false,"paused":true,
-                "pending":3,"last_failure":"timed out","process":4711}
+                "pending":3,"last_failure":"timed out","process":4711,"pending_bytes":12,"cache_bytes":1000,
+                "cache_bytes_max":2000,"conflicts":1,"refused":2,"disputes":{"copies":[{"path":
+                "a (conflict from x 2026-11-21)","plain":"a","host":"x","date":"2026-11-21","size":5,"modified":6}],
+                "refused":[{"path":"b","change":"commit","code":"forbidden","detail":"no","retry_at":7}],
+                "set_aside":["/c"]}}
                 """,
-                optional: ["failure", "last_failure"]
+                optional: [
+                    "failure", "last_failure", "disputes.copies.plain", "pending_bytes", "cache_bytes",
+                    "cache_bytes_max", "conflicts",
+                    "refused",
+                    "disputes",
+                ]
             ),
         ]
 }

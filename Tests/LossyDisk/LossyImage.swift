@@ -70,6 +70,8 @@ struct LossyImage {
     private var last: UInt64 = root
     private var certainChildren: [UInt64: [[UInt8]: UInt64]] = [root: [:]]
     private var steps: [Step] = []
+    /// Those that have neither name nor reference any more, and come back where a cut undoes that.
+    private var departed: [UInt64: Node] = [:]
 
     /// One that is there; a request for one that is gone is answered with nothing.
     func node(_ id: UInt64) -> Node { nodes[id] ?? Node(mode: 0) }
@@ -98,6 +100,7 @@ struct LossyImage {
     mutating func release(_ node: UInt64) {
         guard let found = nodes[node], found.links == 0, found.references == 0 else { return }
         nodes[node] = nil
+        departed[node] = found
     }
 
     // MARK: Certainty
@@ -110,6 +113,7 @@ struct LossyImage {
     private mutating func synchronizeNames() {
         for step in steps { Self.apply(step, to: &certainChildren) }
         steps = []
+        departed = [:]
     }
 
     private static func apply(_ step: Step, to children: inout [UInt64: [[UInt8]: UInt64]]) {
@@ -124,6 +128,8 @@ struct LossyImage {
         let kept = random.oneIn(3) ? 0 : Int.random(in: 0...steps.count, using: &random)
         for step in steps.prefix(kept) { Self.apply(step, to: &certainChildren) }
         steps = []
+        nodes.merge(departed) { present, _ in present }
+        departed = [:]
         var reached: [UInt64: UInt32] = [:]
         var waiting = [Self.root]
         while let folder = waiting.popLast() {
@@ -145,7 +151,7 @@ struct LossyImage {
             left.changes = []
             left.references = 0
             left.children = certainChildren[id, default: [:]]
-            if !node.isFolder { left.links = reached[id] ?? 1 }
+            left.links = node.isFolder ? max(2, node.links) : reached[id] ?? 1
             nodes[id] = left
         }
         certainChildren = certainChildren.filter { nodes[$0.key] != nil }
