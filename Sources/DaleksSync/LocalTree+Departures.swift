@@ -94,8 +94,8 @@ extension LocalTree {
         for member in outcome.members { collect(member) }
     }
 
-    /// A power cut may bring a node back for as long as it is not durable that it went, and then its bytes must be there:
-    /// they were synchronised, perhaps, and are nowhere else.
+    /// While it is not durable that a node went, a power cut may bring it back, and then its bytes must be here: they
+    /// were synchronised, perhaps, and are nowhere else.
     func removeOnceDurable(_ inodes: [Inode]) {
         guard !inodes.isEmpty else { return }
         let position = database.position
