@@ -45,8 +45,6 @@ final class RegionWaits: Sendable {
         self.time = time
     }
 
-    var isEmpty: Bool { state.withLock { $0.waits.isEmpty } }
-
     /// Calls back, at once or later and on any thread: nil, or why it is not so and, after `limit`, not to be expected.
     func add(_ subject: Subject, within limit: Duration, _ completion: @escaping @Sendable (Errno?) -> Void) {
         var wait = Wait(
