@@ -57,7 +57,7 @@ final class Daemon: Sendable {
         var configuration = SyncEngine.Configuration(
             folder: settings.stateFolder,
             subject: credentials.subject,
-            hostName: Self.hostName,
+            hostName: MachineName.current,
             uid: options.uid,
             gid: options.gid
         )
@@ -93,12 +93,6 @@ final class Daemon: Sendable {
                     "the first mount needs region \(credentials.region.code), and \(what); try again when it answers"
             )
         }
-    }
-
-    private static var hostName: String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "this machine" }
-        return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } ?? "this machine"
     }
 
     // MARK: Life

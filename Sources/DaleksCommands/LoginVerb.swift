@@ -109,7 +109,7 @@ struct Session {
             email: email,
             password: password,
             region: region,
-            device: Self.deviceName,
+            device: MachineName.current,
             code: code
         )
         let answer: SessionAnswer
@@ -161,11 +161,5 @@ struct Session {
         } catch {
             guard error.code == "already_exists" else { throw error }
         }
-    }
-
-    private static var deviceName: String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "a machine" }
-        return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } ?? "a machine"
     }
 }

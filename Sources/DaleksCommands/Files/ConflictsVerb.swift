@@ -25,7 +25,7 @@ enum ConflictsVerb: Verb {
         // Two patterns of a shell name a file and its copy: one pair.
         var settled: [JSONValue] = []
         for pair in try ConflictPair.all(of: Array(words.dropFirst(2))) {
-            let outcome = try pair.keep(choice, host: Self.hostName)
+            let outcome = try pair.keep(choice, host: MachineName.current)
             if !call.settings.flag("json") { call.console.say(outcome.text) }
             settled.append(
                 .object(
@@ -79,12 +79,6 @@ enum ConflictsVerb: Verb {
         case "base_changed", "base_gone": "the rest of the file is fetched first, to keep both"
         default: code
         }
-    }
-
-    static var hostName: String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "this machine" }
-        return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } ?? "this machine"
     }
 }
 
