@@ -68,9 +68,19 @@ final class ContentBarrier: ContentMarks {
             let inode = content.inode
             // A small file is placed when it is saved, which is soon and not in the writer's way.
             let isPlaceDue = spans != [0] && content.takePlaceDue()
-            let place = try database.writing { db throws -> ContentPlace? in
-                try ContentTable.mark(spans: spans, of: inode, generation: generation, in: db)
-                return isPlaceDue ? try ContentPlace.find(inode, in: db) : nil
+            var cut: Int64?
+            let place: ContentPlace?
+            do throws(Errno) {
+                place = try database.writing { db throws -> ContentPlace? in
+                    cut = content.takeUntoldCut()
+                    if let cut { try LocalTree.tell(cut: cut, of: inode, db) }
+                    try ContentTable.mark(spans: spans, of: inode, generation: generation, in: db)
+                    return isPlaceDue ? try ContentPlace.find(inode, in: db) : nil
+                }
+            } catch {
+                content.giveBack(untoldCut: cut)
+                if isPlaceDue { content.state.withLock { $0.isPlaced = false } }
+                throw error
             }
             content.state.withLock { $0.generation = generation }
             if let place { content.write(place) }

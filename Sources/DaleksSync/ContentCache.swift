@@ -144,10 +144,13 @@ final class ContentCache: Sendable {
         withExtendedLifetime(gone) {}
     }
 
-    /// Lets go of those of the files that nobody works with.
+    /// Lets go of those of the files that nobody works with, but for those of which the tables do not know all.
     func dropIdle(_ inodes: some Sequence<Inode>) {
         let gone = state.withLock { state in
-            inodes.compactMap { inode in state.slots[inode]?.useCount == 0 ? state.drop(inode) : nil }
+            inodes.compactMap { inode -> FileContent? in
+                guard let slot = state.slots[inode], slot.useCount == 0, !slot.content.isUnsaved else { return nil }
+                return state.drop(inode)
+            }
         }
         withExtendedLifetime(gone) {}
     }
@@ -258,12 +261,15 @@ extension ContentCache.State {
         }
     }
 
-    /// The one that nobody has used for longest.
+    /// The one that nobody has used for longest, and of which the tables know all.
     fileprivate mutating func longestIdle() -> Inode? {
-        while idleHead < idle.count {
+        for _ in idleHead..<idle.count {
             let (inode, since) = idle[idleHead]
             idleHead += 1
-            if slots[inode]?.isIdle(since: since) ?? false { return inode }
+            guard let slot = slots[inode], slot.isIdle(since: since) else { continue }
+            if !slot.content.isUnsaved { return inode }
+            // It could not be saved when it was closed: it stays until that is done.
+            idle.append((inode, since))
         }
         return nil
     }

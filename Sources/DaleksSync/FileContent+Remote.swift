@@ -140,6 +140,7 @@ extension FileContent {
             state.revision = node.content
             state.remoteSize = node.contentSize
             state.cutFrom = 0
+            state.untoldCut = nil
             state.owed = []
             state.isPlaced = false
             state.modified = node.attributes.modified

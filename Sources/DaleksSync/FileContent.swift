@@ -32,6 +32,9 @@ public final class FileContent: Sendable {
         /// How far the region's content reached before the file was cut here: growing again makes holes up to there
         /// that the region must be told of. 0 where it was not cut.
         var cutFrom: Int64 = 0
+        /// The least that the file was cut to since the tables last heard of a cut: what they say of bytes behind that
+        /// is not so any more.
+        var untoldCut: Int64?
         var modified: Timestamp
         /// When somebody last wrote here, which `modified` does not say where a program set another time since.
         var written = Timestamp.zero
@@ -244,6 +247,7 @@ public final class FileContent: Sendable {
             state.spans.cut(at: Self.spanCount(of: size))
             // A span that is cut is told whole.
             state.pieces = state.pieces.filter { Int64($0.key + 1) * Int64(Limits.spanBytes) <= min(size, state.size) }
+            if size < state.size { state.untoldCut = min(state.untoldCut ?? size, size) }
             if size < state.remoteSize {
                 state.cutFrom = max(state.cutFrom, state.remoteSize)
                 state.remoteSize = size
@@ -259,6 +263,20 @@ public final class FileContent: Sendable {
             state.isUncommitted = true
             state.isUnsynchronized = true
         }
+    }
+
+    /// A cut that the tables have to be told of. Whoever takes it tells it, in the transaction in which this is called,
+    /// or gives it back: a span that is marked after the cut must not be taken for one from before.
+    func takeUntoldCut() -> Int64? {
+        state.withLock { state in
+            defer { state.untoldCut = nil }
+            return state.untoldCut
+        }
+    }
+
+    func giveBack(untoldCut cut: Int64?) {
+        guard let cut else { return }
+        state.withLock { $0.untoldCut = min($0.untoldCut ?? cut, cut) }
     }
 
     /// The bytes survive a power cut when this returns.

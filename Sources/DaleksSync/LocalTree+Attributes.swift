@@ -29,8 +29,18 @@ extension LocalTree {
             // Held, so that nobody begins to work with the file on the strength of the time before.
             node = try contents.holding([inode]) { held throws(Obstacle) in
                 // In this order: what is saved later must not bring back the time of the last write.
-                held[inode]?.state.withLock { $0.modified = modified }
-                return try change(inode, wanted)
+                let before = held[inode]?.state.withLock { state in
+                    defer { state.modified = modified }
+                    return state.modified
+                }
+                do throws(Obstacle) {
+                    return try change(inode, wanted)
+                } catch {
+                    if let before {
+                        held[inode]?.state.withLock { if $0.modified == modified { $0.modified = before } }
+                    }
+                    throw error
+                }
             }
         } else {
             node = try change(inode, wanted)

@@ -30,12 +30,15 @@ extension LocalTree {
         }
         guard let isUncommitted = pending else { return }
         let isPlaceDue = isUncommitted && content.takePlaceDue()
+        var cut: Int64?
         do throws(Obstacle) {
             let place = try contents.barrier.telling(content) { generation throws(Obstacle) -> ContentPlace? in
                 let vouched = contents.barrier.vouched
                 return try database.changing { db -> ContentPlace? in
                     guard var node = try NodeTable.find(content.inode, in: db) else { return nil }
                     let before = node.attributes.size
+                    cut = content.takeUntoldCut()
+                    if let cut { try Self.tell(cut: cut, of: &node, db) }
                     // As they are when it is this transaction's turn: what set a time or a size meanwhile, and has
                     // written it already, must not be undone.
                     let (size, modified, written) = content.state.withLock { ($0.size, $0.modified, $0.written) }
@@ -43,11 +46,11 @@ extension LocalTree {
                     node.attributes.changed = max(node.attributes.changed, written)
                     node.attributes.modified = modified
                     try NodeTable.update(node, in: db)
-                    if before != size {
+                    if before != size || cut != nil {
                         try ContentGenerationTable.noteSize(
                             of: node.inode,
                             from: before,
-                            to: size,
+                            to: min(size, cut ?? size),
                             generation: generation,
                             vouched: vouched,
                             in: db
@@ -59,6 +62,7 @@ extension LocalTree {
             }
             if let place { content.write(place) }
         } catch {
+            content.giveBack(untoldCut: cut)
             content.state.withLock { state in
                 if isPlaceDue { state.isPlaced = false }
                 state.isUnsaved = true
@@ -69,40 +73,58 @@ extension LocalTree {
         grew()
     }
 
-    /// Cuts or extends a file, open or not.
+    /// Cuts or extends a file, open or not. Where the tables cannot take it the bytes are cut all the same: then the
+    /// file shows that, and the tables hear of it before they hear of anything else that is done to it.
     public func truncate(_ inode: Inode, to size: Int64) throws(Obstacle) -> LocalNode {
         try contents.with(inode) { content throws(Obstacle) in
             if content.live.size != size || size == 0 { try content.truncate(to: size) }
-            try contents.barrier.telling(content) { generation throws(Obstacle) in
-                let vouched = contents.barrier.vouched
-                try database.changing { db in
-                    try ContentTable.drop(from: FileContent.spanCount(of: size), of: inode, in: db)
-                    guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.stale) }
-                    try ContentGenerationTable.noteSize(
-                        of: inode,
-                        from: node.attributes.size,
-                        to: size,
-                        generation: generation,
-                        vouched: vouched,
-                        in: db
-                    )
-                    if size < node.contentSize {
-                        try ContentGenerationTable.noteCut(
-                            of: inode,
-                            content: node.content,
-                            from: node.contentSize,
-                            in: db
-                        )
-                    }
-                    node.attributes.size = size
-                    node.contentSize = min(node.contentSize, size)
-                    try NodeTable.update(node, in: db)
-                }
-            }
+            try noteTruncation(of: content, to: size)
             try saveContent(content)
         }
         noteChange(of: inode)
         return try node(inode)
+    }
+
+    private func noteTruncation(of content: FileContent, to size: Int64) throws(Obstacle) {
+        var cut: Int64?
+        do throws(Obstacle) {
+            try contents.barrier.telling(content) { generation throws(Obstacle) in
+                let vouched = contents.barrier.vouched
+                try database.changing { db in
+                    guard var node = try NodeTable.find(content.inode, in: db) else { throw Obstacle.errno(.stale) }
+                    cut = content.takeUntoldCut()
+                    if let cut { try Self.tell(cut: cut, of: &node, db) }
+                    try ContentGenerationTable.noteSize(
+                        of: node.inode,
+                        from: node.attributes.size,
+                        to: min(size, cut ?? size),
+                        generation: generation,
+                        vouched: vouched,
+                        in: db
+                    )
+                    node.attributes.size = size
+                    try NodeTable.update(node, in: db)
+                }
+            }
+        } catch {
+            content.giveBack(untoldCut: cut)
+            throw error
+        }
+    }
+
+    /// The file was cut: the tables forget spans behind that, and how much further the region's content of it reaches
+    /// is kept for the day on which it grows again.
+    static func tell(cut size: Int64, of node: inout LocalNode, _ db: borrowing Connection) throws {
+        try ContentTable.drop(from: FileContent.spanCount(of: size), of: node.inode, in: db)
+        guard size < node.contentSize else { return }
+        try ContentGenerationTable.noteCut(of: node.inode, content: node.content, from: node.contentSize, in: db)
+        node.contentSize = size
+    }
+
+    static func tell(cut size: Int64, of inode: Inode, _ db: borrowing Connection) throws {
+        guard var node = try NodeTable.find(inode, in: db) else { return }
+        try tell(cut: size, of: &node, db)
+        try NodeTable.update(node, in: db)
     }
 
     /// What is done in the file's folder after this is not seen at the region before what the file is now.

@@ -61,6 +61,13 @@ extension LocalTree {
     /// Everything is saved: makes it durable and says so.
     func noteStopped() throws(Errno) {
         removeRemains(isForced: true)
+        // What could not be saved yet is saved now, or the next start has to look for it.
+        for content in contents.allLoaded {
+            do throws(Obstacle) { try saveContent(content) } catch {
+                if case .errno(let errno) = error { throw errno }
+                throw .io
+            }
+        }
         try contents.barrier.flush()
         try database.writing { db throws in try MetaTable.set(.running, "stopped", in: db) }
         do { try database.flush() } catch { throw Errno(error) }
@@ -76,7 +83,8 @@ extension LocalTree {
                 var size = max(status.size, 0)
                 if ending == .cut { size = min(size, max(node.attributes.size, try Self.dirtyEnd(of: inode, db))) }
                 node.attributes.size = size
-                node.contentSize = min(node.contentSize, size)
+                // The daemon may have died when the bytes were cut and the tables did not know it.
+                try Self.tell(cut: size, of: &node, db)
                 node.attributes.modified = max(node.attributes.modified, status.modified)
                 try NodeTable.update(node, in: db)
                 try journalCommit(of: inode, db)

@@ -56,7 +56,7 @@ extension Pusher {
     }
 
     private func sendableRows() throws(Errno) -> [ReadyRow] {
-        try letGoOfWithdrawn()
+        try letGoOfStranded()
         let now = tree.wallNow
         let refusals = try tree.database.reading { db throws in try RefusalTable.all(in: db) }
         full.withLock { $0 = refusals.contains { $0.code == RefusalPlan.quota } }
@@ -204,14 +204,15 @@ extension Pusher {
         }
     }
 
-    /// Commits that were ready to go when their file was removed.
-    private func letGoOfWithdrawn() throws(Errno) {
-        let prepared = active.withLock { $0.filter { $0.value.isPrepared || !$0.value.isUploading }.keys.sorted() }
-        guard !prepared.isEmpty else { return }
-        let gone = try tree.database.reading { db throws in
-            try prepared.filter { try JournalTable.find(place: $0, in: db) == nil }
+    /// Commits that go nowhere as they are: their file was removed when they were ready, or the batch for which they
+    /// were read did not come about, as where the disk has no room for its numbers. Those are read again.
+    private func letGoOfStranded() throws(Errno) {
+        let ready = active.withLock { $0.filter { $0.value.isPrepared || !$0.value.isUploading }.keys.sorted() }
+        guard !ready.isEmpty else { return }
+        let stranded = try tree.database.reading { db throws in
+            try ready.filter { try JournalTable.find(place: $0, in: db)?.body == nil }
         }
-        for place in gone { finish(place) }
+        for place in stranded { finish(place) }
     }
 
     private func isGone(_ row: JournalTable.Row) -> Bool {

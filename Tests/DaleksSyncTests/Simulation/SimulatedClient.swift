@@ -134,11 +134,7 @@ final class SimulatedClient: @unchecked Sendable {
     func fillDisk(_ isFull: Bool) throws {
         isDiskFull = isFull
         stage.note("\(name): disk \(isFull ? "full" : "has room")")
-        try engine.database.writing { db throws in
-            // It is never set below what there is.
-            let count = isFull ? SQL("PRAGMA max_page_count = 1") : SQL("PRAGMA max_page_count = 1000000000")
-            _ = try db.query(count, []) { row in try row.int64(0) }
-        }
+        try engine.database.setFull(isFull)
     }
 
     /// Ends for good; called with no actor of it left.

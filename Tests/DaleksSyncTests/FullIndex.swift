@@ -1,0 +1,23 @@
+import DaleksSQLite
+
+extension Database {
+    /// From now on what makes the file larger fails, as on a full disk, or does so no more.
+    func setFull(_ isFull: Bool) throws {
+        try write { db throws in
+            // It is never set below what there is.
+            let count = isFull ? SQL("PRAGMA max_page_count = 1") : SQL("PRAGMA max_page_count = 1000000000")
+            _ = try db.query(count, []) { row in try row.int64(0) }
+        }
+    }
+
+    /// From now on, or no longer, what tells a file's size fails, as where just that needed another page.
+    func refuseSizes(_ isRefusing: Bool) throws {
+        try write { db throws in
+            let trigger: SQL =
+                isRefusing
+                ? "CREATE TRIGGER no_room BEFORE INSERT ON contents BEGIN SELECT RAISE(ABORT, 'no room'); END"
+                : "DROP TRIGGER no_room"
+            try db.execute(trigger)
+        }
+    }
+}
