@@ -45,7 +45,7 @@ extension Limits {
 
         /// Exact look-ups by one account in an hour: a person shares with some; a list of a million addresses takes a
         /// year and more.
-        static let lookUpsPerHourMax = 120
+        public static let lookUpsPerHourMax = 120
 
         /// A mail that cannot be handed over is tried again with growing pauses, a good day in all.
         static let mailAttemptCountMax = 16
@@ -130,11 +130,14 @@ extension Limits {
         /// Devices of one address that wait to be let in at a time: an office behind one address, and no flood.
         static let waitingDevicesMax = 64
 
-        /// Trips to PostgreSQL with gathered questions that are under way at a time: one is answered while the next is
-        /// written.
+        /// Trips to the database with gathered questions that are under way at a time: one is answered while the next
+        /// is written.
         static let gatheredTripsMax = 2
         /// Questions of one trip; each number of them is a prepared statement on each connection.
         static let gatheredQuestionsMax = 16
+        /// Requests that wait for the next trip: some tenths of a second's worth. They hold a connection each and no
+        /// thread.
+        static let gatheredWaitingMax = 4_096
 
         /// Tokens whose signature was checked: a few megabytes.
         static let provedTokenCountMax = 8_192

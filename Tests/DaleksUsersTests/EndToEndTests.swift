@@ -245,6 +245,12 @@ struct EndToEndTests {
         #expect(try service.measure(#"daleks_users_logins_total{outcome="done"}"#) == 1)
         #expect(try service.measure(#"daleks_users_registrations_total{outcome="done"}"#) == 1)
         #expect(try service.measure("daleks_users_keys") == 1)
+        let text = try service.send(.get, "/metrics").text
+        for series in [
+            #"refreshes_total{outcome="done"}"#, #"refreshes_total{outcome="reused"}"#,
+            #"logins_total{outcome="refused"}"#, #"logins_total{outcome="blocked"}"#, "password_queue",
+            "key_age_seconds", "oldest_key_age_seconds",
+        ] { #expect(text.contains("\ndaleks_users_\(series) "), "\(series)") }
         for work in ["read", "write"] {
             #expect(try service.measure(#"daleks_users_database_seconds_count{work="\#(work)"}"#) >= 1)
         }

@@ -15,23 +15,32 @@ import Testing
 struct GatheringTests {
     @Test func `who comes first goes alone, who waits goes together, and each gets an own answer`() throws {
         let (isOpen, trips) = (Gate(), Lock<[[Int]]>([]))
-        let gathering = Gathering<Int, Int>(tripsMax: 1, questionsMax: 4) { questions throws(APIError) in
+        let gathering = Gathering<Int, Int>(name: "test", tripsMax: 1, questionsMax: 4, waitingMax: 9) {
+            questions throws(APIError) in
             trips.withLock { $0.append(questions) }
             isOpen.wait()
             return questions.map { $0 * 10 }
         }
-        let answers = Lock<[Int: Int]>([:])
-        @Sendable func ask(_ question: Int) {
-            let answer = try? gathering.ask(question)
-            answers.withLock { $0[question] = answer }
+        defer { gathering.close() }
+        let (answers, refusals) = (Lock<[Int: Int]>([:]), Lock(0))
+        func ask(_ question: Int) {
+            gathering.ask(question) { result in
+                switch result {
+                case .success(let answer): answers.withLock { $0[question] = answer }
+                case .failure: refusals.withLock { $0 += 1 }
+                }
+            }
         }
 
-        let first = Thread(name: "first") { ask(0) }
+        ask(0)
         #expect(eventually(within: .seconds(10)) { trips.withLock { $0.count } == 1 })
-        let others = (1...9).map { question in Thread(name: "other") { ask(question) } }
-        #expect(eventually(within: .seconds(10)) { gathering.waitingCount == 9 })
+        for question in 1...9 { ask(question) }
+        #expect(gathering.waitingCount == 9)
+        // No more may wait: this one is told at once.
+        ask(10)
+        #expect(refusals.withLock { $0 } == 1)
         isOpen.open()
-        for thread in [first] + others { thread.join() }
+        #expect(eventually(within: .seconds(10)) { answers.withLock { $0.count } == 10 })
 
         #expect(trips.withLock { $0.map(\.count) } == [1, 4, 4, 1])
         #expect(trips.withLock { $0[0] } == [0])
@@ -40,7 +49,8 @@ struct GatheringTests {
 
     @Test func `a trip that fails fails those that are on it, and no other`() throws {
         let count = Lock(0)
-        let gathering = Gathering<Int, Int>(tripsMax: 2, questionsMax: 8) { questions throws(APIError) in
+        let gathering = Gathering<Int, Int>(name: "test", tripsMax: 2, questionsMax: 8, waitingMax: 100) {
+            questions throws(APIError) in
             usleep(1_000)
             let number = count.withLock { count in
                 count += 1
@@ -52,16 +62,25 @@ struct GatheringTests {
 
         let answers = atOnce(16) { index in
             (0..<20).map { round in
-                do throws(APIError) {
-                    return try gathering.ask(index * 100 + round) == index * 100 + round
-                } catch {
-                    return error.code == .unavailable
+                let answer = Condition<Result<Int, APIError>?>(nil)
+                gathering.ask(index * 100 + round) { result in
+                    answer.withLock { $0 = result }
+                    answer.signal()
+                }
+                return switch answer.wait(timeout: .seconds(10), until: { $0 }) {
+                case .success(let number): number == index * 100 + round
+                case .failure(let error): error.code == .unavailable
+                case nil: false
                 }
             }
         }
+        gathering.close()
+        let late = Lock<Result<Int, APIError>?>(nil)
+        gathering.ask(1) { result in late.withLock { $0 = result } }
 
         #expect(answers.allSatisfy { (try? $0.get())?.allSatisfy { $0 } == true })
         #expect(gathering.waitingCount == 0)
+        #expect(throws: APIError.self, "after the end nobody goes") { try late.withLock { $0 }?.get() }
     }
 
     @Test(arguments: Backend.allCases)

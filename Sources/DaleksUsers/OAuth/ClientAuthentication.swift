@@ -56,23 +56,24 @@ struct ClientAuthentication: Sendable {
 
     // MARK: Programs with a secret
 
-    /// Who it says it is, to be proved by `confidential`, for who can look for it together with something else.
-    func claim(ofConfidential request: HTTPRequest, _ form: OAuthForm) throws(OAuthFailure) -> Claim {
-        guard let claim = try Self.claim(of: request, form) else { throw Self.unnamed }
+    /// Who it says it is, to be proved when somebody has looked for it. Needs no database.
+    static func claim(ofConfidential request: HTTPRequest, _ form: OAuthForm) throws(OAuthFailure) -> Claim {
+        guard let claim = try claim(of: request, form) else { throw unnamed }
         // Neither is in the database, nor has a secret.
-        guard Clients.isID(claim.id), claim.id != OAuthClient.house.id else { throw Self.refusal }
+        guard Clients.isID(claim.id), claim.id != OAuthClient.house.id else { throw refusal }
         return claim
     }
 
-    /// The program that proved who it is: a public one cannot.
-    func confidential(_ claim: Claim, _ found: OAuthClient?) throws(OAuthFailure) -> OAuthClient {
-        let client = try prove(claim, found)
-        guard !client.isPublic else { throw Self.refusal }
-        return client
+    /// `secret` is of the program with that id, nil where there is none or it has none.
+    func prove(_ claim: Claim, secret: Digest?) throws(OAuthFailure) {
+        guard let said = claim.secret, let secret, Clients.isSecret(said, of: secret) else { throw Self.refusal }
     }
 
+    /// The program that proved who it is: a public one cannot.
     func confidential(_ claim: Claim) throws(OAuthFailure) -> OAuthClient {
-        try confidential(claim, try find(claim.id))
+        let client = try prove(claim, try find(claim.id))
+        guard !client.isPublic else { throw Self.refusal }
+        return client
     }
 
     /// Id and secret are each form-encoded before they are put together.

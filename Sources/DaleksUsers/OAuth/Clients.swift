@@ -156,6 +156,10 @@ struct Clients: Sendable {
 
     static func isSecret(_ text: String, of client: OAuthClient) -> Bool {
         guard let secret = client.secret else { return false }
-        return constantTimeEqual(digest(text).bytes, secret.bytes)
+        return isSecret(text, of: secret)
+    }
+
+    static func isSecret(_ text: String, of secret: Digest) -> Bool {
+        constantTimeEqual(digest(text).bytes, secret.bytes)
     }
 }

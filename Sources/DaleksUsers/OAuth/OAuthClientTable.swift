@@ -22,15 +22,17 @@ enum OAuthClientTable {
     static func load(_ id: String, _ db: borrowing Connection) throws -> OAuthClient? {
         try db.first(
             "SELECT id, name, secret, redirects, grants, scope, created, id_token_alg FROM oauth_clients WHERE id = ?1",
-            [.text(id)]
-        ) { try client($0, from: 0) }
+            [.text(id)],
+            client
+        )
     }
 
     static func all(_ db: borrowing Connection) throws -> [OAuthClient] {
         try db.query(
             "SELECT id, name, secret, redirects, grants, scope, created, id_token_alg FROM oauth_clients ORDER BY id",
-            []
-        ) { try client($0, from: 0) }
+            [],
+            client
+        )
     }
 
     static func count(_ db: borrowing Connection) throws -> Int {
@@ -53,21 +55,16 @@ enum OAuthClientTable {
         try db.execute("DELETE FROM oauth_clients WHERE id = ?1", [.text(id)]) == 1
     }
 
-    /// For statements that ask other tables as well.
-    static let columnCount = 8
-    static let columnsOfC = "c.id, c.name, c.secret, c.redirects, c.grants, c.scope, c.created, c.id_token_alg"
-
-    /// From a row whose columns from there on are a client's.
-    static func client(_ row: borrowing Row, from first: Int) throws -> OAuthClient {
+    private static func client(_ row: borrowing Row) throws -> OAuthClient {
         OAuthClient(
-            id: try row.text(first),
-            name: try row.text(first + 1),
-            secret: try row.optionalDigest(first + 2),
-            redirects: try row.text(first + 3).split(separator: "\n").compactMap { RedirectURI(String($0)) },
-            grants: Set(try row.text(first + 4).split(separator: " ").compactMap { GrantKind(rawValue: String($0)) }),
-            scope: Scopes(words: try row.text(first + 5)),
-            created: try row.timestamp(first + 6),
-            idTokenAlgorithm: SignatureAlgorithm(rawValue: try row.text(first + 7)) ?? .es256
+            id: try row.text(0),
+            name: try row.text(1),
+            secret: try row.optionalDigest(2),
+            redirects: try row.text(3).split(separator: "\n").compactMap { RedirectURI(String($0)) },
+            grants: Set(try row.text(4).split(separator: " ").compactMap { GrantKind(rawValue: String($0)) }),
+            scope: Scopes(words: try row.text(5)),
+            created: try row.timestamp(6),
+            idTokenAlgorithm: SignatureAlgorithm(rawValue: try row.text(7)) ?? .es256
         )
     }
 }

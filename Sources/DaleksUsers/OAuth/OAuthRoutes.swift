@@ -33,9 +33,7 @@ struct OAuthRoutes: Sendable {
             try revocation.answer(form, request)
             return .empty(.ok)
         }
-        add(Routes.Users.introspect, &router) { [introspection] form, request throws(OAuthFailure) in
-            .json(bytes: try introspection.answer(form, request).jsonBytes)
-        }
+        addIntrospection(to: &router)
         for method in [HTTPMethod.get, .post] {
             router.on(method, Routes.Users.userInfo, body: Self.body) { [userInfo] request, _ throws(APIError) in
                 try userInfo.answer(request)
@@ -58,15 +56,43 @@ struct OAuthRoutes: Sendable {
         }
     }
 
+    /// On the event thread: it reads the request there and parks it, so that no thread is woken for each.
+    private func addIntrospection(to router: inout Router) {
+        router.on(.post, Routes.Users.introspect, runs: .event, body: Self.body) {
+            [introspection] request, _ throws(APIError) in
+            try Self.answering { () throws(OAuthFailure) in
+                let question = try Introspection.question(try OAuthForm(request), request)
+                return .parked { parked in
+                    introspection.ask(question) { answer in
+                        do throws(APIError) {
+                            parked.complete(
+                                try Self.answering { () throws(OAuthFailure) in
+                                    .json(bytes: try answer.get().jsonBytes)
+                                }
+                            )
+                        } catch {
+                            parked.fail(error)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     private func add(_ path: String, _ router: inout Router, _ handler: @escaping Handler) {
         router.on(.post, path, body: Self.body) { request, _ throws(APIError) in
-            do throws(OAuthFailure) {
-                return try handler(try OAuthForm(request), request).notStored.with("Pragma", "no-cache")
-            } catch {
-                switch error {
-                case .refused(let error): return error.response.notStored.with("Pragma", "no-cache")
-                case .api(let error): throw error
-                }
+            try Self.answering { () throws(OAuthFailure) in try handler(try OAuthForm(request), request) }
+        }
+    }
+
+    /// An answer that nobody on the way keeps, or the error as the protocol spells it.
+    private static func answering(_ work: () throws(OAuthFailure) -> HTTPResponse) throws(APIError) -> HTTPResponse {
+        do throws(OAuthFailure) {
+            return try work().notStored.with("Pragma", "no-cache")
+        } catch {
+            switch error {
+            case .refused(let error): return error.response.notStored.with("Pragma", "no-cache")
+            case .api(let error): throw error
             }
         }
     }

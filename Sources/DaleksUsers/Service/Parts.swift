@@ -18,6 +18,7 @@ struct Parts {
     let authorization: Authorization
     let devices: DeviceGrant
     let upkeep: Upkeep
+    let introspection: Introspection
     private let measures: UsersMeasures
     private let time: TimeSource
 
@@ -84,6 +85,11 @@ struct Parts {
             rule: settings.oauthRule,
             attemptRule: settings.attemptRule,
             time: time
+        )
+        introspection = Introspection(
+            authentication: ClientAuthentication(clients: clients),
+            sessions: sessions,
+            check: check
         )
         self.measures = measures
         self.time = time
@@ -156,12 +162,7 @@ struct Parts {
             ),
             devices: devices,
             revocation: Revocation(authentication: authentication, sessions: sessions, check: check),
-            introspection: Introspection(
-                authentication: authentication,
-                sessions: sessions,
-                check: check,
-                findings: Findings(store: store)
-            ),
+            introspection: introspection,
             userInfo: UserInfo(check: check),
             keys: keys,
             issuer: issuer,
@@ -176,6 +177,13 @@ struct Parts {
         metrics.gauge("daleks_users_key_age_seconds", help: "How long the present key has signed.") { [keys] in
             let activated = keys.records.first { $0.stage == .active }?.activated
             return Double((time.wall - (activated ?? time.wall)).nanoseconds) / 1e9
+        }
+        metrics.gauge(
+            "daleks_users_oldest_key_age_seconds",
+            help: "How long ago the oldest key that is published was announced."
+        ) { [keys] in
+            let announced = keys.records.map(\.announced).min()
+            return Double((time.wall - (announced ?? time.wall)).nanoseconds) / 1e9
         }
         metrics.gauge("daleks_users_keys", help: "Keys that are published.") { [keys] in Double(keys.records.count) }
     }

@@ -34,6 +34,7 @@ public final class UsersService: RunningService {
     private let server: ServiceServer
     private let accounts: AccountParts
     private let upkeep: Upkeep
+    private let introspection: Introspection
 
     /// Returns when requests are served.
     public static func start(
@@ -76,6 +77,7 @@ public final class UsersService: RunningService {
             try server.start()
         } catch {
             parts.hasher.close()
+            parts.introspection.close()
             store.close()
             throw error
         }
@@ -86,6 +88,7 @@ public final class UsersService: RunningService {
         clients = parts.clients
         keys = parts.keys
         upkeep = parts.upkeep
+        introspection = parts.introspection
         upkeep.start()
         accounts.start()
     }
@@ -101,6 +104,7 @@ public final class UsersService: RunningService {
         accounts.stop()
         upkeep.stop()
         hasher.close()
+        introspection.close()
         store.close()
         state.release()
     }

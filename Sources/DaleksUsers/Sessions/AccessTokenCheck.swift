@@ -131,7 +131,16 @@ final class AccessTokenCheck: Sendable {
     /// Nil where the session has ended, or the account or the client is gone.
     func access(of claims: JWT.Claims) throws(APIError) -> Access? {
         if let session = Self.session(of: claims) {
-            return access(of: claims, try store.readOnce { db in try StandingTable.load(session, db) })
+            guard let standing = try store.readOnce({ db in try StandingTable.load(session, db) }),
+                holds(claims, StandingTable.Vitals(standing)), let (client, scope) = Self.program(of: claims)
+            else { return nil }
+            return Access(
+                claims: claims,
+                scope: scope,
+                client: client,
+                session: standing.session,
+                account: standing.account
+            )
         }
         // No session is behind a program that acts for itself: it is known, or it is not.
         guard let (client, scope) = Self.program(of: claims), claims.subject == client,
@@ -143,20 +152,11 @@ final class AccessTokenCheck: Sendable {
     /// The session behind a token, unless a program acts for itself.
     static func session(of claims: JWT.Claims) -> SessionID? { try? claims.reader.identifier("sid") }
 
-    /// The same where it is known how the token's session stands.
-    func access(of claims: JWT.Claims, _ standing: StandingTable.Standing?) -> Access? {
-        guard let (client, scope) = Self.program(of: claims), let standing,
-            UserID(claims.subject) == standing.session.account, standing.session.client == client,
-            standing.session.ended == nil, !rule.isOver(standing.session, at: time.wall),
-            standing.account.lockedSince == nil
-        else { return nil }
-        return Access(
-            claims: claims,
-            scope: scope,
-            client: client,
-            session: standing.session,
-            account: standing.account
-        )
+    /// Whether a token still holds, where it is known how its session and its account stand.
+    func holds(_ claims: JWT.Claims, _ vitals: StandingTable.Vitals) -> Bool {
+        guard let (client, _) = Self.program(of: claims) else { return false }
+        return UserID(claims.subject) == vitals.account && vitals.client == client && vitals.ended == nil
+            && !rule.isOver(vitals.life, at: time.wall) && vitals.lockedSince == nil
     }
 
     private static func program(of claims: JWT.Claims) -> (client: String, scope: Scopes)? {

@@ -40,9 +40,11 @@ public struct RefreshRule: Sendable {
     }
 
     /// Whether its time is over, used or not.
-    func isOver(_ session: SessionState, at now: Timestamp) -> Bool {
-        if let until = session.until, until <= now { return true }
-        return now - session.created >= lifetime || now - session.used >= idle
+    func isOver(_ session: SessionState, at now: Timestamp) -> Bool { isOver(session.life, at: now) }
+
+    func isOver(_ life: SessionLife, at now: Timestamp) -> Bool {
+        if let until = life.until, until <= now { return true }
+        return now - life.created >= lifetime || now - life.used >= idle
     }
 
     /// On either side, for the clock may have been set back a little; not far, or the window would never close.

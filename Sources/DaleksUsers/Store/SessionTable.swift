@@ -2,6 +2,14 @@ import DaleksAPI
 import DaleksCore
 import DaleksSQLite
 
+/// When a log-in began and was used, which decides when it ends by itself.
+struct SessionLife: Hashable, Sendable {
+    let created: Timestamp
+    let used: Timestamp
+    /// When it ends whatever its use; nil: as the rule says.
+    let until: Timestamp?
+}
+
 /// One log-in, with its family of refresh tokens.
 struct SessionState: Sendable {
     enum Ending: String, Sendable {
@@ -42,6 +50,8 @@ struct SessionState: Sendable {
     var appPassword: AppPasswordID?
     /// Whether it was begun with the password itself, and not with a code that the user gave to a program or a device.
     var isProven = false
+
+    var life: SessionLife { SessionLife(created: created, used: used, until: until) }
 }
 
 /// `sessions`.

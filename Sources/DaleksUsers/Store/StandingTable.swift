@@ -10,11 +10,47 @@ enum StandingTable {
         let account: Account
     }
 
-    /// The program that asks, and what it asks about.
+    /// By what a token stands or falls: a session and its account, as far as that decides.
+    struct Vitals: Sendable {
+        let account: UserID
+        let client: String
+        let life: SessionLife
+        let ended: Timestamp?
+        let lockedSince: Timestamp?
+        let email: Email
+
+        init(_ standing: Standing) {
+            account = standing.account.id
+            client = standing.session.client
+            life = standing.session.life
+            ended = standing.session.ended
+            lockedSince = standing.account.lockedSince
+            email = standing.account.email
+        }
+
+        /// From a row whose columns from there on are these.
+        fileprivate init(_ row: borrowing Row, from first: Int) throws {
+            account = try row.identifier(first)
+            client = try row.text(first + 1)
+            life = SessionLife(
+                created: try row.timestamp(first + 2),
+                used: try row.timestamp(first + 3),
+                until: try row.optionalTimestamp(first + 4)
+            )
+            ended = try row.optionalTimestamp(first + 5)
+            lockedSince = try row.optionalTimestamp(first + 6)
+            email = Email(stored: try row.text(first + 7))
+        }
+
+        fileprivate static let columns = "a.id, s.client, s.created, s.used, s.until, s.ended, a.locked, a.email"
+    }
+
+    /// Of the program that asks, and what it asks about.
     struct Finding: Sendable {
-        let client: OAuthClient
+        /// Nil for a public one.
+        let clientSecret: Digest?
         /// Nil where the session or its account is gone.
-        let standing: Standing?
+        let vitals: Vitals?
     }
 
     private static let bySession = SQL(
@@ -26,32 +62,6 @@ enum StandingTable {
 
     static func load(_ session: SessionID, _ db: borrowing Connection) throws -> Standing? {
         try db.first(bySession, [.id(session)]) { row in try standing(row) }
-    }
-
-    private static let byClientAndSession = SQL(
-        """
-        SELECT \(SessionTable.columnsOfS), \(AccountTable.columnsOfA), \(OAuthClientTable.columnsOfC)
-        FROM oauth_clients c LEFT JOIN sessions s ON s.id = ?2 LEFT JOIN accounts a ON a.id = s.account WHERE c.id = ?1
-        """
-    )
-
-    /// The program that asks, and what it asks about. Nil where there is no such program.
-    static func load(
-        _ session: SessionID,
-        askedBy client: String,
-        _ db: borrowing Connection
-    ) throws -> Finding? {
-        try db.first(byClientAndSession, [.text(client), .id(session)], finding)
-    }
-
-    private static func finding(_ row: borrowing Row) throws -> Finding {
-        let afterSession = SessionTable.columnCount
-        // Neither may be there: a session that was pruned, an account that was deleted.
-        let isThere = !row.isNull(0) && !row.isNull(afterSession)
-        return Finding(
-            client: try OAuthClientTable.client(row, from: afterSession + AccountTable.columnCount),
-            standing: isThere ? try standing(row) : nil
-        )
     }
 
     /// What a program asks about.
@@ -66,25 +76,28 @@ enum StandingTable {
         return SQL(
             """
             WITH q (number, client, session) AS (VALUES \(rows))
-            SELECT \(SessionTable.columnsOfS), \(AccountTable.columnsOfA), \(OAuthClientTable.columnsOfC), q.number
+            SELECT q.number, c.secret, \(Vitals.columns)
             FROM q JOIN oauth_clients c ON c.id = q.client LEFT JOIN sessions s ON s.id = q.session
                 LEFT JOIN accounts a ON a.id = s.account
             """
         )
     }
 
-    /// The same for several at once, `Limits.Users.gatheredQuestionsMax` at most.
+    /// Several at once, `Limits.Users.gatheredQuestionsMax` at most. Nil where there is no such program.
     static func load(_ questions: [Question], _ db: borrowing Connection) throws -> [Finding?] {
-        guard questions.count > 1 else {
-            return try questions.map { try load($0.session, askedBy: $0.client, db) }
-        }
-        let numbered = SessionTable.columnCount + AccountTable.columnCount + OAuthClientTable.columnCount
         var found = [Finding?](repeating: nil, count: questions.count)
         let sql = byClientsAndSessions[questions.count]
-        let rowsFound = try db.query(sql, questions.flatMap { [.text($0.client), .id($0.session)] }) { row in
-            (try row.int(numbered), try finding(row))
+        let rows = try db.query(sql, questions.flatMap { [.text($0.client), .id($0.session)] }) { row in
+            (
+                number: try row.int(0),
+                finding: Finding(
+                    clientSecret: try row.optionalDigest(1),
+                    // Neither may be there: a session that was pruned, an account that was deleted.
+                    vitals: row.isNull(2) ? nil : try Vitals(row, from: 2)
+                )
+            )
         }
-        for (number, finding) in rowsFound { found[number] = finding }
+        for row in rows { found[row.number] = row.finding }
         return found
     }
 
