@@ -63,6 +63,7 @@ struct AccountTests {
         #expect(second.status == first.status)
         #expect(second.body == first.body)
         #expect(told[1].contains("You have an account already"))
+        #expect(told[1].contains("\r\n\(service.service.issuer)/forgot\r\n"))
         #expect(!told[1].contains("token="))
     }
 
@@ -223,7 +224,17 @@ struct AccountTests {
         #expect(try asked.reader.string("email") == "ann@example.com")
         #expect(throws: Never.self) { try service.logIn() }
 
-        let verified = try service.json(.post, Routes.Users.verify, ["token": .string(token)])
+        // Whoever has the link alone must not be made to confirm what somebody else asked for.
+        let alone = try service.json(.post, Routes.Users.verify, ["token": .string(token)])
+        let guessed = try service.json(
+            .post,
+            Routes.Users.verify,
+            ["token": .string(token), "password": "not it at all"]
+        )
+        #expect(alone.code == "invalid" && guessed.code == "invalid_credentials")
+        #expect(throws: Never.self) { try service.logIn() }
+        let confirmation: JSONObject = ["token": .string(token), "password": .string(TestService.password)]
+        let verified = try service.json(.post, Routes.Users.verify, confirmation)
 
         #expect(try verified.reader.string("email") == "ann@new.example")
         #expect(throws: (any Error).self) { try service.logIn() }

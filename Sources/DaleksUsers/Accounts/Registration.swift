@@ -102,8 +102,9 @@ struct Registration: Sendable {
     /// Keeps the promise of a link: the account is there, or it has its new address. Answers later, on a thread of the
     /// hasher, unless it throws.
     ///
-    /// Who confirms an account must know the password that was chosen for it. Otherwise somebody could register an
-    /// address together with its owner, and have the owner confirm the account whose password they know.
+    /// Who presses the button must know the account's password. Otherwise somebody could register an address together
+    /// with its owner, and have the owner confirm the account whose password they know; or ask for somebody else's
+    /// address for their own account, and what people share with that address would be theirs once its owner pressed.
     func verify(
         _ text: String,
         password: String?,
@@ -111,18 +112,30 @@ struct Registration: Sendable {
         then answer: @escaping @Sendable (Result<UserRecord, APIError>) -> Void
     ) throws(APIError) {
         guard let token = Secret(.mail, text) else { throw Self.goneLink }
-        let promise = try store.read { db in try MailTable.load(token.digest, at: time.wall, db) }
-        guard let promise, promise.purpose != .reset else { throw Self.goneLink }
-        guard promise.purpose == .register else { return answer(.success(try keep(promise, token, origin))) }
-        guard let password else { throw .invalid("give the password that was chosen for the account too") }
+        let found = try store.read { db -> (promise: MailToken, email: Email, hash: String)? in
+            guard let promise = try MailTable.load(token.digest, at: time.wall, db) else { return nil }
+            switch promise.purpose {
+            case .reset: return nil
+            case .register: return promise.passwordHash.map { (promise, promise.email, $0) }
+            case .email:
+                guard let id = promise.account, let account = try AccountTable.load(id, db) else { return nil }
+                return (promise, account.email, account.passwordHash)
+            }
+        }
+        guard let (promise, email, hash) = found else { throw Self.goneLink }
+        guard let password else { throw .invalid("give the account's password too") }
         guard password.utf8.count <= Limits.Users.passwordBytesMax else { throw PasswordRule.tooLong }
         let place = try hasher.admit()
-        try attempts.reserve(promise.email, from: origin)
+        // Guesses at it count as guesses at a log-in do.
+        try attempts.reserve(email, from: origin)
         try place.run { turn in
             do throws(APIError) {
-                guard try turn.verify(password, against: promise.passwordHash) else { throw Self.otherPassword }
+                guard try turn.verify(password, against: hash) else {
+                    throw promise.purpose == .register ? Self.otherPassword : Self.wrongPassword
+                }
+                // A password that is changed meanwhile makes the link void.
                 let record = try keep(promise, token, origin)
-                try? attempts.forgive(promise.email, from: origin)
+                try? attempts.forgive(email, from: origin)
                 answer(.success(record))
             } catch {
                 answer(.failure(error))
@@ -196,6 +209,13 @@ struct Registration: Sendable {
             .invalidCredentials,
             "this is not the password that was chosen with this link. If somebody else asked for it, use the link of"
                 + " your own mail"
+        )
+    }
+    static var wrongPassword: APIError {
+        APIError(
+            .invalidCredentials,
+            "this is not the password of the account that is to have this address. If that account is not yours, do"
+                + " nothing"
         )
     }
     static var badEmail: APIError { .invalid("the e-mail address cannot be one: write it as name@example.com") }

@@ -46,8 +46,7 @@ struct Correspondence: Sendable {
                 Somebody, you perhaps, wanted to make an account with this address. There is one already.
 
                 Log in with your password. If you forgot it, ask for a link to set another:
-                  curl -H 'Content-Type: application/json' -d '{"email":"\(email.text)"}' \\
-                    \(issuer.issuer)/v1/password/forgot
+                \(issuer.issuer)\(MailPages.forgotPath)
                 """
         )
     }
@@ -74,7 +73,8 @@ struct Correspondence: Sendable {
                 This address is to be the new one of an account here. Confirm it within a day:
                 \(link(Self.verifyPath, token))
 
-                If you know nothing of it, do nothing: nothing will change.
+                You are asked there for the account's password. If you know nothing of it, do nothing: nothing will
+                change.
                 """
         )
     }

@@ -63,7 +63,7 @@ extension UsersDocument {
             Tag.coming,
             nil,
             "Finish what a mail began",
-            body: .object(["token": .text()], optional: ["password": UsersSchemas.password]),
+            body: .object(["token": .text(), "password": UsersSchemas.password]),
             answers: [.json(201, .named("User"), "the account")],
             problems: [401, 409, 410, 422, 429, 503]
         ),

@@ -67,10 +67,11 @@ struct MailPages: Sendable {
             <p>Confirm that this address is yours, and that you want to use it here.</p>
             <form method="post" action="\(context.site.path(Correspondence.verifyPath))">
             \(Page.hidden("token", token))
-            <div class="field"><label for="password">The password that you chose</label>
-            <input id="password" name="password" type="password" autocomplete="current-password" maxlength="1024"
-            autofocus>
-            <p class="hint">For a new account. To give an account that you have another address, leave it empty.</p>
+            <div class="field"><label for="password">The password of your account</label>
+            <input id="password" name="password" type="password" autocomplete="current-password" required
+            maxlength="1024" autofocus>
+            <p class="hint">For a new account, the one that you chose for it. If you asked for neither an account nor
+            another address, close this page: nothing happens then.</p>
             </div>
             <div class="buttons"><button>Confirm</button></div>
             </form>
