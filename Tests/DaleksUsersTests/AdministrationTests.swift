@@ -70,6 +70,12 @@ struct AdministrationTests {
 
         let changed = try admin.ask(.patch, "/v1/admin/users/\(id)", ["quota_bytes": 1_000, "name": "Bobby"]).reader
         #expect(try changed.integer("quota_bytes") == 1_000 && changed.string("name") == "Bobby")
+        // A region hears of it, since it has to see to it; other people do not.
+        let region = try EnrolledRegion(service, admin, code: "de", url: "https://files.de.example")
+        let ids: JSONObject = ["ids": .array([.string(id)])]
+        let told = try region.send(.post, Routes.Users.names, ids).reader.array("users")
+        #expect(try told.map { try $0.integer("quota_bytes") } == [1_000])
+        #expect(try !ann.ask(.post, Routes.Users.names, ids).text.contains("quota"))
         // An integer to JSON Schema, and so to those who read our document.
         for (number, status) in [("2e3", 200), ("2000.0", 200), ("2000.5", 400), ("-1.0", 400), ("1e300", 400)] {
             let answer = try service.send(
@@ -172,6 +178,18 @@ struct AdministrationTests {
         #expect(try refresh.string("kind") == "refresh_token" && refresh.bool("is_valid"))
         #expect(try !tampered.bool("is_valid") && !tampered.string("reason").isEmpty)
         #expect(try inspect("nonsense").string("kind") == "unknown")
+        #expect(try access.string("email") == "ann@example.com" && refresh.string("email") == "ann@example.com")
+
+        let program = try Program(service)
+        let identity = try inspect(try program.session([("scope", "openid files:read")]).string("id_token"))
+        #expect(try identity.string("kind") == "id_token" && identity.bool("is_valid"))
+        #expect(try identity.string("audience") == program.id && identity.string("email") == "ann@example.com")
+
+        let robot = try Program(service, redirects: [], grants: [.clientCredentials], scope: "files:read")
+        let own = try robot.send(Routes.Users.token, [("grant_type", "client_credentials")]).json.string("access_token")
+        #expect(try inspect(own).bool("is_valid"))
+        try service.service.clients.remove(robot.id, by: nil, from: try .test)
+        #expect(try !inspect(own).bool("is_valid") && inspect(own).bool("is_revoked"))
 
         #expect(try admin.ask(.delete, "/v1/admin/users/\(id)/sessions").status == .noContent)
         let revoked = try inspect(ann.session.accessToken)

@@ -57,7 +57,8 @@ enum AdminTokens {
             var lines = ["\(row.text("kind")): \(row.flag("is_valid") ? "valid" : "not valid")"]
             let facts = [
                 ("why", row.text("reason")), ("revoked", row.text("is_revoked")), ("user", row.text("user")),
-                ("session", row.text("session")), ("for", row.text("audience")), ("scope", row.text("scope")),
+                ("who", row.text("email")), ("session", row.text("session")), ("for", row.text("audience")),
+                ("scope", row.text("scope")),
                 ("until", row.time("expires")),
             ]
             lines += facts.filter { !$0.1.isEmpty }.map { "\($0.0): \($0.1)" }

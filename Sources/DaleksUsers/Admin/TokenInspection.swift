@@ -23,6 +23,8 @@ struct TokenInspection: Sendable {
         var header: JSONValue?
         var claims: JSONValue?
         var user: UserID?
+        /// The address of that user, while there is one.
+        var email: String?
         var session: SessionID?
         var audience: String?
         var scope: String?
@@ -35,6 +37,7 @@ struct TokenInspection: Sendable {
                 json.member("is_revoked", isRevoked)
                 json.member("reason", ifPresent: reason)
                 json.member("user", ifPresent: user)
+                json.member("email", ifPresent: email)
                 json.member("session", ifPresent: session)
                 json.member("audience", ifPresent: audience)
                 json.member("scope", ifPresent: scope)
@@ -46,9 +49,18 @@ struct TokenInspection: Sendable {
     }
 
     func inspect(_ text: String) throws(APIError) -> Finding {
-        if let token = RefreshToken(text) { return try inspect(token) }
-        if let secret = Secret(.appPassword, text) { return try inspect(appPassword: secret) }
-        return try inspect(jwt: text)
+        var finding: Finding
+        if let token = RefreshToken(text) {
+            finding = try inspect(token)
+        } else if let secret = Secret(.appPassword, text) {
+            finding = try inspect(appPassword: secret)
+        } else {
+            finding = try inspect(jwt: text)
+        }
+        if let user = finding.user {
+            finding.email = try store.readOnce { db in try AccountTable.load(user, db) }?.email.text
+        }
+        return finding
     }
 
     // MARK: Access tokens
@@ -74,39 +86,52 @@ struct TokenInspection: Sendable {
         finding.expires = (try? claims.optionalInteger("exp"))?.map { Timestamp(seconds: $0) }
         do throws(JWTError) {
             let type = finding.header.flatMap { try? JSONReader($0).optionalString("typ") } ?? TokenIssuer.tokenType
+            let isAccess = type == TokenIssuer.tokenType
             _ = try JWT.verify(
                 text,
                 keys: { [keys] in keys.key($0, $1) },
                 type: type,
-                allowed: [.es256],
+                // Only ID tokens are ever signed with RSA.
+                allowed: isAccess ? [.es256] : [.es256, .rs256],
                 now: time.wall,
                 leeway: .zero,
                 audience: finding.audience ?? "",
                 issuer: issuer.issuer
             )
             finding.isValid = true
-            if type == TokenIssuer.tokenType { finding.kind = "access_token" }
+            finding.kind = isAccess ? "access_token" : "id_token"
         } catch {
             finding.reason = "\(error)"
             return finding
         }
-        try judge(&finding)
+        try judge(&finding, client: try? claims.optionalString("client_id"))
         return finding
     }
 
     /// A signature says nothing about what happened since.
-    private func judge(_ finding: inout Finding) throws(APIError) {
-        guard let session = finding.session else { return }
-        let state = try store.read { db in try SessionTable.load(session, db) }
-        if let ended = state?.ended {
-            finding.isRevoked = true
-            finding.isValid = false
-            finding.reason = "its session ended at \(ended.nanoseconds)"
-        } else if state == nil {
-            finding.isRevoked = true
-            finding.isValid = false
-            finding.reason = "its session is not known here any more"
+    private func judge(_ finding: inout Finding, client: String?) throws(APIError) {
+        let reason: String?
+        if let session = finding.session {
+            let state = try store.readOnce { db in try SessionTable.load(session, db) }
+            reason =
+                if let ended = state?.ended {
+                    "its session ended at \(ended.nanoseconds)"
+                } else if let state {
+                    refreshRule.isOver(state, at: time.wall) ? "its session's time is over" : nil
+                } else {
+                    "its session is not known here any more"
+                }
+        } else if let client {
+            // A program that acts for itself: its tokens are good while it is registered.
+            let isKnown = try store.readOnce { db in try OAuthClientTable.load(client, db) != nil }
+            reason = isKnown ? nil : "its program is not registered here any more"
+        } else {
+            reason = nil
         }
+        guard let reason else { return }
+        finding.isRevoked = true
+        finding.isValid = false
+        finding.reason = reason
     }
 
     // MARK: Others
@@ -122,6 +147,7 @@ struct TokenInspection: Sendable {
         finding.session = session.id
         finding.scope = session.scope.text
         finding.expires = min(session.created + refreshRule.lifetime, session.used + refreshRule.idle)
+        if let until = session.until { finding.expires = min(until, finding.expires ?? until) }
         if let ended = session.ended {
             finding.isRevoked = true
             finding.reason = "its session ended at \(ended.nanoseconds)"

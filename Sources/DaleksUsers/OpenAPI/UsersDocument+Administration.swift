@@ -126,8 +126,9 @@ extension UsersDocument {
                         .object(
                             ["is_valid": .bool, "kind": .text()],
                             optional: [
-                                "reason": .text(), "header": .any, "claims": .any, "user": .any, "session": .any,
-                                "expires": .time, "is_revoked": .bool,
+                                "reason": .text(), "header": .any, "claims": .any, "user": .any, "email": .text(),
+                                "session": .any, "audience": .text(), "scope": .text(), "expires": .time,
+                                "is_revoked": .bool,
                             ]
                         ),
                         "what was found"
