@@ -46,16 +46,32 @@ struct Attempts: Sendable {
         try forgive(siteOf: origin)
     }
 
-    /// It was the right one: part of the transaction that lets somebody in. `forgive(siteOf:)` belongs after it.
+    /// It was the right one, and whoever it was is in. Of the address this one attempt is forgiven; of the account all
+    /// of them, or this one too.
+    ///
+    /// After the transaction that lets somebody in, and not in it: whoever tries the same account or comes from the
+    /// same address changes these rows, and on PostgreSQL each of those transactions would stand in the others' way.
+    func succeed(_ email: Email, clearsSlate: Bool, from origin: Origin) throws(APIError) {
+        let (account, site) = (AttemptSubject(email), AttemptSubject(site: origin.site))
+        try store.writeHolding(.normal) { db in
+            // In the order in which `hold` takes them, so that no two wait for each other.
+            for subject in [account, site].sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) {
+                if clearsSlate, subject.bytes == account.bytes {
+                    try AttemptTable.clear(subject, db)
+                } else {
+                    try AttemptTable.forgive(subject, db)
+                }
+            }
+        }
+    }
+
+    /// The same as part of a transaction of which few are under way at a time. `forgive(siteOf:)` belongs after it.
     func succeed(_ email: Email, _ db: borrowing Connection) throws {
         try AttemptTable.clear(AttemptSubject(email), db)
     }
 
     /// This one attempt was none of a stranger. All others from there stay counted: whoever has an account of their own
     /// must not clean an address's slate with it.
-    ///
-    /// By itself and not in the transaction that lets somebody in: all who come from there change this row, and on
-    /// PostgreSQL each of those transactions would stand in the others' way.
     func forgive(siteOf origin: Origin) throws(APIError) {
         try store.writeOnce(.normal) { db in try AttemptTable.forgive(AttemptSubject(site: origin.site), db) }
     }

@@ -41,7 +41,13 @@ struct PasswordProof: Sendable {
         /// The transaction that does what this was proven for; it begins with `settle`. What it refuses is undone, so
         /// that a code was wrong is written down apart from it.
         func write<Answer>(_ body: (borrowing Connection) throws -> Answer) throws(APIError) -> Answer {
-            try proof.writing(account.id, code: claim.code, from: claim.origin, body)
+            let answer = try proof.writing(account.id, code: claim.code, from: claim.origin, body)
+            if settlement.isDone.withLock({ $0 }) {
+                // A program that logs in each minute must not clean the slate of who guesses at the password. Where
+                // this fails, one attempt too many counts for a while.
+                try? proof.attempts.succeed(claim.email, clearsSlate: appPassword == nil, from: claim.origin)
+            }
+            return answer
         }
 
         /// The first step of the transaction that does what this was proven for. Throws where the account changed since
@@ -73,8 +79,6 @@ struct PasswordProof: Sendable {
                     return work(.failure(error), turn)
                 }
                 work(.success(proven), turn)
-                // Where this fails, one attempt too many counts against the address for a while.
-                if proven.settlement.isDone.withLock({ $0 }) { try? attempts.forgive(siteOf: claim.origin) }
             }
         } catch {
             try attempts.forgive(claim.email, from: claim.origin)
@@ -133,12 +137,6 @@ struct PasswordProof: Sendable {
             }
         }
         guard account.lockedSince == nil else { throw Self.locked }
-        if proven.appPassword == nil {
-            try attempts.succeed(claim.email, db)
-        } else {
-            // A program that logs in each minute must not clean the slate of who guesses at the password.
-            try AttemptTable.forgive(AttemptSubject(claim.email), db)
-        }
         return account
     }
 
