@@ -56,6 +56,7 @@ struct Authorization: Sendable {
         let code: String
         let verifier: String
         let redirect: String?
+        let resource: String?
         let client: OAuthClient
         let origin: Origin
     }
@@ -94,12 +95,15 @@ struct Authorization: Sendable {
         guard PKCE.isVerifier(redemption.verifier), PKCE.verifies(redemption.verifier, code.challenge) else {
             return .refused(OAuthError(.invalidGrant, "code_verifier does not belong to the code"))
         }
+        guard let resource = LetIn.resource(agreed: code.resource, asked: redemption.resource) else {
+            return .refused(LetIn.otherResource)
+        }
         let asked = LetIn.Asked(
             client: redemption.client,
             account: code.account,
             scope: code.scope,
             device: redemption.client.name,
-            resource: code.resource,
+            resource: resource,
             nonce: code.nonce,
             authenticated: code.authenticated
         )

@@ -75,7 +75,8 @@ struct DeviceGrant: Sendable {
         _ now: Timestamp,
         _ db: borrowing Connection
     ) throws -> DeviceRequest {
-        let address = SHA256.digest(of: Array("device\0\(origin.client)".utf8))
+        // One customer of a network, who may have more addresses of IPv6 than there are codes.
+        let address = SHA256.digest(of: Array("device\0\(origin.site)".utf8))
         let waiting = try DeviceRequestTable.waitingCount(of: address, at: now, db)
         guard waiting < Limits.Users.waitingDevicesMax else {
             throw APIError.rateLimited("too many devices of this address wait to be let in", retryAfterSeconds: 60)
@@ -103,7 +104,12 @@ struct DeviceGrant: Sendable {
         case refused(OAuthError)
     }
 
-    func redeem(_ text: String, _ client: OAuthClient, from origin: Origin) throws(OAuthFailure) -> TokenAnswer {
+    func redeem(
+        _ text: String,
+        resource: String?,
+        _ client: OAuthClient,
+        from origin: Origin
+    ) throws(OAuthFailure) -> TokenAnswer {
         let now = time.wall
         let outcome: Outcome
         do throws(APIError) {
@@ -111,7 +117,7 @@ struct DeviceGrant: Sendable {
             let code = DeviceRequest.digest(text)
             let isDecided = try store.read { db in try DeviceRequestTable.load(code, db)?.state == .approved }
             outcome = try store.write(isDecided ? .full : .normal) { db in
-                try redeem(code, client, origin, now, db)
+                try redeem(code, resource, client, origin, now, db)
             }
         } catch {
             throw .api(error)
@@ -124,6 +130,7 @@ struct DeviceGrant: Sendable {
 
     private func redeem(
         _ code: Digest,
+        _ resource: String?,
         _ client: OAuthClient,
         _ origin: Origin,
         _ now: Timestamp,
@@ -141,12 +148,15 @@ struct DeviceGrant: Sendable {
         case .expired, .denied, .used:
             return .refused(Self.refusal(of: answer))
         case .granted(let account, let authenticated):
+            guard let resource = LetIn.resource(agreed: request.resource, asked: resource) else {
+                return .refused(LetIn.otherResource)
+            }
             let asked = LetIn.Asked(
                 client: client,
                 account: account,
                 scope: request.scope,
                 device: request.device,
-                resource: request.resource,
+                resource: resource,
                 nonce: nil,
                 authenticated: authenticated
             )

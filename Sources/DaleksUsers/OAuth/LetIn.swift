@@ -24,6 +24,15 @@ struct LetIn: Sendable {
     private let refreshToken: RefreshToken?
     let session: SessionID
 
+    /// What the first access token is for (RFC 8707, 2.2): what was agreed to, which the token request may repeat, or
+    /// else what that asks for. Nil where the two differ; `.some(nil)` where neither says.
+    static func resource(agreed: String?, asked: String?) -> String?? {
+        guard let agreed, let asked else { return .some(agreed ?? asked) }
+        return RegionSetting.withoutLastSlash(agreed) == RegionSetting.withoutLastSlash(asked) ? .some(agreed) : nil
+    }
+
+    static let otherResource = OAuthError(.invalidTarget, "the resource is not the one that the user agreed to")
+
     /// Stores the session. Where nothing may come of it, the reason, and nothing is stored.
     static func make(
         _ asked: Asked,

@@ -36,11 +36,18 @@ struct TokenEndpoint: Sendable {
                     code: try form.required("code"),
                     verifier: try form.required("code_verifier"),
                     redirect: form["redirect_uri"],
+                    resource: form["resource"],
                     client: client,
                     origin: origin
                 )
             )
-        case .deviceCode: return try devices.redeem(try form.required("device_code"), client, from: origin)
+        case .deviceCode:
+            return try devices.redeem(
+                try form.required("device_code"),
+                resource: form["resource"],
+                client,
+                from: origin
+            )
         case .clientCredentials: return try credentials(form, client)
         }
     }
