@@ -58,11 +58,16 @@ struct SecretPageTests {
         form["password"] = "not it, not at all"
         #expect(try browser.post("/account/app-passwords", form).status >= 400)
         form["password"] = TestService.password
+        // What is not ticked is not sent.
+        for word in ["files:write", "files:share"] { #expect(form.removeValue(forKey: word) != nil) }
+        var none = form
+        none["files:read"] = nil
+        #expect(try browser.post("/account/app-passwords", none).status == 422)
 
         let made = try browser.post("/account/app-passwords", form)
 
         let secret = try required(made.text.firstMatch(of: /<code>(dla_[A-Za-z0-9_-]+|[A-Za-z0-9_-]{20,})<\/code>/)?.1)
-        #expect(canLogIn(service, String(secret)))
+        #expect(try service.logIn(password: String(secret)).scope == "files:read offline_access")
         let account = try browser.get("/account")
         #expect(account.text.contains("a &lt;b&gt;printer") && !account.text.contains(String(secret)))
         _ = try browser.post("/account/app-passwords/end", try account.form("/account/app-passwords/end"))

@@ -51,6 +51,9 @@ public enum PageStyle {
         .notice { padding: .7rem .9rem; border-radius: .5rem; background: var(--well); border: 1px solid var(--line); }
         .notice.error { background: var(--ill); }
         ul.scopes { padding-left: 1.2rem; }
+        fieldset { border: 1px solid var(--line); border-radius: .5rem; margin: 0 0 1.1rem; padding: .5rem 1rem; }
+        fieldset label { font-weight: 400; }
+        input[type=checkbox] { width: auto; }
         ul.list { list-style: none; padding: 0; margin: 0; }
         ul.list > li {
           display: flex; gap: .8rem; align-items: center; flex-wrap: wrap; padding: .8rem 0;

@@ -12,8 +12,10 @@ enum ScopeWords {
         "email": "See your e-mail address",
     ]
 
+    static func sentence(_ word: String) -> String { sentences[word] ?? word }
+
     static func list(_ scope: Scopes) -> HTML {
-        let items = scope.words.map { word -> HTML in "<li>\(sentences[word] ?? word)</li>" }
+        let items = scope.words.map { word -> HTML in "<li>\(sentence(word))</li>" }
         return "<ul class=\"scopes\">\(items)</ul>"
     }
 }

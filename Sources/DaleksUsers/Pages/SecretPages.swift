@@ -31,6 +31,7 @@ struct SecretPages: Sendable {
             \(visitor.proof.hidden(makePurpose))
             <div class="field"><label for="app-name">What for</label>
             <input id="app-name" name="name" autocomplete="off" required maxlength="128"></div>
+            <fieldset><legend>What it may do</legend>\(choices.map(choice))</fieldset>
             \(proofFields("app", visitor))
             <div class="buttons"><button>Make an app password</button></div></form></details>
             <h2 id="password">Password</h2>
@@ -44,6 +45,15 @@ struct SecretPages: Sendable {
             <p class="hint">At least 8 characters. Every other log-in ends.</p></div>
             <div class="buttons"><button>Change the password</button></div></form></details>
             """
+    }
+
+    /// What somebody chooses among; that the program goes on by itself is what an app password is for.
+    private static let choices = Scopes.all.words.filter { $0 != Scopes.offline }
+
+    private static func choice(_ word: String) -> HTML {
+        """
+        <label><input type="checkbox" name="\(word)" value="1" checked> \(ScopeWords.sentence(word))</label>
+        """
     }
 
     private static func proofFields(_ id: String, _ visitor: BrowserSessions.Visitor) -> HTML {
@@ -66,7 +76,8 @@ struct SecretPages: Sendable {
     ) -> HTML {
         let used = password.used.map { "last used \($0.rfc3339().prefix(10))" } ?? "not used yet"
         return """
-            <li><div class="what"><strong>\(password.name)</strong><br><span class="hint">\(used)</span></div>
+            <li><div class="what"><strong>\(password.name)</strong><br><span class="hint">\(used) ·
+            \(password.scope.words.filter { $0 != Scopes.offline }.joined(separator: ", "))</span></div>
             <form method="post" action="\(context.site.path(PagePaths.endAppPassword))">
             \(visitor.proof.hidden(endPurpose("\(password.id)")))\(Page.hidden("id", "\(password.id)"))
             <button class="danger" aria-label="Take back \(password.name)">Take back</button></form></li>
@@ -96,6 +107,8 @@ struct SecretPages: Sendable {
         let form = try context.form()
         guard let visitor = try context.visitor() else { return context.logInFirst(PagePaths.account) }
         try context.check(visitor.proof.isRight(form[FormProof.field], Self.makePurpose))
+        let chosen = Self.choices.filter { form[$0] != nil }
+        guard !chosen.isEmpty else { throw .invalid("choose at least one thing that the program may do") }
         return try context.later({ (made: AppPasswords.Made) in
             let body: HTML = """
                 \(Page.notice("This is shown once. Copy it into the program now.", isError: false))
@@ -108,7 +121,7 @@ struct SecretPages: Sendable {
             try appPasswords.make(
                 visitor.caller,
                 name: form["name"] ?? "",
-                scope: nil,
+                scope: (chosen + [Scopes.offline]).joined(separator: " "),
                 password: form["password"] ?? "",
                 code: form["code"],
                 from: Origin(context.request),
