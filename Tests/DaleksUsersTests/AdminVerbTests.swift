@@ -1,5 +1,8 @@
 import DaleksAPI
+import DaleksClient
 import DaleksCore
+import DaleksHTTP
+import DaleksHTTPClient
 import DaleksJSON
 import DaleksSystem
 import DaleksTestSupport
@@ -80,5 +83,69 @@ struct AdminVerbTests {
         #expect(try run(["admin", "users"]).ending == .exited(1))
         #expect(try run(["admin", "nonsense"]).ending == .exited(2))
         #expect(try run(["admin"]).ending == .exited(2))
+    }
+
+    /// The value of a member of what `--json` prints.
+    private func member(_ name: String, of arguments: String) throws -> String {
+        try JSONReader(try JSONValue.parse(Array(try done(arguments + " --json").utf8))).string(name)
+    }
+
+    /// What the test above leaves out.
+    @Test func `each verb does what it says`() throws {
+        let service = try TestService()
+        defer { service.stop() }
+        let root = try Person.admin(service)
+        let password = TestService.password + "\n"
+        _ = try done("login --users \(service.url) --email \(root.email) --password-stdin", input: password)
+        let ann = try Person(service)
+        let bob = try Person(service, "bob@example.com")
+
+        _ = try done("admin users set ann@example.com --handle ann --name Anna --quota none")
+        #expect(try done("admin users list anna").contains("ann@example.com"))
+        #expect(try !done("admin users list anna").contains("bob@example.com"))
+        #expect(try done("admin users show ann").contains("name: Anna"))
+        _ = try ann.turnOnSecondFactor()
+        #expect(throws: (any Error).self) { try service.logIn() }
+        #expect(try done("admin users no-totp ann").contains("off"))
+        #expect(throws: Never.self) { try service.logIn() }
+        #expect(try done("admin users reset-password ann").contains("mailed"))
+        #expect(try service.mails(atLeast: 1)[0].contains("/reset?token="))
+
+        let sessions = try done("admin sessions bob@example.com").split(separator: "\n").compactMap {
+            $0.split(separator: "\t").first.map { String($0) }
+        }
+        #expect(sessions.count == 1)
+        #expect(try done("admin sessions end \(try required(sessions.first))").contains("Ended"))
+        #expect(!bob.isIn && ann.isIn)
+        #expect(try done("admin sessions end-all ann").contains("Ended all"))
+        #expect(!ann.isIn)
+
+        let key = service.service.keys.signing.id
+        #expect(try done("admin keys").contains(key))
+        // What the command line holds was signed with it: it asks for another token.
+        #expect(try done("admin keys revoke \(key)").contains("Taken back"))
+        #expect(try !done("admin keys").contains(key))
+
+        let robot = "admin clients add robot --name Robot --grants client_credentials --scope files:read"
+        let secret = try member("secret", of: robot)
+        let renewed = try member("secret", of: "admin clients new-secret robot")
+        func grant(_ secret: String) throws -> Int {
+            let form = [("grant_type", "client_credentials"), ("client_id", "robot"), ("client_secret", secret)]
+            return try service.form(Routes.Users.token, form).status.code
+        }
+        #expect(try grant(secret) == 401 && grant(renewed) == 200)
+
+        #expect(try done("admin regions set there --name Elsewhere --url https://else.example").contains("Changed"))
+        #expect(try done("admin regions").contains("https://else.example\tElsewhere"))
+        #expect(try done("admin regions close there").contains("closed"))
+        #expect(try service.users.regions().map(\.code) == ["here"])
+        #expect(try done("admin regions open there").contains("open"))
+        #expect(try service.users.regions().count == 2)
+
+        #expect(try done("admin audit --action key --outcome refused --since 1h").contains("key\trefused"))
+        #expect(try done("admin audit --action key --limit 1").split(separator: "\n").count == 1)
+        for verb in ["users", "sessions", "keys", "clients", "regions", "tokens"] {
+            #expect(try run(["admin", verb, "nonsense", "x"]).ending != .exited(0), "\(verb)")
+        }
     }
 }

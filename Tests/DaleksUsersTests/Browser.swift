@@ -53,6 +53,9 @@ final class Browser: Sendable {
 
     func cookie(_ name: String) -> String? { cookies.withLock { $0[name] } }
 
+    /// As somebody does who got a cookie of their own into another's browser.
+    func plant(_ name: String, _ value: String) { cookies.withLock { $0[name] = value } }
+
     func forgetCookies() { cookies.withLock { $0 = [:] } }
 
     func get(_ path: String) throws -> Shown { try follow(.get, path, nil) }

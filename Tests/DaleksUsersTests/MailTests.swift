@@ -1,3 +1,4 @@
+import DaleksAPI
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPClient
@@ -109,6 +110,14 @@ struct MailTests {
         let token = try service.token(in: mail)
         let confirmation: JSONObject = ["token": .string(token), "password": .string(TestService.password)]
         #expect(try service.json(.post, "/v1/users/verify", confirmation).status == .created)
+
+        // A forgotten password goes the same way.
+        #expect(try service.json(.post, Routes.Users.forgotPassword, ["email": "ann@example.com"]).status == .accepted)
+        #expect(eventually(within: .seconds(10)) { sink.mails.contains { $0.contains("/reset?token=") } })
+        let reset = try service.token(in: try required(sink.mails.first { $0.contains("/reset?token=") }))
+        let new: JSONObject = ["token": .string(reset), "password": "another horse altogether"]
+        #expect(try service.json(.post, Routes.Users.resetPassword, new).status == .noContent)
+        #expect(throws: Never.self) { try service.logIn(password: "another horse altogether") }
     }
 
     @Test func `what is no mail server is refused before it is used`() {

@@ -144,6 +144,10 @@ struct OAuthCodeTests {
         #expect(throws: JWTError.self) {
             try service.identity(try tokens.string("id_token"), client: program.id, .es256)
         }
+        // An administrator who was sent one is told what it is.
+        let body: JSONObject = ["token": .string(try tokens.string("id_token"))]
+        let finding = try Person.admin(service).ask(.post, "/v1/admin/tokens/inspect", body).json
+        #expect(try finding.string("kind") == "id_token" && finding.bool("is_valid"))
         let metadata = try service.send(.get, Routes.Users.openIDMetadata).json
         #expect(try metadata.strings("id_token_signing_alg_values_supported") == ["ES256", "RS256"])
     }
@@ -275,6 +279,28 @@ struct OAuthCodeTests {
         ] {
             #expect(try !lets(bad), "\(bad)")
         }
+    }
+
+    /// RFC 8707: named with the question, with the code, or with both.
+    @Test func `the first token is for the region that the program names, and for no other than was agreed to`() throws
+    {
+        let service = try TestService()
+        try service.register()
+        let program = try Program(service)
+        func audience(_ agreed: String?, _ asked: String?) throws -> String? {
+            let answer = try program.redeem(try program.code([("resource", agreed)]), [("resource", asked)])
+            guard answer.status == .ok else { return answer.code }
+            let parts = try answer.json.string("access_token").split(separator: ".")
+            let payload = try required(Base64.decode(parts[1], .url))
+            return try JSONReader(try JSONValue.parse(payload)).string("aud")
+        }
+        let (here, there) = (TestService.here.filesURL, TestService.there.filesURL)
+
+        #expect(try audience(there, nil) == there)
+        #expect(try audience(nil, there) == there)
+        #expect(try audience(there, there + "/") == there)
+        #expect(try audience(there, here) == "invalid_target")
+        #expect(try audience(nil, "https://nowhere.example") == "invalid_target")
     }
 
     @Test func `without offline_access there is nothing to refresh, and the session ends with its token`() throws {

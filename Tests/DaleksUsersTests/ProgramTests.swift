@@ -91,9 +91,9 @@ struct ProgramTests {
                     }
                 }
             }
-            // Two at least must have heard yes, which takes a busy machine longer.
-            _ = eventually(within: .seconds(10)) { known.withLock { $0.count } >= 2 }
-            usleep(600_000)
+            // Some at least must have heard yes, which takes a busy machine longer; then at any moment.
+            _ = eventually(within: .seconds(10)) { known.withLock { $0.count } >= 4 }
+            usleep(UInt32.random(in: 0...100_000))
             program.process.send(SIGKILL)
             for person in people { person.join() }
         }

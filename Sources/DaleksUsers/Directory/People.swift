@@ -7,12 +7,14 @@ import DaleksSystem
 struct People: Sendable {
     let store: UsersStore
     let attempts: Attempts
+    /// By one account.
+    let lookUpsPerHourMax: Int
 
     func find(_ caller: Caller, email: String?, handle: String?) throws(APIError) -> Account {
         guard (email == nil) != (handle == nil) else { throw .malformed("ask by one of email and handle") }
         if let wait = try attempts.count(
             AttemptSubject(lookUpsBy: caller.account.id),
-            perHourMax: Limits.Users.lookUpsPerHourMax
+            perHourMax: lookUpsPerHourMax
         ) {
             throw Attempts.blocked(wait)
         }

@@ -117,7 +117,11 @@ struct AccountParts {
                 time: time
             ),
             appPasswords: appPasswords,
-            people: People(store: store, attempts: attempts),
+            people: People(
+                store: store,
+                attempts: attempts,
+                lookUpsPerHourMax: settings.lookUpsPerHourMax
+            ),
             check: check,
             services: services,
             sessions: sessions,

@@ -37,6 +37,8 @@ public struct UsersSettings: ServiceConfiguration {
     /// Mails that strangers can have sent to one address, and from one of theirs, in an hour. No flag sets them.
     public var mailsPerAddressMax = Limits.Users.mailsPerAddressMax
     public var mailsPerSiteMax = Limits.Users.mailsPerSiteMax
+    /// Exact look-ups by one account in an hour. No flag sets it.
+    public var lookUpsPerHourMax = Limits.Users.lookUpsPerHourMax
     /// How often the outbox is looked into. No flag sets it.
     public var mailInterval = Duration.milliseconds(500)
 
