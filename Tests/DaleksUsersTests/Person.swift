@@ -86,7 +86,7 @@ struct Person: Sendable {
         return (secret, try confirmed.reader.strings("recovery_codes"))
     }
 
-    private static func decoded(base32 text: String) -> [UInt8]? {
+    static func decoded(base32 text: String) -> [UInt8]? {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
         var (bytes, buffer, bitCount) = ([UInt8](), 0, 0)
         for character in text {

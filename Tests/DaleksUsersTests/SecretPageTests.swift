@@ -124,6 +124,84 @@ struct SecretPageTests {
         #expect(canLogIn(service, Self.newPassword) && !canLogIn(service, TestService.password))
     }
 
+    @Test func `the second factor is turned on, gets new recovery codes, and goes, through pages alone`() throws {
+        let clock = ManualClock()
+        let service = try TestService(time: clock.source)
+        defer { service.stop() }
+        try service.register()
+        let browser = Browser(service)
+        var ask = try browser.logIn(at: "/account").form("/account/second-factor")
+        ask["password"] = "not it, not at all"
+        #expect(try browser.post("/account/second-factor", ask).status >= 400)
+        ask["password"] = TestService.password
+
+        let proposed = try browser.post("/account/second-factor", ask)
+        let text = try required(proposed.text.firstMatch(of: /<pre><code>([A-Z2-7]{32})<\/code>/)?.1)
+        let secret = try required(Person.decoded(base32: String(text)))
+        func code() -> String { OneTimePassword.code(secret, step: OneTimePassword.step(at: clock.source.wall)) }
+        #expect(proposed.text.contains("href=\"otpauth://totp/"))
+        // Nothing is in force before a code was right.
+        #expect(canLogIn(service, TestService.password))
+        var confirm = try proposed.form("/account/second-factor/confirm")
+        confirm["code"] = code() == "000000" ? "000001" : "000000"
+        let wrong = try browser.post("/account/second-factor/confirm", confirm)
+        #expect(wrong.status == 403 && wrong.text.contains("not right"))
+        confirm = try wrong.form("/account/second-factor/confirm")
+        confirm["code"] = code()
+        let on = try browser.post("/account/second-factor/confirm", confirm)
+
+        func codes(_ page: Browser.Shown) -> [String] {
+            page.text.matches(of: /[a-z2-7]{4}(?:-[a-z2-7]{4}){3}/).map { String($0.0) }
+        }
+        #expect(codes(on).count == RecoveryCode.count)
+        #expect(!canLogIn(service, TestService.password))
+        #expect(throws: Never.self) { try Person(loggingIn: "ann@example.com", code: codes(on)[0], at: service) }
+
+        clock.advance(by: .seconds(60))
+        var renew = try browser.get("/account").form("/account/second-factor/codes")
+        renew["password"] = TestService.password
+        renew["code"] = code()
+        let renewed = try browser.post("/account/second-factor/codes", renew)
+        #expect(codes(renewed).count == RecoveryCode.count && Set(codes(renewed)).isDisjoint(with: codes(on)))
+        #expect(throws: (any Error).self) { try Person(loggingIn: "ann@example.com", code: codes(on)[1], at: service) }
+
+        var end = try browser.get("/account").form("/account/second-factor/end")
+        end["password"] = TestService.password
+        end["code"] = codes(renewed)[0]
+        #expect(try browser.post("/account/second-factor/end", end).text.contains("The second factor is off."))
+        #expect(canLogIn(service, TestService.password))
+    }
+
+    @Test func `an account is made through pages alone, where the operator lets people do that`() throws {
+        let service = try TestService { $0.registration = .mail }
+        defer { service.stop() }
+        let browser = Browser(service)
+        #expect(try browser.get("/login").text.contains("href=\"/register\""))
+        func register(_ password: String) throws -> Browser.Shown {
+            var form = try browser.get("/register").form("/register")
+            form["name"] = "Ann <b>B.</b>"
+            form["email"] = "ann@example.com"
+            form["password"] = password
+            return try browser.post("/register", form)
+        }
+        let weak = try register("password")
+        #expect(weak.status == 422 && weak.text.contains("value=\"Ann &lt;b&gt;B.&lt;/b&gt;\""))
+
+        #expect(try register(TestService.password).text.contains("A mail is on its way"))
+        let token = try service.token(in: try service.mails(atLeast: 1)[0])
+        var form = try browser.get("/verify?token=\(token)").form("/verify")
+        form["password"] = TestService.password
+        #expect(try browser.post("/verify", form).status == 200)
+        #expect(canLogIn(service, TestService.password))
+        // Nothing tells that there is such an account now.
+        #expect(try register(TestService.password).text.contains("A mail is on its way"))
+
+        let closed = try TestService { $0.registration = .closed }
+        defer { closed.stop() }
+        #expect(try Browser(closed).get("/register").status == 403)
+        #expect(try !Browser(closed).get("/login").text.contains("/register"))
+    }
+
     @Test func `a new address is confirmed by pressing the button, not by opening the link`() throws {
         let service = try TestService { $0.registration = .mail }
         defer { service.stop() }

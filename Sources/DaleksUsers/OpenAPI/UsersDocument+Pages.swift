@@ -12,6 +12,12 @@ extension UsersDocument {
             ["continue": "a path of ours to go on at", "again": "", "email": ""]
         ),
         form(PagePaths.login, "logIn", "Send the log-in form"),
+        asked(RegistrationPages.path, "registerPage", "Make an account", [:]),
+        form(RegistrationPages.path, "registerByPage", "Send the form for an account"),
+        form(PagePaths.factor, "proposeSecondFactorByPage", "Ask for a second factor"),
+        form(PagePaths.confirmFactor, "confirmSecondFactorByPage", "Turn it on by its first code"),
+        form(PagePaths.recoveryCodes, "renewRecoveryCodesByPage", "Make new recovery codes"),
+        form(PagePaths.endFactor, "endSecondFactorByPage", "Turn the second factor off"),
         form(PagePaths.logout, "logOut", "Log out of this browser"),
         asked(
             Routes.Users.authorize,

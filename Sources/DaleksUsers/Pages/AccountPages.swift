@@ -26,6 +26,7 @@ struct AccountPages: Sendable {
             <h2 id="sessions">Where you are logged in</h2>
             <ul class="list">\(items)</ul>
             \(HTML.when(list.count > 1, endOthers(context, visitor)))
+            \(FactorPages.forms(context, visitor))
             \(SecretPages.forms(context, visitor, try appPasswords.list(visitor.caller)))
             """
         var page = context.page("Your account", visitor)
@@ -62,6 +63,7 @@ struct AccountPages: Sendable {
         case "gone": "That log-in had ended before."
         case "others": "Every other log-in was ended."
         case "password": "The password was changed, and every other log-in was ended."
+        case "factor-off": "The second factor is off."
         case "app-password": "The app password was taken back, and its log-ins were ended."
         default: nil
         }

@@ -7,6 +7,8 @@ import DaleksService
 /// Logging in and out at the pages.
 struct LoginPages: Sendable {
     let logIn: LogIn
+    /// Whether people may make accounts themselves.
+    let takesNewcomers: Bool
 
     private static let purpose = "log in"
     private static let carriedPurpose = "log in, second step"
@@ -151,6 +153,9 @@ struct LoginPages: Sendable {
         status: HTTPStatus = .ok
     ) -> HTTPResponse {
         let (proof, cookie) = context.browsers.formProof(context.request)
+        let newcomer: HTML = """
+            <p><a href="\(context.site.path(RegistrationPages.path))">Make an account</a></p>
+            """
         let body: HTML = """
             \(Page.notice(notice))
             <form method="post" action="\(context.site.path(PagePaths.login))">
@@ -164,6 +169,7 @@ struct LoginPages: Sendable {
             <div class="buttons"><button>Log in</button></div>
             </form>
             <p><a href="\(context.site.path(MailPages.forgotPath))">Forgot your password?</a></p>
+            \(HTML.when(takesNewcomers, newcomer))
             """
         var response = context.page("Log in").response(body, status: status)
         if let cookie { response.fields.append("Set-Cookie", cookie) }

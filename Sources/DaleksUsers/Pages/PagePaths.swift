@@ -11,5 +11,9 @@ enum PagePaths {
     static let password = "/account/password"
     static let makeAppPassword = "/account/app-passwords"
     static let endAppPassword = "/account/app-passwords/end"
+    static let factor = "/account/second-factor"
+    static let confirmFactor = "/account/second-factor/confirm"
+    static let recoveryCodes = "/account/second-factor/codes"
+    static let endFactor = "/account/second-factor/end"
     static let style = "/pages/style.css"
 }

@@ -14,6 +14,7 @@ struct PageRoutes: Sendable {
     let authorization: Authorization
     let devices: DeviceGrant
     let mail: MailPages
+    let factors: SecondFactors
     let issuer: TokenIssuer
     let time: TimeSource
 
@@ -23,7 +24,10 @@ struct PageRoutes: Sendable {
 
     func add(to router: inout Router) {
         router.on(.get, PagePaths.style, runs: .event) { _, _ in Stylesheet.response }
-        let login = LoginPages(logIn: logIn)
+        let registration = RegistrationPages(registration: mail.registration)
+        add(.get, RegistrationPages.path, &router) { context throws(APIError) in try registration.show(context) }
+        add(.post, RegistrationPages.path, &router) { context throws(APIError) in try registration.submit(context) }
+        let login = LoginPages(logIn: logIn, takesNewcomers: registration.isOpen)
         add(.get, PagePaths.login, &router) { context throws(APIError) in try login.show(context) }
         add(.post, PagePaths.login, &router) { context throws(APIError) in try login.submit(context) }
         add(.post, PagePaths.logout, &router) { context throws(APIError) in try login.leave(context) }
@@ -48,6 +52,11 @@ struct PageRoutes: Sendable {
         add(.post, PagePaths.password, &router) { context throws(APIError) in try secrets.setPassword(context) }
         add(.post, PagePaths.makeAppPassword, &router) { context throws(APIError) in try secrets.make(context) }
         add(.post, PagePaths.endAppPassword, &router) { context throws(APIError) in try secrets.end(context) }
+        let factor = FactorPages(factors: factors)
+        add(.post, PagePaths.factor, &router) { context throws(APIError) in try factor.propose(context) }
+        add(.post, PagePaths.confirmFactor, &router) { context throws(APIError) in try factor.confirm(context) }
+        add(.post, PagePaths.recoveryCodes, &router) { context throws(APIError) in try factor.renewCodes(context) }
+        add(.post, PagePaths.endFactor, &router) { context throws(APIError) in try factor.end(context) }
         add(.get, PagePaths.account, &router) { context throws(APIError) in try account.show(context) }
         add(.post, PagePaths.endSession, &router) { context throws(APIError) in try account.endSession(context) }
         add(.post, PagePaths.endOtherSessions, &router) { context throws(APIError) in

@@ -56,7 +56,7 @@ struct SecretPages: Sendable {
         """
     }
 
-    private static func proofFields(_ id: String, _ visitor: BrowserSessions.Visitor) -> HTML {
+    static func proofFields(_ id: String, _ visitor: BrowserSessions.Visitor) -> HTML {
         let code: HTML = """
             <div class="field"><label for="\(id)-code">Code of your authenticator</label>
             <input id="\(id)-code" class="code" name="code" autocomplete="one-time-code" required maxlength="64"></div>

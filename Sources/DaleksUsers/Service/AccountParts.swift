@@ -20,6 +20,7 @@ struct AccountParts {
     let health: RegionHealth
     let postman: Postman
     let pages: MailPages
+    let factors: SecondFactors
     private let accounts: AccountRoutes
     private let directory: DirectoryRoutes
     private let admin: AdminRoutes
@@ -101,6 +102,14 @@ struct AccountParts {
             time: time
         )
         appPasswords = AppPasswords(store: store, changes: changes, time: time)
+        factors = SecondFactors(
+            store: store,
+            changes: changes,
+            attempts: attempts,
+            sealing: sealing,
+            issuer: issuer,
+            time: time
+        )
         let services = ServiceCheck(store: store)
         let enrolment = Enrolment(store: store, issuer: issuer, time: time)
         accounts = AccountRoutes(
@@ -108,14 +117,7 @@ struct AccountParts {
             registration: registration,
             reset: reset,
             changes: changes,
-            factors: SecondFactors(
-                store: store,
-                changes: changes,
-                attempts: attempts,
-                sealing: sealing,
-                issuer: issuer,
-                time: time
-            ),
+            factors: factors,
             appPasswords: appPasswords,
             people: People(
                 store: store,

@@ -136,6 +136,7 @@ struct Parts {
                 authorization: authorization,
                 devices: devices,
                 mail: accounts.pages,
+                factors: accounts.factors,
                 issuer: issuer,
                 time: time
             ),
