@@ -188,6 +188,8 @@ final class CommitGroup: @unchecked Sendable {
         ended.wait()
         // It has a reference to what has one to us.
         defer { committed = { _ in } }
+        // A statement that is kept keeps the connection open.
+        defer { recorder.beginRecord() }
         try commit()
     }
 }

@@ -35,6 +35,9 @@ final class SpaceGate: Sendable {
         state.withLock { ($0.relieve, $0.isTakingUploads) = (relieve, isTakingUploads) }
     }
 
+    /// Lets go of what it calls.
+    func end() { state.withLock { ($0.relieve, $0.isTakingUploads) = (nil, nil) } }
+
     /// Throws where so many bytes may not be written now: ENOSPC at the reserve, or what to wait for.
     func admit(_ count: Int) throws(Obstacle) {
         let isAllowed = state.withLock { state in

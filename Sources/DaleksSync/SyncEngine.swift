@@ -47,6 +47,8 @@ public final class SyncEngine: Sendable {
     let database: Database
     private let remote: any Remote
     private let barrier: ContentBarrier
+    private let gate: SpaceGate
+    private let wake = Lock(Wake())
     private let keeper: SpaceKeeper
     private let lostContent: LostContent
     private let labour: Labour
@@ -83,8 +85,9 @@ public final class SyncEngine: Sendable {
         folderLock = Lock(try Self.lock(configuration.folder))
         let opened = try Self.open(configuration, logger)
         database = opened.database
-        let wake = Lock(Wake())
+        let wake = wake
         let gate = SpaceGate(database: database, store: opened.store, space: configuration.space)
+        self.gate = gate
         let barrier = ContentBarrier(database: database, store: opened.store, gate: gate, logger: logger)
         self.barrier = barrier
         let contents = ContentCache(database: database, store: opened.store, barrier: barrier, time: time)
@@ -285,6 +288,9 @@ public final class SyncEngine: Sendable {
         }
         tree.store.close()
         database.close()
+        // What they call holds what holds them.
+        wake.withLock { $0.call = nil }
+        gate.end()
         folderLock.withLock { $0 = nil }
     }
 
