@@ -10,7 +10,12 @@ import Glibc
 public final class BackingStore: Sendable {
     public let folder: String
     private let handle: FileDescriptor
-    private let removals = WorkerPool(name: "unlink", threadCountMax: 1, waitingCountMax: 1 << 16)
+    private let removals = WorkerPool(
+        name: "unlink",
+        threadCountMax: 1,
+        waitingCountMax: 1 << 16,
+        standsBack: true
+    )
 
     /// Names the node and its last path, so that a file can be placed without the index.
     public static let placeAttribute = "user.daleks.place"

@@ -29,13 +29,13 @@ struct Labour: Sendable {
 
     static func threads() -> Labour {
         Labour(
-            uploads: WorkerPool(name: "upload", threadCountMax: 4, waitingCountMax: 4_096),
-            puts: WorkerPool(name: "put", threadCountMax: 8, waitingCountMax: 256),
+            uploads: WorkerPool(name: "upload", threadCountMax: 4, waitingCountMax: 4_096, standsBack: true),
+            puts: WorkerPool(name: "put", threadCountMax: 8, waitingCountMax: 256, standsBack: true),
             fetches: WorkerPool(name: "fetch", threadCountMax: 8, waitingCountMax: 65_536),
             // Enough to fill a fast line, few enough for a small region.
             spans: WorkerPool(name: "span", threadCountMax: 8, waitingCountMax: 4_096),
             ahead: WorkerPool(name: "ahead", threadCountMax: 6, waitingCountMax: Fetcher.aheadCountMax),
-            farewells: WorkerPool(name: "farewell", threadCountMax: 1, waitingCountMax: 16),
+            farewells: WorkerPool(name: "farewell", threadCountMax: 1, waitingCountMax: 16, standsBack: true),
             rest: nil
         )
     }

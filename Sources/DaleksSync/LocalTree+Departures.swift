@@ -22,7 +22,7 @@ struct Remains {
 /// Letting go of nodes that nobody can reach, off the way of the kernel's requests and several at a time.
 extension LocalTree {
     /// In one transaction; kernel requests wait for it.
-    static let departureCountMax = 16
+    static let departureCountMax = 8
 
     /// The node may have no name left: it goes once nobody can reach it.
     func collect(_ inode: Inode) {

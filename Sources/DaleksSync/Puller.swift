@@ -190,7 +190,7 @@ final class Puller: Sendable {
         } while !rest.isEmpty
     }
 
-    private static let sliceChangeCount = 32
+    private static let sliceChangeCount = 8
 
     private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID, sequence: Int64) {
         do throws(Errno) {

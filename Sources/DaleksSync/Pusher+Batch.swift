@@ -248,8 +248,9 @@ extension Pusher {
         return batch
     }
 
-    /// Rows that are numbered or settled in one transaction: about a millisecond's work.
-    static let sliceRowCount = 32
+    /// Rows that are numbered or settled in one transaction. Few, for whoever changes something waits for it, and while
+    /// others want the processor that is longer than it takes; they share a commit anyway.
+    static let sliceRowCount = 8
 
     /// Also tells the places of rows that are not there any more.
     private static func number(

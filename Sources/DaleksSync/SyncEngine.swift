@@ -247,9 +247,17 @@ public final class SyncEngine: Sendable {
                 let lostContent = lostContent
                 threads.append(Thread(name: "recover") { lostContent.run(lost) })
             }
-            threads.append(Thread(name: "push") { pusher.run() })
-            threads.append(Thread(name: "pull") { puller.run() })
-            threads.append(Thread(name: "refresh") { puller.runRefresh() })
+            threads.append(Self.behind("push") { pusher.run() })
+            threads.append(Self.behind("pull") { puller.run() })
+            threads.append(Self.behind("refresh") { puller.runRefresh() })
+        }
+    }
+
+    /// A thread whose work nobody waits for, where somebody works.
+    private static func behind(_ name: String, _ body: @escaping @Sendable () -> Void) -> Thread {
+        Thread(name: name) {
+            Thread.standBack()
+            body()
         }
     }
 

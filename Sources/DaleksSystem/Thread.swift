@@ -43,6 +43,10 @@ public final class Thread: Sendable {
         }
     }
 
+    /// The calling thread lets others go first from now on, for good: for work that nobody waits for, on machines where
+    /// somebody works. On Linux this is a thread's own, whatever POSIX says of processes.
+    public static func standBack() { _ = nice(5) }
+
     /// Waits until the body returned and what it captured was let go. Never from the thread itself.
     public func join() { finished.wait() }
 }

@@ -39,9 +39,12 @@ public final class WorkerPool: Sendable {
     private let name: String
     private let threadCountMax: Int
     private let waitingCountMax: Int
+    private let standsBack: Bool
     private let queue = Condition(Queue())
 
-    public init(name: String, threadCountMax: Int, waitingCountMax: Int) {
+    /// `standsBack`: nobody waits for what is done here, so other threads go first.
+    public init(name: String, threadCountMax: Int, waitingCountMax: Int, standsBack: Bool = false) {
+        self.standsBack = standsBack
         precondition(threadCountMax > 0 && waitingCountMax >= 0, "a pool needs a thread and a bound")
         self.name = name
         self.threadCountMax = threadCountMax
@@ -110,6 +113,7 @@ public final class WorkerPool: Sendable {
     }
 
     private func work() {
+        if standsBack { Thread.standBack() }
         var wasBusy = false
         while true {
             let next = queue.wait { queue -> Next? in
