@@ -19,7 +19,7 @@ TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-lin
 BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc sshfs socat openssh-sftp-server
 STRANGER_PACKAGES := debootstrap systemd-container util-linux
 
-.PHONY: help deps deps-test deps-bench build release run test test-unit check check-sanitizers fmt bench crash install deb clean
+.PHONY: help deps deps-test deps-bench build release run test test-unit check check-sanitizers fmt bench fuzz crash install deb clean
 
 help: ## Lists what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -70,6 +70,9 @@ fmt: ## Formats the sources
 
 bench: deps-bench ## Measures against peers; `make bench NAME=http`
 	bench/run $(or $(NAME),all)
+
+fuzz: deps ## Looks for bytes that break a parser; `make fuzz SECONDS=600`
+	Tests/Fuzz/run $(or $(SECONDS),20)
 
 crash: deps-test ## Kills the daemon and the services at random, many rounds
 	$(SWIFT) build $(FLAGS) --build-tests

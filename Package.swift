@@ -21,8 +21,13 @@ func target(_ name: String, uses dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: house)
 }
 
-func program(_ name: String, path: String? = nil, uses dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: house)
+func program(
+    _ name: String,
+    path: String? = nil,
+    exclude: [String] = [],
+    uses dependencies: [Target.Dependency]
+) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: house)
 }
 
 func tests(of name: String, uses dependencies: [Target.Dependency] = []) -> Target {
@@ -194,3 +199,18 @@ let package = Package(
         ),
     ]
 )
+
+// libFuzzer brings the `main` of this one, so it links only where its sanitizer is on: see Tests/Fuzz/run.
+if Context.environment["DALEKS_FUZZ"] != nil {
+    package.targets.append(
+        program(
+            "daleks-fuzz",
+            path: "Tests/Fuzz",
+            exclude: ["Corpus", "run"],
+            uses: [
+                "DaleksAPI", "DaleksCache", "DaleksCompression", "DaleksCrypto", "DaleksFiles", "DaleksHTTPServer",
+                "DaleksSQLite", "DaleksSync",
+            ] + ground + vocabulary
+        )
+    )
+}

@@ -142,18 +142,9 @@ extension FilesRouter {
         return value
     }
 
-    /// `key BASE64,key BASE64`: where the upload is to go.
+    /// Where the upload is to go.
     private static func target(_ text: String?, _ uploads: Uploads, of user: UserID) throws(APIError) -> WriteTarget {
-        var values: [String: String] = [:]
-        for pair in (text ?? "").split(separator: ",") {
-            let words = pair.split(separator: " ")
-            guard let key = words.first, words.count <= 2 else { throw .malformed("Upload-Metadata cannot be read") }
-            guard words.count == 2 else { continue }
-            guard let bytes = Base64.decode(String(words[1]), .standard) else {
-                throw .malformed("Upload-Metadata is not base64")
-            }
-            values[String(key)] = String(validating: bytes, as: UTF8.self)
-        }
+        let values = try UploadMetadata(text ?? "").values
         let base = try values["base"].map { text throws(APIError) in try number(text, "base") }
         if let text = values["node"] {
             guard let node = NodeID(text) else { throw .malformed("node is no identifier") }
