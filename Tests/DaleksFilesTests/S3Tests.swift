@@ -251,4 +251,15 @@ struct S3Tests {
         #expect(utimes(path, &times) == 0)
         #expect(keeper.credentials() == S3Credentials(accessKey: "B", secretKey: "S2", sessionToken: nil))
     }
+
+    /// A listing of one object of this size.
+    private func listing(size: String) -> [UInt8] {
+        let object = "<Key>k</Key><LastModified>2026-11-21T10:16:33.000Z</LastModified><Size>\(size)</Size>"
+        return Array("<ListBucketResult><Contents>\(object)</Contents></ListBucketResult>".utf8)
+    }
+
+    @Test func `a listing with an object of less than no bytes is none`() {
+        #expect(S3Listing(listing(size: "5"))?.objects.map(\.bytes) == [5])
+        #expect(S3Listing(listing(size: "-5")) == nil)
+    }
 }

@@ -73,7 +73,9 @@ extension Subject {
             _ = CIDR(text)
             if let address = IPAddress(text) { require(IPAddress("\(address)") == address, "an address changes") }
             if let date = HTTPDate.parse(text) {
-                require(HTTPDate.parse(HTTPDate.text(date)) == date, "a date changes when it is written and read")
+                // Years that a timestamp cannot tell are the last that it can, to the nanosecond.
+                let again = HTTPDate.parse(HTTPDate.text(date))
+                require(again?.seconds == date.seconds, "a date changes when it is written and read")
             }
         },
         Subject(name: "form") { bytes in

@@ -12,7 +12,7 @@ struct S3Listing {
         var rest = body[...]
         while let element = Self.element("Contents", in: rest) {
             guard let key = Self.text("Key", in: Array(element.content)),
-                let bytes = Self.text("Size", in: Array(element.content)).flatMap({ Int64($0) }),
+                let bytes = Self.text("Size", in: Array(element.content)).flatMap({ Int64($0) }), bytes >= 0,
                 let modified = Self.text("LastModified", in: Array(element.content)).flatMap({ Self.time($0) })
             else { return nil }
             objects.append(S3Client.Object(key: key, bytes: bytes, modified: modified))
