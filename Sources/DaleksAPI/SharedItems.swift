@@ -9,6 +9,8 @@ public struct SharedItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var grantor: UserID
     public var granted: Timestamp
     public var expires: Timestamp?
+    /// The outermost of the other shares that it lies in; nil where it lies in none.
+    public var within: NodeID?
     /// From where to follow the feed of its owner's tree.
     public var cursor: String
 
@@ -18,6 +20,7 @@ public struct SharedItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         grantor: UserID,
         granted: Timestamp,
         expires: Timestamp?,
+        within: NodeID? = nil,
         cursor: String
     ) {
         self.node = node
@@ -25,6 +28,7 @@ public struct SharedItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.grantor = grantor
         self.granted = granted
         self.expires = expires
+        self.within = within
         self.cursor = cursor
     }
 
@@ -35,6 +39,7 @@ public struct SharedItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("by", grantor)
         json.member("granted", granted.nanoseconds)
         json.member("expires", ifPresent: expires?.nanoseconds)
+        json.member("within", ifPresent: within)
         json.member("cursor", cursor)
         json.endObject()
     }
@@ -46,6 +51,7 @@ public struct SharedItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         grantor = try reader.identifier("by")
         granted = try reader.time("granted")
         expires = try reader.optionalTime("expires")
+        within = try reader.optionalIdentifier("within")
         cursor = try reader.string("cursor")
     }
 }

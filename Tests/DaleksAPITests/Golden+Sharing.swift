@@ -82,6 +82,28 @@ extension Golden {
             optional: optionalOfNode("items.node", "items.expires", "next")
         ),
         Golden(
+            SharedWithMe(
+                items: [
+                    SharedItem(
+                        node: T.sharedNode,
+                        name: T.name("a"),
+                        grantor: T.ann,
+                        granted: T.time(5),
+                        expires: nil,
+                        within: T.folder,
+                        cursor: "1.2"
+                    )
+                ],
+                next: nil,
+                cursor: "3.4"
+            ),
+            """
+            {"items":[{"node":\(T.sharedNodeText),"name":"a","by":"\(T.annText)","granted":5,
+            "within":"\(T.folderText)","cursor":"1.2"}],"cursor":"3.4"}
+            """,
+            optional: optionalOfNode("items.node", "items.within")
+        ),
+        Golden(
             SharedByMe(
                 items: [SharedByMe.Item(node: T.sharedNode, path: "/a/b", grants: [grant])],
                 next: T.other

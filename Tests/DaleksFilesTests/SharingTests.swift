@@ -341,4 +341,35 @@ import Testing
         let again = try region.store.changes(of: owner.owner, after: Cursor(epoch: 1, sequence: 0), for: guest.owner)
         #expect(again.changes.flatMap(\.entries).map(\.node) == [later])
     }
+
+    @Test func `a page of which a guest may see nothing is not the end of the feed`() throws {
+        let folder = try owner.make("shared", .folder)
+        try share(folder, [.read])
+        let cursor = try region.store.tree(of: owner.owner).cursor
+        let hidden = try (0...Limits.Wire.changesPageCountMax).map { try owner.creation("hidden \($0)").0 }
+        for start in stride(from: 0, to: hidden.count, by: 500) {
+            #expect(try owner.run(Array(hidden[start..<min(start + 500, hidden.count)])).allSatisfy(\.isDone))
+        }
+        let seen = try owner.make("seen", in: folder)
+
+        let told = try region.store.changes(of: owner.owner, after: cursor, for: guest.owner)
+
+        #expect(told.changes.flatMap(\.entries).map(\.node) == [seen])
+    }
+
+    @Test func `a share that lies in another says so`() throws {
+        let outer = try owner.make("outer", .folder)
+        let inner = try owner.make("inner", .folder, in: outer)
+        let file = try owner.make("file", in: inner)
+        for node in [file, inner] { try share(node, [.read]) }
+        func within() throws -> [NodeID: NodeID?] {
+            let items = try region.store.sharedWithMe(guest.owner, after: nil, limit: 9).items
+            return Dictionary(uniqueKeysWithValues: items.map { ($0.node.id, $0.within) })
+        }
+        #expect(try within() == [inner: nil, file: inner])
+
+        try share(outer, [.read])
+
+        #expect(try within() == [outer: nil, inner: outer, file: outer])
+    }
 }

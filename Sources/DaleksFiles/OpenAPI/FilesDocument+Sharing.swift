@@ -96,7 +96,7 @@ extension FilesDocument {
                                         "node": .named("Node"), "by": .id, "granted": .time,
                                         "cursor": FilesSchemas.cursor,
                                     ],
-                                    optional: ["expires": .time]
+                                    optional: ["expires": .time, "within": .id]
                                 )
                             ), "cursor": FilesSchemas.cursor,
                         ],

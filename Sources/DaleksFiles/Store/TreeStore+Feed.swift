@@ -32,18 +32,20 @@ extension TreeStore {
             guard cursor.epoch == tree.epoch, cursor.sequence <= tree.sequence, cursor.sequence >= tree.feedFloor else {
                 throw Self.expired
             }
-            let changes = try ChangeTable.page(
-                of: tree,
-                after: cursor.sequence,
-                limit: Limits.Wire.changesPageCountMax,
-                db
-            )
-            let last = changes.last?.sequence ?? cursor.sequence
-            let end = Cursor(epoch: tree.epoch, sequence: last)
+            let limit = Limits.Wire.changesPageCountMax
+            var changes = try ChangeTable.page(of: tree, after: cursor.sequence, limit: limit, db)
+            var end = Cursor(epoch: tree.epoch, sequence: changes.last?.sequence ?? cursor.sequence)
             guard owner != caller else { return FeedPage(changes: changes, cursor: end) }
             let question = AccessTable.Question(tree: tree, caller: caller, now: now, cache: access)
             var filter = FeedFilter(question)
-            return FeedPage(changes: try changes.compactMap { try filter.visible($0, db) }, cursor: end)
+            var seen = try changes.compactMap { try filter.visible($0, db) }
+            // A page of which nothing may be seen is not the end: behind it may be what the reader waits for.
+            while seen.isEmpty, changes.count == limit {
+                changes = try ChangeTable.page(of: tree, after: end.sequence, limit: limit, db)
+                end.sequence = changes.last?.sequence ?? end.sequence
+                seen = try changes.compactMap { try filter.visible($0, db) }
+            }
+            return FeedPage(changes: seen, cursor: end)
         }
     }
 }

@@ -84,6 +84,7 @@ extension TreeStore {
                         grantor: grant.grantor,
                         granted: grant.granted,
                         expires: grant.expires,
+                        within: standing.roots.last { $0 != node.id },
                         cursor: tree.cursor.description
                     )
                 )
