@@ -54,7 +54,7 @@ let package = Package(
         program(
             "daleksd",
             path: "daemon",
-            uses: ["DaleksMount", "DaleksSync", "DaleksClient", "DaleksHTTPClient", "DaleksHTTP", "DaleksAPI"] + ground
+            uses: ["DaleksMount", "DaleksSync", "DaleksClient", "DaleksHTTPClient", "DaleksAPI"] + ground + vocabulary
         ),
         program("daleks", uses: ["DaleksCommands"] + ground),
         program("daleks-users", uses: ["DaleksUsers", "DaleksService"] + ground),

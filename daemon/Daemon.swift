@@ -19,6 +19,7 @@ final class Daemon: Sendable {
     private let credentials: Credentials
     private let tokens: AccessTokens
     private let account: MountedAccount
+    private let shared: SharedRegions
     private let isPaused = Lock(false)
     /// Set once by whoever unmounts for good, so that the end knows whether it still has to.
     private let isUnmounted = Lock(false)
@@ -63,9 +64,11 @@ final class Daemon: Sendable {
         )
         configuration.space = settings.space
         configuration.boot = settings.boot
+        let people = AccountClient(url: credentials.usersURL, http: http, tokens: tokens)
+        let remote = RegionRemote(files: files, http: http, people: (people, credentials.user.id))
         let engine: SyncEngine
         do throws(SyncEngine.StartFailure) {
-            engine = try SyncEngine(configuration, remote: RegionRemote(files: files, http: http), logger: logger)
+            engine = try SyncEngine(configuration, remote: remote, logger: logger)
         } catch {
             throw Self.failure(error, credentials)
         }
@@ -74,6 +77,13 @@ final class Daemon: Sendable {
         } catch {
             throw DaemonProgram.Failure(description: error.description)
         }
+        shared = SharedRegions(
+            settings: settings,
+            credentials: credentials,
+            tokens: tokens,
+            account: account,
+            logger: logger
+        )
     }
 
     private static func failure(
@@ -118,6 +128,7 @@ final class Daemon: Sendable {
             throw DaemonProgram.Failure(description: "the control socket in \(settings.stateFolder) failed: \(error)")
         }
         control.start()
+        shared.start()
         let serving = Thread(name: "serve") { [self] in
             do throws(MountedAccount.Failure) { try account.run() } catch {
                 logger.error("the kernel's connection failed", ["reason": error])
@@ -151,12 +162,13 @@ final class Daemon: Sendable {
 
     private func end(_ serving: Thread) {
         ServiceNotifier.stopping()
+        shared.stop()
         if !isUnmounted.withLock({ $0 }) {
             ServiceNotifier.status("sending what the region does not know yet")
-            if !account.engine.drain(timeout: settings.drainTimeout) {
+            if !account.drain(timeout: settings.drainTimeout) {
                 logger.warning(
                     "not everything is at the region; the rest is kept and goes on at the next mount",
-                    ["pending": account.engine.pendingCount]
+                    ["pending": account.engines.reduce(0) { $0 + $1.pendingCount }]
                 )
             }
             // In use: taken out of sight, so that nobody begins anew; those who are there hear that it ended.
@@ -173,17 +185,17 @@ final class Daemon: Sendable {
         switch request.verb {
         case .status: return status()
         case .sync:
-            let isDrained = account.engine.drain(timeout: .seconds(request.timeoutSeconds ?? 3_600))
+            let isDrained = account.drain(timeout: .seconds(request.timeoutSeconds ?? 3_600))
             return status(failure: isDrained ? nil : "the region does not know everything yet")
         case .unmount: return unmount(request)
         case .pause, .resume:
             let pauses = request.verb == .pause
-            account.engine.pause(pauses)
+            for engine in account.engines { engine.pause(pauses) }
             isPaused.withLock { $0 = pauses }
             return status()
         case .conflicts:
             var answer = status()
-            do throws(Errno) { answer.disputes = try Disputes.all(of: account.engine) } catch {
+            do throws(Errno) { answer.disputes = try Disputes.all(of: account.engines) } catch {
                 answer.failure = "the replica cannot be read: \(error)"
             }
             return answer
@@ -192,7 +204,7 @@ final class Daemon: Sendable {
 
     private func unmount(_ request: ControlRequest) -> ControlAnswer {
         let timeout = Duration.seconds(request.timeoutSeconds ?? settings.drainTimeout.components.seconds)
-        let isDrained = timeout == .zero || account.engine.drain(timeout: timeout)
+        let isDrained = timeout == .zero || account.drain(timeout: timeout)
         guard account.unmount(force: false) else {
             return status(failure: "\(settings.mountPoint) is in use; close what works in it, or end with --now")
         }
@@ -205,7 +217,8 @@ final class Daemon: Sendable {
     }
 
     private func status(failure: String? = nil) -> ControlAnswer {
-        let engine = account.engine.status
+        let engines = account.engines.map(\.status)
+        let engine = engines[0]
         return ControlAnswer(
             failure: failure,
             mountPoint: settings.mountPoint,
@@ -215,14 +228,14 @@ final class Daemon: Sendable {
             isConnected: engine.isConnected,
             isLoggedOut: engine.isLoggedOut || tokens.ending != nil,
             isPaused: isPaused.withLock { $0 },
-            pendingCount: engine.pendingCount,
-            lastFailure: engine.lastFailure,
+            pendingCount: engines.reduce(0) { $0 + $1.pendingCount },
+            lastFailure: engines.lazy.compactMap(\.lastFailure).first,
             processID: Int64(getpid()),
-            pendingBytes: engine.pendingBytes,
-            cacheBytes: engine.cacheBytes,
+            pendingBytes: engines.reduce(0) { $0 + $1.pendingBytes },
+            cacheBytes: engines.reduce(0) { $0 + $1.cacheBytes },
             cacheBytesMax: settings.space.bytesMax,
-            conflictCount: engine.conflictCount,
-            refusedCount: engine.refusedCount,
+            conflictCount: engines.reduce(0) { $0 + $1.conflictCount },
+            refusedCount: engines.reduce(0) { $0 + $1.refusedCount },
             credentials: Self.absolute(settings.credentialsPath)
         )
     }

@@ -60,7 +60,7 @@ struct DaemonSettings {
                 .bytes,
                 default: "20GiB",
                 help: "How much of your files may lie here; what was not used for longest goes first, and nothing that "
-                    + "the region does not have."
+                    + "the region does not have. What others share may take a quarter of it besides."
             ),
             Option(
                 "cache-reserve",

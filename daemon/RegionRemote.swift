@@ -3,6 +3,7 @@ import DaleksClient
 import DaleksCore
 import DaleksHTTP
 import DaleksHTTPClient
+import DaleksJSON
 import DaleksSync
 import DaleksSystem
 
@@ -10,10 +11,13 @@ import DaleksSystem
 struct RegionRemote: Remote {
     private let files: FilesClient
     private let http: HTTPClient
+    /// Who asks, and whom to ask what people are called; where nothing of others is shown, nobody.
+    private let people: (account: AccountClient, own: UserID)?
     /// Asked once; a region that gains one is asked again at the next start.
     private let known = Lock<Set<Capabilities.Feature>?>(nil)
 
-    init(files: FilesClient, http: HTTPClient) {
+    init(files: FilesClient, http: HTTPClient, people: (account: AccountClient, own: UserID)? = nil) {
+        self.people = people
         self.files = files
         self.http = http
     }
@@ -34,20 +38,28 @@ struct RegionRemote: Remote {
         try asking { () throws(ClientFailure) in try files.mutate(batch) }
     }
 
-    func missing(_ digests: [Digest]) throws(RemoteError) -> [Digest] {
-        try asking { () throws(ClientFailure) in try files.missing(digests) }
+    func missing(_ digests: [Digest]) throws(RemoteError) -> [Digest] { try missing(digests, for: nil) }
+
+    func missing(_ digests: [Digest], for node: NodeID?) throws(RemoteError) -> [Digest] {
+        try asking { () throws(ClientFailure) in try files.missing(digests, for: node) }
     }
 
     func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError) {
         try asking { () throws(ClientFailure) in try files.put(bytes, digest: digest) }
     }
 
-    func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError) {
+    func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError) { try put(chunks, for: nil) }
+
+    func put(_ chunks: [ChunkBatch.Member], for node: NodeID?) throws(RemoteError) {
         guard chunks.count > 1, features.contains(.chunkBatches) else {
-            for chunk in chunks { try put(chunk.content, digest: chunk.digest) }
+            for chunk in chunks {
+                try asking { () throws(ClientFailure) in
+                    try files.put(chunk.content, digest: chunk.digest, for: node)
+                }
+            }
             return
         }
-        try asking { () throws(ClientFailure) in try files.put(chunks) }
+        try asking { () throws(ClientFailure) in try files.put(chunks, for: node) }
     }
 
     var features: Set<Capabilities.Feature> {
@@ -75,6 +87,32 @@ struct RegionRemote: Remote {
         try asking { () throws(ClientFailure) in try files.usage() }
     }
 
+    func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError) {
+        try asking { () throws(ClientFailure) in _ = try files.publish(id, isPublic) }
+    }
+
+    func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError) {
+        let user = try find(who)
+        try asking { () throws(ClientFailure) in _ = try files.grant(GrantRequest(rights: rights), to: user, on: id) }
+    }
+
+    func revoke(from who: String, on id: NodeID) throws(RemoteError) {
+        let user = try find(who)
+        try asking { () throws(ClientFailure) in try files.revoke(from: user, on: id) }
+    }
+
+    /// Exactly by address, handle or id: the wrong person must not be given anything.
+    private func find(_ who: String) throws(RemoteError) -> UserID {
+        if let id = UserID(who) { return id }
+        guard let people else { throw .notFound }
+        let key = who.contains("@") ? "email" : "handle"
+        let path = "\(Routes.Users.find)?\(key)=\(PercentEncoding.encode(who))"
+        let answer = try asking { () throws(ClientFailure) in try people.account.ask(.get, path) }
+        do throws(JSONError) { return try JSONReader(answer).identifier("id") } catch {
+            throw .unreachable("the users service's answer cannot be read: \(error)")
+        }
+    }
+
     func cancelAll() { http.shutdown() }
 
     private func asking<Answer>(
@@ -85,6 +123,40 @@ struct RegionRemote: Remote {
         } catch {
             throw RemoteError(error)
         }
+    }
+}
+
+extension RegionRemote: SharingRemote {
+    func sharedWithMe(after node: NodeID?) throws(RemoteError) -> SharedWithMe {
+        try asking { () throws(ClientFailure) in try files.sharedWithMe(after: node) }
+    }
+
+    func follow(_ request: FollowRequest, until interruption: Interruption) throws(RemoteError) -> FollowAnswer {
+        try asking { () throws(ClientFailure) in
+            try files.follow(request) { cancel in interruption.onInterrupt(cancel) }
+        }
+    }
+
+    func names(of ids: [UserID]) throws(RemoteError) -> [UserID: String] {
+        guard let people else { return [:] }
+        var names: [UserID: String] = [:]
+        for start in stride(from: 0, to: ids.count, by: Limits.Wire.nameQueryCountMax) {
+            let some = ids[start..<min(ids.count, start + Limits.Wire.nameQueryCountMax)]
+            let body = JSONObject([("ids", .array(some.map { .string("\($0)") }))])
+            let answer = try asking { () throws(ClientFailure) in
+                try people.account.ask(.post, Routes.Users.names, body)
+            }
+            for user in (try? JSONReader(answer).array("users")) ?? [] {
+                guard let id: UserID = try? user.identifier("id") else { continue }
+                names[id] = ((try? user.optionalString("handle")) ?? nil) ?? (try? user.string("name"))
+            }
+        }
+        return names
+    }
+
+    func leave(_ node: NodeID) throws(RemoteError) {
+        guard let people else { throw .notFound }
+        try asking { () throws(ClientFailure) in try files.revoke(from: people.own, on: node) }
     }
 }
 

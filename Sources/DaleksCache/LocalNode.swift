@@ -22,6 +22,7 @@ public struct LocalNode: Hashable, Sendable {
     /// A remote change was held back because operations of ours were under way: ask again when they are done.
     public var isStale: Bool
     public var extended: ExtendedAttributes
+    public var standing: LocalStanding
 
     public init(
         inode: Inode,
@@ -35,7 +36,8 @@ public struct LocalNode: Hashable, Sendable {
         isComplete: Bool = false,
         listed: Revision = 0,
         isStale: Bool = false,
-        extended: ExtendedAttributes = ExtendedAttributes()
+        extended: ExtendedAttributes = ExtendedAttributes(),
+        standing: LocalStanding = LocalStanding()
     ) {
         self.inode = inode
         self.id = id
@@ -49,6 +51,7 @@ public struct LocalNode: Hashable, Sendable {
         self.listed = listed
         self.isStale = isStale
         self.extended = extended
+        self.standing = standing
     }
 }
 

@@ -6,7 +6,7 @@ public enum NodeTable {
     static let columns = """
         nodes.inode, nodes.id, nodes.kind, nodes.mode, nodes.uid, nodes.gid, nodes.atime, nodes.mtime, nodes.ctime, \
         nodes.size, nodes.links, nodes.revision, nodes.content, nodes.content_size, nodes.target, nodes.complete, \
-        nodes.listed, nodes.stale, nodes.answered, nodes.device, nodes.xattrs
+        nodes.listed, nodes.stale, nodes.answered, nodes.device, nodes.xattrs, nodes.standing
         """
 
     private static let inodeQuery = SQL("SELECT \(columns) FROM nodes WHERE inode = ?1")
@@ -32,9 +32,9 @@ public enum NodeTable {
             """
             INSERT INTO nodes (inode, id, kind, mode, uid, gid, atime, mtime, ctime, size, links, revision, content,
                                content_size, target, complete, listed, stale, answered,
-                               device, xattrs)
+                               device, xattrs, standing)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                    ?21)
+                    ?21, ?22)
             """
         ) { statement in
             if node.inode == .root { try statement.bind(Int64(1), at: 1) } else { try statement.bindNull(at: 1) }
@@ -51,7 +51,7 @@ public enum NodeTable {
             """
             UPDATE nodes SET kind = ?3, mode = ?4, uid = ?5, gid = ?6, atime = ?7, mtime = ?8, ctime = ?9, size = ?10,
                    links = ?11, revision = ?12, content = ?13, content_size = ?14, target = ?15, complete = ?16,
-                   listed = ?17, stale = ?18, answered = ?19, device = ?20, xattrs = ?21
+                   listed = ?17, stale = ?18, answered = ?19, device = ?20, xattrs = ?21, standing = ?22
             WHERE inode = ?1 AND id = ?2
             """
         ) { statement in
@@ -219,7 +219,8 @@ public enum NodeTable {
             isComplete: try row.int64(first + 15) != 0,
             listed: try row.int64(first + 16),
             isStale: try row.int64(first + 17) != 0,
-            extended: try extended(try row.optionalBlob(first + 20))
+            extended: try extended(try row.optionalBlob(first + 20)),
+            standing: LocalStanding(column: try row.int64(first + 21))
         )
     }
 
@@ -264,5 +265,6 @@ public enum NodeTable {
         } else {
             try statement.bind(node.extended.encoded, at: 21)
         }
+        try statement.bind(node.standing.column, at: 22)
     }
 }

@@ -155,5 +155,30 @@ public enum ReplicaDatabase {
             CREATE INDEX entries_conflicts ON entries (node) WHERE instr(name, x'2028636f6e666c6963742066726f6d20')
             """
         ),
+        Migration(
+            7,
+            "what others share",
+            """
+            -- standing: see LocalStanding.
+            ALTER TABLE nodes ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+            CREATE TABLE owners (
+                id BLOB PRIMARY KEY,
+                folder INTEGER NOT NULL,
+                name TEXT NOT NULL,
+                cursor TEXT NOT NULL
+            ) WITHOUT ROWID;
+            CREATE TABLE shares (
+                node BLOB PRIMARY KEY,
+                owner BLOB NOT NULL,
+                inode INTEGER,
+                rights INTEGER NOT NULL,
+                grantor BLOB NOT NULL,
+                expires INTEGER,
+                withdrawn INTEGER NOT NULL
+            ) WITHOUT ROWID;
+            -- To whom a node is shown was not asked until now.
+            UPDATE nodes SET stale = 1 WHERE revision > 0
+            """
+        ),
     ]
 }

@@ -14,8 +14,15 @@ public final class AccessTokens: Sendable {
         var refreshAt: Instant?
         var isRefreshing = false
         var ended: String?
-        /// For the users service itself. Kept nowhere else: it is asked for when it is needed.
-        var own: (token: String, refreshAt: Instant)?
+        /// For the users service itself, and for other regions. Kept nowhere else: they are asked for when they are
+        /// needed.
+        var others: [Resource: (token: String, refreshAt: Instant)] = [:]
+    }
+
+    /// What a token is for, beside the region of the log-in.
+    private enum Resource: Hashable {
+        case users
+        case region(String)
     }
 
     private let store: CredentialStore
@@ -67,8 +74,18 @@ public final class AccessTokens: Sendable {
         }
     }
 
+    /// A token for a region: for that of the log-in where `resource` is nil, else for the one that tokens call so.
+    func token(for resource: String?, insteadOf refused: String?) throws(ClientFailure) -> String {
+        guard let resource else { return try token(insteadOf: refused) }
+        return try other(.region(resource), insteadOf: refused)
+    }
+
     /// A token for the users service itself, with which accounts are managed. No region ever sees it.
     public func ownToken(insteadOf refused: String? = nil) throws(ClientFailure) -> String {
+        try other(.users, insteadOf: refused)
+    }
+
+    private func other(_ resource: Resource, insteadOf refused: String?) throws(ClientFailure) -> String {
         enum Step {
             case use(String)
             case refresh(Credentials)
@@ -76,30 +93,36 @@ public final class AccessTokens: Sendable {
         }
         let step: Step = state.waitThrowing(until: { !$0.isRefreshing }) { state in
             if let reason = state.ended { return .ended(reason) }
-            if let own = state.own, time.now < own.refreshAt, own.token != refused { return .use(own.token) }
+            if let other = state.others[resource], time.now < other.refreshAt, other.token != refused {
+                return .use(other.token)
+            }
             state.isRefreshing = true
             return .refresh(state.credentials)
         }
         switch step {
         case .use(let token): return token
         case .ended(let reason): throw .loggedOut(reason)
-        case .refresh(let credentials): return try refreshOwn(credentials)
+        case .refresh(let credentials): return try refresh(resource, credentials)
         }
     }
 
-    private func refreshOwn(_ known: Credentials) throws(ClientFailure) -> String {
+    private func refresh(_ resource: Resource, _ known: Credentials) throws(ClientFailure) -> String {
         do throws(ClientFailure) {
-            let issuer = try users.issuer()
+            let name =
+                switch resource {
+                case .users: try users.issuer()
+                case .region(let url): url
+                }
             let (credentials, answer) = try store.withLock { () throws(ClientFailure) in
                 var credentials = try newest(known)
-                let answer = try exchange(&credentials, resource: issuer)
+                let answer = try exchange(&credentials, resource: name)
                 try save(credentials)
                 return (credentials, answer)
             }
             let lifetime = Duration.seconds(answer.expiresInSeconds)
             state.withLock { state in
                 state.credentials = credentials
-                state.own = (answer.accessToken, time.now + max(lifetime - Self.margin, lifetime / 2))
+                state.others[resource] = (answer.accessToken, time.now + max(lifetime - Self.margin, lifetime / 2))
                 state.isRefreshing = false
             }
             state.broadcast()

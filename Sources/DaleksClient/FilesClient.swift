@@ -8,10 +8,14 @@ import DaleksJSON
 public struct FilesClient: Sendable {
     let service: ServiceClient
     private let tokens: AccessTokens
+    /// The region's address as tokens name it, where it is not the one that the account is at home in.
+    private let resource: String?
 
-    public init(url: String, http: HTTPClient, tokens: AccessTokens) {
+    /// `isHome`: the region is the one that the log-in is for.
+    public init(url: String, http: HTTPClient, tokens: AccessTokens, isHome: Bool = true) {
         service = ServiceClient(baseURL: url, http: http)
         self.tokens = tokens
+        resource = isHome ? nil : url
     }
 
     public var url: String { service.baseURL }
@@ -60,11 +64,27 @@ public struct FilesClient: Sendable {
         return try service.decode(try send(request))
     }
 
-    /// Which of the chunks the region lacks.
-    public func missing(_ digests: [Digest]) throws(ClientFailure) -> [Digest] {
+    /// What happened in several trees. `began` is given what ends the wait.
+    public func follow(
+        _ places: FollowRequest,
+        began: @escaping (@escaping @Sendable () -> Void) -> Void
+    ) throws(ClientFailure) -> FollowAnswer {
+        var request = ClientRequest(.post, service.baseURL + Routes.Files.changes)
+        request.fields.set("Content-Type", "application/json")
+        request.body = .bytes(places.jsonBytes)
+        request.sink = .memory(max: Limits.Client.answerBytesMax)
+        request.deadline = .seconds(places.waitSeconds) + Limits.Client.requestDeadline
+        request.idleTimeout = request.deadline
+        // It changes nothing.
+        request.isIdempotent = true
+        return try service.decode(try send(request, began: began))
+    }
+
+    /// Which of the chunks the region lacks. `node`: where in somebody else's tree they are meant for.
+    public func missing(_ digests: [Digest], for node: NodeID? = nil) throws(ClientFailure) -> [Digest] {
         var request = ClientRequest(.post, service.baseURL + Routes.Files.missingChunks)
         request.fields.set("Content-Type", "application/json")
-        request.body = .bytes(DigestList(digests).jsonBytes)
+        request.body = .bytes(DigestList(digests, node: node).jsonBytes)
         request.sink = .memory(max: Limits.Client.answerBytesMax)
         request.deadline = Limits.Client.requestDeadline
         request.isIdempotent = true
@@ -72,8 +92,9 @@ public struct FilesClient: Sendable {
         return answer.missing
     }
 
-    public func put(_ bytes: [UInt8], digest: Digest) throws(ClientFailure) {
-        var request = ClientRequest(.put, service.baseURL + Routes.Files.chunk(digest))
+    public func put(_ bytes: [UInt8], digest: Digest, for node: NodeID? = nil) throws(ClientFailure) {
+        let path = node.map { Routes.Files.chunk(digest, for: $0) } ?? Routes.Files.chunk(digest)
+        var request = ClientRequest(.put, service.baseURL + path)
         request.fields.set("Content-Type", "application/octet-stream")
         request.body = .bytes(bytes)
         request.deadline = Limits.Client.chunkDeadline
@@ -81,8 +102,9 @@ public struct FilesClient: Sendable {
     }
 
     /// Puts many chunks in one request (feature `chunk_batches`).
-    public func put(_ chunks: [ChunkBatch.Member]) throws(ClientFailure) {
-        var request = ClientRequest(.put, service.baseURL + Routes.Files.chunks)
+    public func put(_ chunks: [ChunkBatch.Member], for node: NodeID? = nil) throws(ClientFailure) {
+        let place = node.map { "?node=\($0)" } ?? ""
+        var request = ClientRequest(.put, service.baseURL + Routes.Files.chunks + place)
         request.fields.set("Content-Type", ChunkBatch.contentType)
         request.body = .bytes(ChunkBatch(chunks).bytes)
         request.sink = .memory(max: Limits.Client.answerBytesMax)
@@ -100,19 +122,27 @@ public struct FilesClient: Sendable {
     }
 
     /// With a token; once more with another where that one was refused (the service's clock, a revoked key).
-    func send(_ request: ClientRequest) throws(ClientFailure) -> ClientResponse {
-        let token = try tokens.token()
+    func send(
+        _ request: ClientRequest,
+        began: ((@escaping @Sendable () -> Void) -> Void)? = nil
+    ) throws(ClientFailure) -> ClientResponse {
+        let token = try tokens.token(for: resource, insteadOf: nil)
         do throws(ClientFailure) {
-            return try send(request, token)
+            return try send(request, token, began)
         } catch {
             guard case .refused(401, _, _) = error else { throw error }
-            return try send(request, try tokens.token(insteadOf: token))
+            return try send(request, try tokens.token(for: resource, insteadOf: token), began)
         }
     }
 
-    private func send(_ request: ClientRequest, _ token: String) throws(ClientFailure) -> ClientResponse {
+    private func send(
+        _ request: ClientRequest,
+        _ token: String,
+        _ began: ((@escaping @Sendable () -> Void) -> Void)?
+    ) throws(ClientFailure) -> ClientResponse {
         var request = request
         request.fields.set("Authorization", "Bearer \(token)")
-        return try service.send(request)
+        guard let began else { return try service.send(request) }
+        return try service.send(request, began: began)
     }
 }

@@ -2,6 +2,7 @@ import DaleksCore
 import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
+import DaleksSystem
 
 /// Sends one request to one of the services and reads what it says, in our own error vocabulary.
 struct ServiceClient: Sendable {
@@ -22,8 +23,32 @@ struct ServiceClient: Sendable {
             if error == .canceled { throw .canceled }
             throw .unreachable("\(baseURL) cannot be reached: \(error)")
         }
+        return try Self.check(response)
+    }
+
+    /// The same of what may be ended from elsewhere; `began` is given how.
+    func send(
+        _ request: ClientRequest,
+        began: (@escaping @Sendable () -> Void) -> Void
+    ) throws(ClientFailure) -> ClientResponse {
+        let outcome = Condition<Result<ClientResponse, HTTPClientError>?>(nil)
+        let exchange = http.start(request) { result in
+            outcome.withLock { $0 = result }
+            outcome.broadcast()
+        }
+        began { exchange.cancel() }
+        // It has a deadline, so there is an outcome.
+        let result = outcome.waitThrowing(until: { $0 != nil }) { $0 } ?? .failure(.canceled)
+        switch result {
+        case .success(let response): return try Self.check(response)
+        case .failure(.canceled): throw .canceled
+        case .failure(let error): throw .unreachable("\(baseURL) cannot be reached: \(error)")
+        }
+    }
+
+    private static func check(_ response: ClientResponse) throws(ClientFailure) -> ClientResponse {
         if (200..<300).contains(response.status.code) { return response }
-        throw Self.failure(response)
+        throw failure(response)
     }
 
     func decode<Body: JSONDecodable>(_ response: ClientResponse) throws(ClientFailure) -> Body {

@@ -4,19 +4,23 @@ import DaleksSync
 import DaleksSystem
 import DaleksVFS
 
-/// Extended attributes. Everything is answered from this machine.
+/// Extended attributes. What is kept is answered from this machine; who may do what, the region decides.
 extension KernelBridge {
     func getxattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming XattrReply) {
+        tell(Array(name), of: local(inode), reply)
+    }
+
+    private func tell(_ name: [UInt8], of inode: Inode, _ reply: consuming XattrReply) {
         do throws(Obstacle) {
-            reply.value(try files.extendedValue(Array(name), of: Inode(rawValue: inode)))
+            reply.value(try files.extendedValue(name, of: inode))
         } catch {
-            overcome(error, reply) { _ in }
+            overcome(error, reply) { [self] reply in tell(name, of: inode, reply) }
         }
     }
 
     func listxattr(_ request: FUSERequest, inode: UInt64, reply: consuming XattrReply) {
         do throws(Obstacle) {
-            reply.value(try files.extendedNames(of: Inode(rawValue: inode), for: request.caller))
+            reply.value(try files.extendedNames(of: local(inode), for: request.caller))
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -43,7 +47,8 @@ extension KernelBridge {
             return
         }
         do throws(Obstacle) {
-            try files.setExtended(Array(name), of: Inode(rawValue: inode), to: Array(value), rule)
+            if let wish = try files.sharingWish(Array(name), Array(value)) { return arrange(wish, inode, reply) }
+            try files.setExtended(Array(name), of: local(inode), to: Array(value), rule)
             reply.success()
         } catch {
             overcome(error, reply) { _ in }
@@ -52,10 +57,19 @@ extension KernelBridge {
 
     func removexattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming EmptyReply) {
         do throws(Obstacle) {
-            try files.setExtended(Array(name), of: Inode(rawValue: inode), to: nil)
+            if let wish = try files.sharingWish(Array(name), nil) { return arrange(wish, inode, reply) }
+            try files.setExtended(Array(name), of: local(inode), to: nil)
             reply.success()
         } catch {
             overcome(error, reply) { _ in }
+        }
+    }
+
+    private func arrange(_ wish: SharingWish, _ inode: UInt64, _ reply: consuming EmptyReply) {
+        let parked = reply.park()
+        engine.arrange(wish, on: local(inode), within: regionDeadline) { errno in
+            guard let reply = parked.take() else { return }
+            if let errno { reply.error(errno) } else { reply.success() }
         }
     }
 }

@@ -9,7 +9,7 @@ import Glibc
 /// Open files and attributes by name.
 extension KernelBridge {
     func open(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
-        whenCaughtUp(reply) { [self] reply in open(Inode(rawValue: inode), flags, reply) }
+        whenCaughtUp(reply) { [self] reply in open(local(inode), flags, reply) }
     }
 
     private func open(_ inode: Inode, _ flags: FUSEOpenFlags, _ reply: consuming OpenReply) {
@@ -39,7 +39,8 @@ extension KernelBridge {
             inode,
             truncates: flags.truncates,
             appends: flags.appends,
-            isSynchronous: flags.isSynchronous
+            isSynchronous: flags.isSynchronous,
+            writes: flags.access != .read
         )
     }
 
@@ -54,7 +55,7 @@ extension KernelBridge {
         do throws(Obstacle) {
             let making = FileSystem.Making(.file, mode: mode, caller: request.caller)
             let name = try Self.name(name)
-            whenCaughtUp(reply) { [self] reply in create(Inode(rawValue: parent), name, making, flags, reply) }
+            whenCaughtUp(reply) { [self] reply in create(local(parent), name, making, flags, reply) }
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -200,7 +201,7 @@ extension KernelBridge {
             reply.written(count)
             return
         }
-        whenAtRegion(.fsyncRegion, .node(Inode(rawValue: write.inode)), reply) { reply in reply.written(count) }
+        whenAtRegion(.fsyncRegion, .node(local(write.inode)), reply) { reply in reply.written(count) }
     }
 
     private func write(_ write: FUSEWrite, _ copy: [UInt8], _ reply: consuming WriteReply) {
@@ -229,7 +230,7 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             try files.flush(handle)
-            whenAtRegion(.closeRegion, .node(Inode(rawValue: inode)), reply) { reply in reply.success() }
+            whenAtRegion(.closeRegion, .node(local(inode)), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -253,7 +254,7 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             try files.synchronize(handle)
-            whenAtRegion(.fsyncRegion, .node(Inode(rawValue: inode)), reply) { reply in reply.success() }
+            whenAtRegion(.fsyncRegion, .node(local(inode)), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }

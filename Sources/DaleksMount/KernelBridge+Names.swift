@@ -15,7 +15,7 @@ extension KernelBridge {
         _ reply: consuming EntryReply
     ) {
         do throws(Obstacle) {
-            make(making, Inode(rawValue: parent), try Self.name(rawName), reply)
+            make(making, local(parent), try Self.name(rawName), reply)
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -94,7 +94,7 @@ extension KernelBridge {
         reply: consuming EntryReply
     ) {
         do throws(Obstacle) {
-            link(Inode(rawValue: inode), Inode(rawValue: newParent), try Self.name(newName), reply)
+            link(local(inode), local(newParent), try Self.name(newName), reply)
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -122,7 +122,7 @@ extension KernelBridge {
 
     private func remove(_ parent: UInt64, _ rawName: FUSEName, isFolder: Bool, _ reply: consuming EmptyReply) {
         do throws(Obstacle) {
-            remove(Inode(rawValue: parent), try Self.name(rawName), isFolder, reply)
+            remove(local(parent), try Self.name(rawName), isFolder, reply)
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -130,10 +130,20 @@ extension KernelBridge {
 
     private func remove(_ parent: Inode, _ name: Name, _ isFolder: Bool, _ reply: consuming EmptyReply) {
         do throws(Obstacle) {
+            if let item = try files.itemToLeave(name, in: parent) { return leave(item, reply) }
             try files.remove(name, in: parent, isFolder: isFolder)
             whenAtRegion(.closeRegion, .names(in: [parent]), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { [self] reply in remove(parent, name, isFolder, reply) }
+        }
+    }
+
+    /// What somebody shares is not removed but given up: that the region must know first.
+    private func leave(_ item: Inode, _ reply: consuming EmptyReply) {
+        let parked = reply.park()
+        engine.leave(item, within: regionDeadline) { errno in
+            guard let reply = parked.take() else { return }
+            if let errno { reply.error(errno) } else { reply.success() }
         }
     }
 
@@ -151,8 +161,8 @@ extension KernelBridge {
             return
         }
         do throws(Obstacle) {
-            let from = (Inode(rawValue: parent), try Self.name(name))
-            let to = (Inode(rawValue: newParent), try Self.name(newName))
+            let from = (local(parent), try Self.name(name))
+            let to = (local(newParent), try Self.name(newName))
             rename(from, to, rule, reply)
         } catch {
             overcome(error, reply) { _ in }
@@ -190,8 +200,9 @@ extension KernelBridge {
         reply.leavesFoldersToKernel()
     }
 
-    /// Offsets 1 and 2 stand behind `.` and `..`; entries have their positions, which start at 1, behind those.
-    private static let positionOffset: Int64 = 2
+    /// Offsets 1 and 2 stand behind `.` and `..`, and 3 behind what is a guest in the root; entries have their
+    /// positions, which start at 1, behind those.
+    private static let positionOffset: Int64 = 3
 
     func readdir(
         _ request: FUSERequest,
@@ -200,12 +211,12 @@ extension KernelBridge {
         offset: Int64,
         reply: consuming DirectoryReply
     ) {
-        let folder = Inode(rawValue: inode)
+        let folder = local(inode)
         let epoch = engine.epoch
         do throws(Obstacle) {
             // A record with attributes takes at least 160 bytes, one without at least 32: more cannot fit.
             let limit = reply.capacity / (reply.isPlus ? 160 : 32) + 1
-            let parent = offset < Self.positionOffset ? try files.parent(of: folder) : folder
+            let parent = offset < 2 ? try files.parent(of: folder) : folder
             let page = try files.entries(of: folder, after: max(0, offset - Self.positionOffset), limit: limit)
             list(folder, parent, page, offset, epoch, reply)
         } catch {
@@ -236,20 +247,25 @@ extension KernelBridge {
         let isPlus = reply.isPlus
         var retained: [Inode] = []
         let wasTaken = reply.entries { entries throws(Errno) in
-            for (name, inode, next) in [(".", folder, Int64(1)), ("..", parent, Int64(2))] where offset < next {
+            // A volume that is a guest stands in the root of the account's own.
+            let above = folder == .root ? Inode.root.rawValue : volume.place(of: parent)
+            for (name, inode, next) in [(".", global(folder), Int64(1)), ("..", above, Int64(2))] where offset < next {
                 let fits = entries.add(
                     name: Array(name.utf8),
-                    inode: inode.rawValue,
+                    inode: inode,
                     mode: S_IFDIR,
                     nextOffset: next
                 )
                 guard fits else { return }
             }
+            if offset < Self.positionOffset, folder == .root, let guests {
+                guard guests.add(to: &entries, isPlus: isPlus, nextOffset: Self.positionOffset) else { return }
+            }
             for item in page {
                 // The reference is there before the kernel can have it.
                 if isPlus { files.retain(item.node.inode) }
                 let fits = entries.add(
-                    name: item.name.bytes,
+                    name: guests == nil || folder != .root ? item.name.bytes : Guests.shown(item.name.bytes),
                     entry: entry(item.node, since: epoch),
                     nextOffset: item.position + Self.positionOffset
                 )
@@ -273,7 +289,7 @@ extension KernelBridge {
     ) {
         do throws(Obstacle) {
             try files.synchronizeFolder()
-            whenAtRegion(.fsyncRegion, .names(in: [Inode(rawValue: inode)]), reply) { reply in reply.success() }
+            whenAtRegion(.fsyncRegion, .names(in: [local(inode)]), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }

@@ -25,8 +25,21 @@ final class KernelBridge: FUSEFileSystem {
     let durability: Durability
     /// How long a call waits for the region before it fails.
     let regionDeadline: Duration
+    /// Where its inodes begin, of all those that the kernel knows.
+    let volume: VolumeNumber
+    /// What stands in its root besides; only the account's own tree has such.
+    let guests: Guests?
 
-    init(files: FileSystem, engine: SyncEngine, durability: Durability, regionDeadline: Duration) {
+    init(
+        files: FileSystem,
+        engine: SyncEngine,
+        durability: Durability,
+        regionDeadline: Duration,
+        volume: VolumeNumber = .own,
+        guests: Guests? = nil
+    ) {
+        self.volume = volume
+        self.guests = guests
         self.files = files
         self.engine = engine
         self.durability = durability
@@ -60,7 +73,7 @@ final class KernelBridge: FUSEFileSystem {
 
     func entry(_ node: LocalNode, since epoch: UInt64) -> FUSEEntry {
         let validity = validity(since: epoch)
-        return FUSEEntry(Self.attributes(node), entryValidFor: validity, attributesValidFor: validity)
+        return FUSEEntry(attributes(node), entryValidFor: validity, attributesValidFor: validity)
     }
 
     /// Sends an entry and counts the kernel's reference to it, which must be there before the kernel can forget it.
@@ -69,12 +82,18 @@ final class KernelBridge: FUSEFileSystem {
         if !reply.entry(entry(node, since: epoch)) { files.forget(node.inode, count: 1) }
     }
 
-    static func attributes(_ node: LocalNode) -> FUSEAttributes {
+    /// As the kernel knows the inode, and as this volume does.
+    func global(_ inode: Inode) -> UInt64 { inode.rawValue | volume.base }
+    func local(_ inode: UInt64) -> Inode { VolumeNumber.local(inode) }
+
+    func attributes(_ node: LocalNode) -> FUSEAttributes {
         let attributes = node.attributes
+        // A folder counts the folders in it.
+        let guestCount: UInt32 = node.inode == .root && guests?.isShown == true ? 1 : 0
         return FUSEAttributes(
-            inode: node.inode.rawValue,
-            mode: kindBits(attributes.kind) | attributes.mode,
-            linkCount: attributes.links,
+            inode: global(node.inode),
+            mode: Self.kindBits(attributes.kind) | attributes.mode,
+            linkCount: attributes.links + guestCount,
             userID: attributes.uid,
             groupID: attributes.gid,
             device: UInt64(attributes.device),
@@ -113,7 +132,7 @@ final class KernelBridge: FUSEFileSystem {
     func lookup(_ request: FUSERequest, parent: UInt64, name: FUSEName, reply: consuming EntryReply) {
         do throws(Obstacle) {
             let name = try Self.name(name)
-            lookup(Inode(rawValue: parent), name, reply)
+            lookup(local(parent), name, reply)
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -133,14 +152,14 @@ final class KernelBridge: FUSEFileSystem {
     }
 
     func forget(_ forgotten: UnsafeBufferPointer<FUSEForget>) {
-        for item in forgotten { files.forget(Inode(rawValue: item.inode), count: item.count) }
+        for item in forgotten { files.forget(local(item.inode), count: item.count) }
     }
 
     func getattr(_ request: FUSERequest, inode: UInt64, handle: UInt64?, reply: consuming AttributesReply) {
         let epoch = engine.epoch
         do throws(Obstacle) {
-            let node = try files.node(Inode(rawValue: inode))
-            reply.attributes(Self.attributes(node), validFor: validity(since: epoch))
+            let node = try files.node(local(inode))
+            reply.attributes(attributes(node), validFor: validity(since: epoch))
         } catch {
             overcome(error, reply) { [self] reply in getattr(request, inode: inode, handle: handle, reply: reply) }
         }
@@ -165,9 +184,9 @@ final class KernelBridge: FUSEFileSystem {
         wanted.modified = Self.time(changes.modified, now)
         wanted.clearsSetID = changes.clearsSetID
         do throws(Obstacle) {
-            let node = try files.setAttributes(of: Inode(rawValue: inode), wanted)
+            let node = try files.setAttributes(of: local(inode), wanted)
             whenAtRegion(.closeRegion, .node(node.inode), reply) { [self] reply in
-                reply.attributes(Self.attributes(node), validFor: validity(since: epoch))
+                reply.attributes(attributes(node), validFor: validity(since: epoch))
             }
         } catch {
             overcome(error, reply) { [self] reply in
@@ -186,7 +205,7 @@ final class KernelBridge: FUSEFileSystem {
 
     func readlink(_ request: FUSERequest, inode: UInt64, reply: consuming ReadlinkReply) {
         do throws(Obstacle) {
-            reply.target(try files.target(of: Inode(rawValue: inode)))
+            reply.target(try files.target(of: local(inode)))
         } catch {
             overcome(error, reply) { [self] reply in readlink(request, inode: inode, reply: reply) }
         }

@@ -18,9 +18,11 @@ final class KernelNotices: TreeObserver {
 
     private let session: FUSESession
     private let logger: Logger
+    private let volume: VolumeNumber
     private let pools: [WorkerPool]
 
-    init(session: FUSESession, logger: Logger) {
+    init(session: FUSESession, volume: VolumeNumber = .own, logger: Logger) {
+        self.volume = volume
         self.session = session
         self.logger = logger
         pools = (0..<Self.threadCount).map { index in
@@ -31,30 +33,43 @@ final class KernelNotices: TreeObserver {
     func stop() { for pool in pools { pool.close() } }
 
     func attributesChanged(_ inode: Inode) {
-        queue(inode) { [session] () throws(Errno) in try session.invalidateAttributes(inode.rawValue) }
+        queue(inode) { [session, volume] () throws(Errno) in try session.invalidateAttributes(volume.global(inode)) }
     }
 
     func contentChanged(_ inode: Inode) {
-        queue(inode) { [session] () throws(Errno) in try session.invalidateInode(inode.rawValue) }
+        queue(inode) { [session, volume] () throws(Errno) in try session.invalidateInode(volume.place(of: inode)) }
     }
 
     func entryChanged(_ name: Name, in parent: Inode) {
-        queue(parent) { [session] () throws(Errno) in
-            try session.invalidateEntry(parent: parent.rawValue, name: name.bytes)
+        queue(parent) { [session, volume] () throws(Errno) in
+            try session.invalidateEntry(parent: volume.place(of: parent), name: volume.shown(name, in: parent))
         }
         listingChanged(parent)
     }
 
     func entryRemoved(_ name: Name, in parent: Inode, node: Inode) {
-        queue(parent) { [session] () throws(Errno) in
+        queue(parent) { [session, volume] () throws(Errno) in
             // `delete` also tells inotify; where the kernel will not (a folder in use), forgetting the name is enough.
             do throws(Errno) {
-                try session.deleteEntry(parent: parent.rawValue, child: node.rawValue, name: name.bytes)
+                try session.deleteEntry(
+                    parent: volume.place(of: parent),
+                    child: volume.global(node),
+                    name: volume.shown(name, in: parent)
+                )
             } catch {
-                if error != .noEntry { try session.invalidateEntry(parent: parent.rawValue, name: name.bytes) }
+                guard error != .noEntry else { return }
+                try session.invalidateEntry(parent: volume.place(of: parent), name: volume.shown(name, in: parent))
             }
         }
         listingChanged(parent)
+    }
+
+    /// Something stands in the root that is not of the tree, or no more.
+    func guestChanged() {
+        queue(.root) { [session] () throws(Errno) in
+            try session.invalidateEntry(parent: Inode.root.rawValue, name: Guests.name)
+        }
+        listingChanged(.root)
     }
 
     /// The kernel may keep a folder's listing in its pages, as the bytes of a file.

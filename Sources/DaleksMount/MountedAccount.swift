@@ -1,3 +1,4 @@
+import DaleksCore
 import DaleksFUSE
 public import DaleksSync
 public import DaleksSystem
@@ -97,14 +98,21 @@ public final class MountedAccount: Sendable {
         public let description: String
     }
 
+    /// The folder in the root in which others' items are shown.
+    public static var sharesName: String { String(decoding: Guests.name, as: UTF8.self) }
+
     public let engine: SyncEngine
     private let session: FUSESession
     private let isMountedAlready: Bool
     private let notices: KernelNotices
+    private let options: Options
+    private let guests = Guests()
+    private let guestNotices = Lock<[GuestNotices]>([])
     private let logger: Logger
 
     public init(engine: SyncEngine, options: Options, logger: Logger) throws(Failure) {
         self.engine = engine
+        self.options = options
         self.logger = logger
         let files = FileSystem(
             engine: engine,
@@ -115,7 +123,8 @@ public final class MountedAccount: Sendable {
                 owner: options.owner,
                 region: options.region,
                 control: options.control
-            )
+            ),
+            logger: logger
         )
         var mountOptions = FUSEMountOptions()
         mountOptions.source = options.source
@@ -130,12 +139,13 @@ public final class MountedAccount: Sendable {
             files: files,
             engine: engine,
             durability: options.durability,
-            regionDeadline: options.regionDeadline
+            regionDeadline: options.regionDeadline,
+            guests: guests
         )
         mountOptions.connection = options.connection
         isMountedAlready = options.connection != nil
         do throws(FUSEError) {
-            session = try FUSESession(fileSystem: bridge, options: mountOptions)
+            session = try FUSESession(fileSystem: Volumes(own: bridge, guests: guests), options: mountOptions)
         } catch {
             throw Failure(description: "\(error)")
         }
@@ -153,6 +163,49 @@ public final class MountedAccount: Sendable {
             throw Failure(description: "\(error)")
         }
         engine.start(observer: notices)
+    }
+
+    /// Shows what others share in `region`, as `Shared` in the root. While the mount lasts. The account's own region
+    /// has the number 1 and comes first; another keeps its number for ever, since inodes are numbered by it.
+    public func show(_ shares: SyncEngine, of region: String, number: UInt8) {
+        let number = VolumeNumber(number, region: number == 1 ? nil : region)
+        let files = FileSystem(
+            engine: shares,
+            // Owners there are people of other machines: the kernel is told that all of it is the mounting user's.
+            presentation: .everything(uid: options.uid, gid: options.gid),
+            description: FileSystem.Description(owner: options.owner, region: region, control: options.control),
+            logger: logger
+        )
+        guests.add(
+            KernelBridge(
+                files: files,
+                engine: shares,
+                durability: options.durability,
+                regionDeadline: options.regionDeadline,
+                volume: number
+            )
+        )
+        let observer = GuestNotices(
+            KernelNotices(session: session, volume: number, logger: logger),
+            own: notices,
+            guests: guests
+        )
+        guestNotices.withLock { $0.append(observer) }
+        observer.update()
+        shares.start(observer: observer)
+    }
+
+    /// The account's own tree first, then what others share.
+    public var engines: [SyncEngine] { [engine] + guests.volumes.map(\.engine) }
+
+    /// Waits until everything done here is at its region; false when the time passed first.
+    public func drain(timeout: Duration) -> Bool {
+        let deadline = TimeSource.system.now + timeout
+        var isDrained = true
+        for engine in engines where !engine.drain(timeout: max(.zero, deadline - TimeSource.system.now)) {
+            isDrained = false
+        }
+        return isDrained
     }
 
     /// Serves the kernel until the mount ends, from here or from outside.
@@ -179,7 +232,8 @@ public final class MountedAccount: Sendable {
 
     /// After `run` returned: stops synchronisation and closes the replica.
     public func stop() {
-        engine.stop()
+        for engine in engines.reversed() { engine.stop() }
+        for observer in guestNotices.withLock({ $0 }) { observer.stop() }
         notices.stop()
     }
 }

@@ -95,6 +95,9 @@ final class Fetcher: Sendable {
                 switch need {
                 case .folder(let inode): try fetchFolder(inode)
                 case .spans(let inode, let spans): try fetchSpans(spans, of: inode)
+                case .manifest(let inode):
+                    let node = try row(inode)
+                    _ = try manifest(of: node.id, at: node.content)
                 case .room: waitForRoom()
                 }
                 return nil
@@ -180,7 +183,7 @@ final class Fetcher: Sendable {
         do throws(Errno) {
             let isTaken = Lock(false)
             try news.apply(concerning: listing.map(\.node.id)) { merger, db throws in
-                let own = try MetaTable.text(.cursor, in: db).flatMap { Cursor($0) }
+                let own = try FollowedTree.cursor(ofTreeWith: inode, db)
                 guard own?.epoch == place?.epoch else { return isOfThisLife.withLock { $0 = false } }
                 let pending = try Self.pendingNames(in: inode, db)
                 let isCurrent = try merger.merge(
@@ -279,6 +282,11 @@ final class Fetcher: Sendable {
             throw .damaged
         }
         return bytes
+    }
+
+    /// Without asking for it.
+    func knownManifest(of id: NodeID, at revision: Revision) -> Manifest? {
+        state.withLock { $0.manifests[ManifestKey(node: id, revision: revision)] }
     }
 
     func manifest(of id: NodeID, at revision: Revision) throws(FetchFailure) -> Manifest {

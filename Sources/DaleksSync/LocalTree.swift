@@ -56,7 +56,7 @@ public final class LocalTree: Sendable {
     }
 
     /// As the replica has it, without what is written to it just now.
-    func stored(_ inode: Inode) throws(Obstacle) -> LocalNode {
+    public func stored(_ inode: Inode) throws(Obstacle) -> LocalNode {
         if let node = memory.find(inode) { return node }
         let generation = memory.generation(of: inode)
         let node = try database.looking { db in
@@ -184,7 +184,8 @@ public final class LocalTree: Sendable {
                     device: creation.device
                 ),
                 target: creation.target,
-                isComplete: creation.kind == .folder
+                isComplete: creation.kind == .folder,
+                standing: folder.standing.ofNewChild
             )
             node.inode = try NodeTable.insert(node, in: db)
             try EntryTable.insert(name, in: parent, node: node.inode, db)

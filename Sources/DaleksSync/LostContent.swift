@@ -19,6 +19,8 @@ final class LostContent: Sendable {
     private let fetcher: Fetcher
     private let remote: any Remote
     private let owner: (uid: UInt32, gid: UInt32)
+    /// Where what cannot be placed goes, where there is no root to put it into.
+    private let setAside: SetAside?
     private let logger: Logger
     private let stopping = Gate()
 
@@ -27,12 +29,14 @@ final class LostContent: Sendable {
         fetcher: Fetcher,
         remote: any Remote,
         owner: (uid: UInt32, gid: UInt32),
+        setAside: SetAside? = nil,
         logger: Logger
     ) {
         self.tree = tree
         self.fetcher = fetcher
         self.remote = remote
         self.owner = owner
+        self.setAside = setAside
         self.logger = logger
     }
 
@@ -123,6 +127,10 @@ final class LostContent: Sendable {
     /// A file of its own: where it was, if that place is there and free, else in `Recovered`.
     private func keep(_ file: borrowing FileDescriptor, at place: ContentPlace, isApart: Bool = false) throws {
         let size = Int64(try file.status().st_size)
+        if let setAside {
+            let reason: StaticString = "a file whose index was lost is not at the region; it was put aside"
+            return try setAside.keep(file, size: size, of: .root, place.node, because: reason, named: place.path.last)
+        }
         guard let name = place.path.last ?? (try? Name("\(place.node)")) else { return }
         var parent: Inode?
         if !isApart, !place.path.isEmpty {

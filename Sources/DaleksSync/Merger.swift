@@ -33,15 +33,23 @@ struct Merger {
     let unsaved: Set<Inode>
     /// What the region forgot: news from before that is none, and what is known here only is not taken for gone.
     let setbacks: Setbacks
-    private(set) var effects: [Effect] = []
+    /// Whose replica it is, where it shows what others share with them.
+    let account: UserID?
+    var effects: [Effect] = []
     /// Rows made here, of which some may get no name.
     private var inserted: [Inode] = []
     /// What the feed said of nodes that had no row here then.
     private(set) var unheeded: Unheeded
 
-    init(unsaved: Set<Inode> = [], unheeded: Unheeded = Unheeded(), setbacks: Setbacks = Setbacks()) {
+    init(
+        unsaved: Set<Inode> = [],
+        unheeded: Unheeded = Unheeded(),
+        setbacks: Setbacks = Setbacks(),
+        account: UserID? = nil
+    ) {
         self.unsaved = unsaved
         self.setbacks = setbacks
+        self.account = account
         self.unheeded = unheeded
     }
 
@@ -92,7 +100,8 @@ struct Merger {
             target: record.target,
             // A listing that began before the feed told of it is older than what the feed told.
             isStale: unheeded.isOutdated(record),
-            extended: record.extended
+            extended: record.extended,
+            standing: LocalStanding(record, account)
         )
         node.inode = try NodeTable.insert(node, in: db)
         inserted.append(node.inode)
@@ -132,6 +141,7 @@ struct Merger {
         node.contentSize = record.attributes.size
         node.target = record.target
         node.extended = record.extended
+        node.standing = LocalStanding(record, account)
         // A folder stays stale until it has been listed again; for everything else this was the answer.
         if node.attributes.kind != .folder { node.isStale = false }
         guard node != known else { return node }
@@ -140,7 +150,7 @@ struct Merger {
             try ContentTable.dropClean(of: node.inode, in: db)
             effects.append(.content(node))
         } else if node.attributes != known.attributes || node.target != known.target
-            || node.extended != known.extended
+            || node.extended != known.extended || node.standing.access != known.standing.access
         {
             // Our own change that comes back is none: the kernel would forget what it believes for nothing.
             effects.append(.attributes(node.inode))
@@ -221,7 +231,7 @@ struct Merger {
         effects.append(.removed(parent: folder, name: name, node: standing.inode))
     }
 
-    private enum Placing {
+    enum Placing {
         case placed
         /// What is known of where it lies is newer.
         case isElsewhere
@@ -230,7 +240,7 @@ struct Merger {
     }
 
     /// Gives the node that name, as it was at the region at that sequence.
-    private mutating func place(
+    mutating func place(
         _ node: LocalNode,
         as name: Name,
         in folder: Inode,
@@ -378,5 +388,22 @@ struct Merger {
                 effects.append(.removed(parent: inode, name: entry.name, node: entry.node.inode))
             }
         }
+    }
+}
+
+extension LocalStanding {
+    /// As the region tells it to the account.
+    init(_ record: NodeRecord, _ account: UserID?) {
+        let visibility: Visibility =
+            switch record.visibility {
+            case .private: .private
+            case .shared: .shared
+            case .public: .public
+            }
+        self.init(
+            granted: record.rights,
+            isCreator: record.rights != nil && record.creator != nil && record.creator == account,
+            visibility: visibility
+        )
     }
 }

@@ -29,6 +29,11 @@ final class Puller: Sendable {
     private let logger: Logger
     private let time: TimeSource
     private let state = Condition(State())
+    /// Inside a struct: see `SyncEngine.Wake`.
+    private struct ShareNews: Sendable {
+        var tell: (@Sendable () -> Void)?
+    }
+    private let shareNews = Lock(ShareNews())
 
     init(
         tree: LocalTree,
@@ -66,6 +71,8 @@ final class Puller: Sendable {
         state.withLock { ($0.isPoked, $0.isRefreshDue) = (true, true) }
         state.broadcast()
     }
+
+    func whenSharesChange(_ body: @escaping @Sendable () -> Void) { shareNews.withLock { $0.tell = body } }
 
     private func askForRefresh() {
         state.withLock { $0.isRefreshDue = true }
@@ -131,6 +138,7 @@ final class Puller: Sendable {
         } catch {
             throw .local(error)
         }
+        if page.changes.contains(where: { !$0.shares.isEmpty }) { shareNews.withLock { $0.tell }?() }
         askForRefresh()
     }
 

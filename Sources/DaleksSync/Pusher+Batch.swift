@@ -182,7 +182,8 @@ extension Pusher {
         var retry = Retry()
         while true {
             do throws(UploadFailure) {
-                let spans = try uploader.upload(commit.content, commit.snapshot, base: node.content)
+                let place = try uploadPlace(of: node)
+                let spans = try uploader.upload(commit.content, commit.snapshot, base: node.content, place: place)
                 let body = Self.operation(on: node, commit.snapshot, spans).jsonBytes
                 do throws(Errno) {
                     let isWanted = try tree.database.writing { db throws in
@@ -201,6 +202,24 @@ extension Pusher {
                 finish(row.place)
                 return wake()
             }
+        }
+    }
+
+    /// In somebody else's tree chunks are put for a node that the region knows: the file, or the nearest folder above.
+    private func uploadPlace(of node: LocalNode) throws(UploadFailure) -> NodeID? {
+        guard node.standing.granted != nil else { return nil }
+        do throws(Errno) {
+            return try tree.database.reading { db throws in
+                var place = try NodeTable.find(node.inode, in: db)
+                while let known = place, known.revision == 0 {
+                    place = try EntryTable.places(of: known.inode, db).first.flatMap { above in
+                        try NodeTable.find(above.parent, in: db)
+                    }
+                }
+                return place?.id
+            }
+        } catch {
+            throw .local(error)
         }
     }
 

@@ -42,6 +42,8 @@ final class Pusher: Sendable {
     let labour: Labour
     let fetcher: Fetcher
     let asideFolder: String
+    /// Where it sends what was done in others' trees.
+    let shares: Shares?
     /// Called when the region took a batch.
     let wasAnswered: @Sendable () -> Void
     let state = Condition(State())
@@ -60,9 +62,11 @@ final class Pusher: Sendable {
         fetcher: Fetcher,
         labour: Labour,
         logger: Logger,
+        shares: Shares? = nil,
         wasAnswered: @escaping @Sendable () -> Void
     ) {
         self.wasAnswered = wasAnswered
+        self.shares = shares
         self.tree = tree
         self.news = news
         self.remote = remote

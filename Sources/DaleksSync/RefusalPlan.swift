@@ -4,6 +4,8 @@ import DaleksCore
 /// When what the region refused is worth another attempt.
 enum RefusalPlan {
     static let quota = "quota_exceeded"
+    /// Ours: what it was about is not shared with the account any more.
+    static let withdrawn = "withdrawn"
 
     static func pause(_ code: String, attempts: Int64) -> Duration {
         let (first, last): (Duration, Duration) =

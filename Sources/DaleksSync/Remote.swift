@@ -12,12 +12,19 @@ public protocol Remote: Sendable {
     func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError)
     /// Many at once; all of them are there when it returns.
     func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError)
+    /// The same for somebody else's tree: `node` is one there that the account may write to; nil for its own.
+    func missing(_ digests: [Digest], for node: NodeID?) throws(RemoteError) -> [Digest]
+    func put(_ chunks: [ChunkBatch.Member], for node: NodeID?) throws(RemoteError)
     /// What the region can do beside what the first version of the wire could, as far as that is known.
     var features: Set<Capabilities.Feature> { get }
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest
     func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8]
     func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage
     func usage() throws(RemoteError) -> UsageRecord
+    /// Who else may see or change a node. People are named by e-mail address, handle or id, as they are called.
+    func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError)
+    func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError)
+    func revoke(from who: String, on id: NodeID) throws(RemoteError)
     func cancelAll()
 }
 
@@ -27,6 +34,18 @@ extension Remote {
     public func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError) {
         for chunk in chunks { try put(chunk.content, digest: chunk.digest) }
     }
+
+    public func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError) { throw Self.unsupported }
+    public func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError) { throw Self.unsupported }
+    public func revoke(from who: String, on id: NodeID) throws(RemoteError) { throw Self.unsupported }
+
+    private static var unsupported: RemoteError {
+        .refused(code: "unsupported", detail: "sharing is not arranged from here")
+    }
+
+    public func missing(_ digests: [Digest], for node: NodeID?) throws(RemoteError) -> [Digest] { try missing(digests) }
+
+    public func put(_ chunks: [ChunkBatch.Member], for node: NodeID?) throws(RemoteError) { try put(chunks) }
 }
 
 public enum RemoteError: Error, Hashable, Sendable {

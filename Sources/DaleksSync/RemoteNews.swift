@@ -13,6 +13,7 @@ final class RemoteNews: Sendable {
     private let tree: LocalTree
     private let waits: RegionWaits
     private let logger: Logger
+    private let account: UserID?
     private let turn = Condition(false)
     private let observer = Lock<(any TreeObserver)?>(nil)
     private let epochs = Lock<UInt64>(0)
@@ -20,7 +21,9 @@ final class RemoteNews: Sendable {
     private let unheeded = Lock(Unheeded())
     private let returns: Lock<Setbacks>
 
-    init(tree: LocalTree, waits: RegionWaits, logger: Logger) {
+    /// `account`: whose replica it is, where that matters.
+    init(tree: LocalTree, waits: RegionWaits, account: UserID? = nil, logger: Logger) {
+        self.account = account
         self.tree = tree
         self.waits = waits
         self.logger = logger
@@ -100,7 +103,8 @@ final class RemoteNews: Sendable {
             var merger = Merger(
                 unsaved: Set(unsaved.keys),
                 unheeded: unheeded.withLock { $0 },
-                setbacks: setbacks
+                setbacks: setbacks,
+                account: account
             )
             try merge(&merger, db)
             try merger.finish(db)

@@ -15,13 +15,14 @@ struct SetAside: Sendable {
         of inode: Inode,
         _ node: NodeID,
         because reason: StaticString =
-            "bytes written shortly before the power was cut are uncertain; they were put aside and not uploaded"
+            "bytes written shortly before the power was cut are uncertain; they were put aside and not uploaded",
+        named known: Name? = nil
     ) throws(Errno) {
         try Files.createPrivateDirectory(folder)
         let place =
             (try? Files.attribute(BackingStore.placeAttribute, of: "/proc/self/fd/\(file.raw)", bytesMax: 4_096))
             .flatMap { ContentPlace(bytes: $0) }
-        let name = place?.path.last.map { "\($0)" } ?? "unnamed"
+        let name = (known ?? place?.path.last).map { "\($0)" } ?? "unnamed"
         let path = "\(folder)/\(node)-\(name.prefix(180))"
         let copy = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: 0o600)
         try copy.truncate(to: size)

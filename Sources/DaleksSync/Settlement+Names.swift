@@ -47,7 +47,8 @@ extension Settlement {
         if try EntryTable.places(of: inode, db).count > 1, try EntryTable.find(to.name, in: to.parent, db) != nil {
             return try takeAway(inode, at: from, db)
         }
-        try move(inode, from: from, to: try free(to, db), db)
+        guard let to = try free(to, db) else { return try takeAway(inode, at: from, db) }
+        try move(inode, from: from, to: to, db)
     }
 
     /// The later row that put something else in the node's place.
@@ -84,11 +85,14 @@ extension Settlement {
         try relocate(row, from: from, to: to, db)
     }
 
-    /// The spot, or one like it that is free and can be reached.
-    private func free(_ spot: Spot, _ db: borrowing Connection) throws -> Spot {
+    /// The spot, or one like it that is free and can be reached; nil where nothing can be put anywhere else.
+    private func free(_ spot: Spot, _ db: borrowing Connection) throws -> Spot? {
         var spot = spot
         let folder = try NodeTable.find(spot.parent, in: db)
-        if folder == nil || folder?.attributes.links == 0 { spot.parent = .root }
+        if folder == nil || folder?.attributes.links == 0 {
+            guard let haven = try FollowedTree.haven(in: db) else { return nil }
+            spot.parent = haven
+        }
         if try EntryTable.find(spot.name, in: spot.parent, db) != nil {
             spot.name = try freeName(like: spot.name, in: spot.parent, db)
         }
@@ -98,7 +102,7 @@ extension Settlement {
     /// Gives a node a name again that was taken from it here.
     mutating func bringBack(_ inode: Inode, at spot: Spot, _ db: borrowing Connection) throws {
         guard var node = try NodeTable.find(inode, in: db), try !stands(inode, at: spot, db) else { return }
-        let spot = try free(spot, db)
+        guard let spot = try free(spot, db) else { return nameless.append(inode) }
         try EntryTable.insert(spot.name, in: spot.parent, node: inode, db)
         node.attributes.links =
             node.attributes.kind == .folder ? max(2, node.attributes.links) : node.attributes.links + 1
@@ -141,7 +145,9 @@ extension Settlement {
             node.attributes.kind == .folder, try node.revision > 0 || !isToBeMade(folder, db),
             let place = try departure(of: folder, after: row.place, db)
                 ?? EntryTable.places(of: folder, db).first.map({ Spot(parent: $0.parent, name: $0.name) }),
-            let home = try NodeTable.find(place.parent, in: db)
+            let home = try NodeTable.find(place.parent, in: db),
+            // What somebody shares is theirs to make.
+            try !OwnerTable.isFolder(home.inode, in: db)
         else { return false }
         let old = node.id
         node.id = .random(at: now)

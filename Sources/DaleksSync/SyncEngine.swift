@@ -1,6 +1,6 @@
 public import DaleksAPI
 public import DaleksCache
-import DaleksCore
+public import DaleksCore
 import DaleksSQLite
 public import DaleksSystem
 
@@ -45,18 +45,20 @@ public final class SyncEngine: Sendable {
     public let tree: LocalTree
     private let configuration: Configuration
     let database: Database
-    private let remote: any Remote
+    let remote: any Remote
     private let barrier: ContentBarrier
     private let gate: SpaceGate
     private let wake = Lock(Wake())
     private let keeper: SpaceKeeper
     private let lostContent: LostContent
-    private let labour: Labour
+    let labour: Labour
     let waits: RegionWaits
     let news: RemoteNews
     let fetcher: Fetcher
     let pusher: Pusher
     let puller: Puller
+    /// Instead of a tree of the account's own, what others share with it.
+    let shares: Shares?
     private let logger: Logger
     private let folderLock: Lock<LockFile?>
     private let threads = Lock<[Thread]>([])
@@ -71,9 +73,30 @@ public final class SyncEngine: Sendable {
         try self.init(configuration, remote: remote, labour: .threads(), time: time, logger: logger)
     }
 
+    /// The same of what others share with an account in a region: a folder of its own, in which each owner has one.
+    /// Waits for nothing. `isHome`: another engine follows the account's own tree there, and says when to look.
+    public convenience init(
+        ofSharesWith account: UserID,
+        _ configuration: Configuration,
+        isHome: Bool = true,
+        remote: any SharingRemote,
+        time: TimeSource = .system,
+        logger: Logger
+    ) throws(StartFailure) {
+        try self.init(
+            configuration,
+            remote: remote,
+            sharing: (account, isHome, remote),
+            labour: .threads(),
+            time: time,
+            logger: logger
+        )
+    }
+
     init(
         _ configuration: Configuration,
         remote: any Remote,
+        sharing: (account: UserID, isHome: Bool, remote: any SharingRemote)? = nil,
         labour: Labour,
         time: TimeSource,
         logger: Logger
@@ -102,7 +125,7 @@ public final class SyncEngine: Sendable {
         }
         keeper = SpaceKeeper(tree: tree, space: configuration.space, time: time, logger: logger)
         waits = RegionWaits(database: database, time: time)
-        news = RemoteNews(tree: tree, waits: waits, logger: logger)
+        news = RemoteNews(tree: tree, waits: waits, account: sharing?.account, logger: logger)
         fetcher = Fetcher(
             tree: tree,
             news: news,
@@ -122,11 +145,25 @@ public final class SyncEngine: Sendable {
             logger: logger
         )
         let puller = puller
+        let (tree, news) = (tree, news)
+        let shares = sharing.map { sharing in
+            Shares(
+                tree: tree,
+                news: news,
+                remote: sharing.remote,
+                following: sharing.isHome ? nil : sharing.account,
+                setAside: SetAside(folder: Self.setAsideFolder(configuration), logger: logger),
+                time: time,
+                logger: logger
+            )
+        }
+        self.shares = shares
         lostContent = LostContent(
             tree: tree,
             fetcher: fetcher,
             remote: remote,
             owner: (configuration.uid, configuration.gid),
+            setAside: shares.map { _ in SetAside(folder: Self.setAsideFolder(configuration), logger: logger) },
             logger: logger
         )
         pusher = Pusher(
@@ -138,6 +175,7 @@ public final class SyncEngine: Sendable {
             fetcher: fetcher,
             labour: labour,
             logger: logger,
+            shares: shares,
             wasAnswered: { puller.poke() }
         )
         let pusher = pusher
@@ -152,13 +190,13 @@ public final class SyncEngine: Sendable {
         let keeper = keeper
         gate.begin(
             relieve: { _ = try? keeper.makeRoom() },
-            isTakingUploads: { puller.isConnected && pusher.isTaking }
+            isTakingUploads: { shares?.isConnected ?? puller.isConnected && pusher.isTaking }
         )
         let setAside = SetAside(folder: Self.setAsideFolder(configuration), logger: logger)
         do throws(Errno) { _ = try tree.recover(boot: configuration.boot, setAside: setAside) } catch {
             throw .unusable("the cache could not be recovered: \(error)")
         }
-        try establishRoot(time)
+        if shares == nil { try establishRoot(time) } else { try establishSharedRoot(time) }
     }
 
     /// What wakes the pusher, known only after the tree. Inside a struct: a closure that is itself the state of a
@@ -233,11 +271,36 @@ public final class SyncEngine: Sendable {
         }
     }
 
+    /// The folder of the owners' folders is this machine's alone.
+    private func establishSharedRoot(_ time: TimeSource) throws(StartFailure) {
+        let known: String?
+        do throws(Errno) {
+            known = try database.writing { db throws in
+                if let known = try MetaTable.text(.subject, in: db) { return known }
+                let root = LocalNode(
+                    inode: .root,
+                    id: .random(at: time.wall),
+                    attributes: .ofSharedFolder(at: time.wall),
+                    isComplete: true
+                )
+                _ = try NodeTable.insert(root, in: db)
+                try MetaTable.set(.device, "\(DeviceID.random(at: time.wall))", in: db)
+                try MetaTable.set(.subject, configuration.subject, in: db)
+                return configuration.subject
+            }
+        } catch {
+            throw .unusable("the replica of what others share cannot be written: \(error)")
+        }
+        guard known == configuration.subject else {
+            throw .unusable("\(configuration.folder) belongs to \(known ?? "another"), not to \(configuration.subject)")
+        }
+    }
+
     // MARK: Life
 
     public func start(observer: any TreeObserver) {
         news.observe(observer)
-        let (pusher, puller, barrier, keeper, waits) = (pusher, puller, barrier, keeper, waits)
+        let (pusher, puller, barrier, keeper, waits, shares) = (pusher, puller, barrier, keeper, waits, shares)
         threads.withLock { threads in
             threads.append(Thread(name: "flush") { barrier.run() })
             threads.append(Thread(name: "space") { keeper.run() })
@@ -248,7 +311,7 @@ public final class SyncEngine: Sendable {
                 threads.append(Thread(name: "recover") { lostContent.run(lost) })
             }
             threads.append(Self.behind("push") { pusher.run() })
-            threads.append(Self.behind("pull") { puller.run() })
+            threads.append(Self.behind("pull") { if let shares { shares.run() } else { puller.run() } })
             threads.append(Self.behind("refresh") { puller.runRefresh() })
         }
     }
@@ -278,6 +341,7 @@ public final class SyncEngine: Sendable {
     public func stop() {
         for content in tree.contents.allLoaded { try? tree.saveContent(content) }
         puller.stop()
+        shares?.stop()
         waits.stop()
         remote.cancelAll()
         pusher.stop()
@@ -308,7 +372,7 @@ public final class SyncEngine: Sendable {
     public var epoch: UInt64 { news.epoch }
 
     /// Whether what is here is as new as the region: then the kernel may believe it for long.
-    public var isConnected: Bool { puller.isConnected }
+    public var isConnected: Bool { shares?.isConnected ?? puller.isConnected }
 
     /// How full the account was when the region was last asked; nil before the first answer.
     public var usage: UsageRecord? { puller.usage }
@@ -351,6 +415,11 @@ public final class SyncEngine: Sendable {
 
     /// Calls back once everything that the region has done by now is here: nil, or why that is not so.
     public func whenCaughtUp(within limit: Duration, _ completion: @escaping @Sendable (Errno?) -> Void) {
+        if let shares {
+            return shares.catchUp { error in
+                completion(error.map { $0 == .loggedOut ? .accessDenied : .timedOut })
+            }
+        }
         let (remote, waits) = (remote, waits)
         let accepted = labour.fetches.submit {
             do throws(RemoteError) {
@@ -407,7 +476,7 @@ public final class SyncEngine: Sendable {
             )
         }
         return Status(
-            isConnected: puller.isConnected,
+            isConnected: isConnected,
             pendingCount: counts?.pending ?? 0,
             pendingBytes: counts?.bytes ?? 0,
             conflictCount: counts?.conflicts ?? 0,

@@ -89,8 +89,13 @@ struct Uploader: Sendable {
         return Span(index: part.span, bytes: bytes.count, source: .split(SplitSpan(pieces: pieces)))
     }
 
-    /// Uploads what the region lacks and answers the spans by digest.
-    func upload(_ content: FileContent, _ snapshot: ContentSnapshot, base: Revision) throws(UploadFailure) -> [Span] {
+    /// Uploads what the region lacks and answers the spans by digest. `place`: where, in somebody else's tree.
+    func upload(
+        _ content: FileContent,
+        _ snapshot: ContentSnapshot,
+        base: Revision,
+        place: NodeID?
+    ) throws(UploadFailure) -> [Span] {
         var spans: [Span] = []
         var window: [Part] = []
         var windowBytes = 0
@@ -98,17 +103,18 @@ struct Uploader: Sendable {
             window.append(part)
             windowBytes += part.bytes
             if windowBytes >= Self.windowBytes {
-                spans += try upload(window, content, snapshot)
+                spans += try upload(window, content, snapshot, place)
                 (window, windowBytes) = ([], 0)
             }
         }
-        return try spans + upload(window, content, snapshot)
+        return try spans + upload(window, content, snapshot, place)
     }
 
     private func upload(
         _ window: [Part],
         _ content: FileContent,
-        _ snapshot: ContentSnapshot
+        _ snapshot: ContentSnapshot,
+        _ place: NodeID?
     ) throws(UploadFailure) -> [Span] {
         var chunks: [Digest: [UInt8]] = [:]
         var spans: [Span] = []
@@ -134,17 +140,17 @@ struct Uploader: Sendable {
                 )
             )
         }
-        try put(chunks)
+        try put(chunks, place)
         for part in window { snapshot.finished(part.span) }
         return spans
     }
 
     /// Puts those of the chunks that the region lacks: small ones together, large ones several at a time.
-    private func put(_ chunks: [Digest: [UInt8]]) throws(UploadFailure) {
+    private func put(_ chunks: [Digest: [UInt8]], _ place: NodeID?) throws(UploadFailure) {
         guard !chunks.isEmpty else { return }
         let missing: [Digest]
         do throws(RemoteError) {
-            missing = try remote.missing(Array(chunks.keys))
+            missing = try remote.missing(Array(chunks.keys), for: place)
         } catch {
             throw .remote(error)
         }
@@ -167,16 +173,16 @@ struct Uploader: Sendable {
             }
         }
         if !batch.isEmpty { batches.append(batch) }
-        try send(batches)
+        try send(batches, place)
     }
 
-    private func send(_ batches: [[ChunkBatch.Member]]) throws(UploadFailure) {
+    private func send(_ batches: [[ChunkBatch.Member]], _ place: NodeID?) throws(UploadFailure) {
         let outcome = Condition<(left: Int, failure: RemoteError?)>((batches.count, nil))
         for batch in batches {
             let remote = remote
             let job: @Sendable () -> Void = {
                 var failure: RemoteError?
-                do throws(RemoteError) { try remote.put(batch) } catch { failure = error }
+                do throws(RemoteError) { try remote.put(batch, for: place) } catch { failure = error }
                 outcome.withLock { $0 = ($0.left - 1, $0.failure ?? failure) }
                 outcome.broadcast()
             }

@@ -22,6 +22,7 @@ extension FileSystem {
 
     public func setAttributes(of inode: Inode, _ request: AttributeRequest) throws(Obstacle) -> LocalNode {
         guard presentation.allows(uid: request.uid, gid: request.gid) else { throw .errno(.notPermitted) }
+        try require(.change, on: inode)
         var edit = LocalTree.AttributeEdit()
         if let size = request.size {
             let isSame = try node(inode).attributes.size == size
@@ -91,6 +92,7 @@ extension FileSystem {
             guard let fact = try fact(text, of: inode) else { throw .errno(.noData) }
             return Array(fact.utf8)
         case .kept:
+            try require(.see, on: inode)
             guard let value = try tree.extendedValue(name, of: inode) else { throw .errno(.noData) }
             return value
         }
@@ -120,6 +122,7 @@ extension FileSystem {
         case .fact: return try setFact(text, of: inode, to: value)
         case .kept: break
         }
+        try require(.change, on: inode)
         guard name.count <= Limits.extendedNameBytesMax else { throw .errno(.outOfRange) }
         guard value?.count ?? 0 <= Limits.extendedValueBytesMax else { throw .errno(.argumentListTooLong) }
         try tree.setExtended(name, of: inode, to: value, rule)

@@ -11,8 +11,11 @@ extension FileSystem {
         _ inode: Inode,
         truncates: Bool,
         appends: Bool,
-        isSynchronous: Bool
+        isSynchronous: Bool,
+        writes: Bool = false
     ) throws(Obstacle) -> UInt64 {
+        try require(writes || truncates ? .change : .see, on: inode)
+        if isShared { try requireFile(inode) }
         let content = try engine.tree.openContent(inode)
         if truncates {
             do throws(Obstacle) {
@@ -33,6 +36,7 @@ extension FileSystem {
         appends: Bool,
         isSynchronous: Bool
     ) throws(Obstacle) -> (node: LocalNode, handle: UInt64) {
+        try requireMaking(.file, in: parent)
         let (node, content) = try tree.createOpen(name, in: parent, try creation(making))
         let file = OpenFiles.OpenFile(content: content, appends: appends, isSynchronous: isSynchronous)
         return (present(node), openFiles.insert(file))
@@ -41,6 +45,7 @@ extension FileSystem {
     /// Throws what `read` would lack, before anything is spent on reading.
     public func requireReadable(_ handle: UInt64, at offset: Int64, count: Int) throws(Obstacle) {
         let file = try openFiles.find(handle)
+        try requireStill(.see, on: file)
         let size = file.content.live.size
         if let wanted = file.readAhead.withLock({ $0.note(offset, count: count, size: size) }) {
             if file.content.lacksAny(of: wanted) { engine.fetchAhead(wanted, of: file.content.inode) }
@@ -64,10 +69,24 @@ extension FileSystem {
         clearsSetID: Bool
     ) throws(Obstacle) -> Int {
         let file = try openFiles.find(handle)
+        try requireStill(.change, on: file)
         if clearsSetID { try dropSetID(of: file.content.inode) }
         let count = try file.content.write(bytes, at: file.appends ? nil : offset)
         if file.isSynchronous { try engine.tree.synchronize(file.content) }
         return count
+    }
+
+    /// The right with which a file was opened may be taken back while it is open.
+    private func requireStill(_ act: Act, on file: OpenFiles.OpenFile) throws(Obstacle) {
+        guard isShared else { return }
+        do throws(Obstacle) { try require(act, on: file.content.inode) } catch {
+            throw error == .errno(.noEntry) ? Obstacle.errno(.accessDenied) : error
+        }
+    }
+
+    /// What somebody else has as a device or a pipe is shown as a file without anything in it.
+    private func requireFile(_ inode: Inode) throws(Obstacle) {
+        guard try tree.stored(inode).attributes.kind == .file else { throw .errno(.accessDenied) }
     }
 
     /// Whether each write to it is to be as safe as a file that is synchronized.

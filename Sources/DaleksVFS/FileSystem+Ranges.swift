@@ -1,3 +1,4 @@
+import DaleksCore
 public import DaleksSync
 import DaleksSystem
 
@@ -15,6 +16,7 @@ extension FileSystem {
 
     public func allocate(_ handle: UInt64, _ range: Range<Int64>, _ allocation: Allocation) throws(Obstacle) {
         let content = try openFiles.find(handle).content
+        try require(.change, on: content.inode)
         switch allocation {
         case .reserve(let keepsSize): try content.allocate(range, keepsSize: keepsSize)
         case .punch: try content.punch(range)
@@ -42,6 +44,8 @@ extension FileSystem {
         clearsSetID: Bool
     ) throws(Obstacle) -> Int {
         let (from, to) = (try openFiles.find(source.handle), try openFiles.find(target.handle))
+        try require(.see, on: from.content.inode)
+        try require(.change, on: to.content.inode)
         guard source.offset >= 0 else { throw .errno(.invalid) }
         if clearsSetID { try dropSetID(of: to.content.inode) }
         let end = source.offset + Int64(min(count, Self.copyBytesMax))

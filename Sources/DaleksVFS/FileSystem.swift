@@ -2,7 +2,7 @@ import DaleksAPI
 public import DaleksCache
 public import DaleksCore
 public import DaleksSync
-import DaleksSystem
+public import DaleksSystem
 import Glibc
 
 /// POSIX on top of the local tree: open files, permissions of the mount, and what each call means. It knows neither the
@@ -15,6 +15,9 @@ public final class FileSystem: Sendable {
     let presentation: Presentation
     /// What facts say of the mount as a whole.
     let description: Description
+    let logger: Logger
+    /// Whether it shows what others share, and not a tree of the account's own.
+    public let isShared: Bool
     let openFiles = OpenFiles()
 
     /// Facts that are the same for every node.
@@ -31,7 +34,14 @@ public final class FileSystem: Sendable {
         }
     }
 
-    public init(engine: SyncEngine, presentation: Presentation, description: Description) {
+    public init(
+        engine: SyncEngine,
+        presentation: Presentation,
+        description: Description,
+        logger: Logger = .silent
+    ) {
+        self.logger = logger
+        isShared = engine.isOfShares
         self.engine = engine
         self.presentation = presentation
         self.description = description
@@ -42,7 +52,9 @@ public final class FileSystem: Sendable {
     // MARK: Names
 
     public func lookup(_ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
-        present(try tree.lookup(name, in: parent))
+        let node = try tree.lookup(name, in: parent)
+        if isHidden(node) { throw .errno(.noEntry) }
+        return present(node)
     }
 
     public func node(_ inode: Inode) throws(Obstacle) -> LocalNode { present(try tree.node(inode)) }
@@ -50,9 +62,20 @@ public final class FileSystem: Sendable {
     public func parent(of folder: Inode) throws(Obstacle) -> Inode { try tree.parent(of: folder) }
 
     public func entries(of folder: Inode, after position: Int64, limit: Int) throws(Obstacle) -> [LocalEntry] {
+        try require(.see, on: folder)
         var entries = try tree.entries(of: folder, after: position, limit: limit)
+        if isShared { try dropHidden(&entries, of: folder, limit) }
         for index in entries.indices { entries[index].node = present(entries[index].node) }
         return entries
+    }
+
+    /// A page without anything to show would be taken for the end.
+    private func dropHidden(_ entries: inout [LocalEntry], of folder: Inode, _ limit: Int) throws(Obstacle) {
+        while let last = entries.last {
+            entries.removeAll { isHidden($0.node) }
+            guard entries.isEmpty else { return }
+            entries = try tree.entries(of: folder, after: last.position, limit: limit)
+        }
     }
 
     /// What is made, and by whom.
@@ -79,7 +102,8 @@ public final class FileSystem: Sendable {
     }
 
     public func make(_ making: Making, _ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
-        present(try tree.create(name, in: parent, try creation(making)))
+        try requireMaking(making.kind, in: parent)
+        return present(try tree.create(name, in: parent, try creation(making)))
     }
 
     func creation(_ making: Making) throws(Obstacle) -> LocalTree.Creation {
@@ -104,10 +128,12 @@ public final class FileSystem: Sendable {
     }
 
     public func link(_ inode: Inode, as name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
-        present(try tree.link(inode, as: name, in: parent))
+        try requireLink(to: inode, in: parent)
+        return present(try tree.link(inode, as: name, in: parent))
     }
 
     public func remove(_ name: Name, in parent: Inode, isFolder: Bool) throws(Obstacle) {
+        try requireRemoval(of: name, in: parent)
         let node = try tree.remove(name, in: parent, isFolder: isFolder)
         tree.letGo(of: node.inode)
     }
@@ -119,12 +145,14 @@ public final class FileSystem: Sendable {
         in newParent: Inode,
         _ rule: LocalTree.RenameRule
     ) throws(Obstacle) {
+        try requireRename(name, in: parent, to: newName, in: newParent, rule)
         let renamed = try tree.rename(name, in: parent, to: newName, in: newParent, rule)
         if let replaced = renamed.replaced, rule == .replace { tree.letGo(of: replaced.inode) }
     }
 
     /// Where a symlink points.
     public func target(of inode: Inode) throws(Obstacle) -> [UInt8] {
+        try require(.see, on: inode)
         guard let target = try tree.node(inode).target else { throw .errno(.invalid) }
         return target
     }
@@ -136,6 +164,12 @@ public final class FileSystem: Sendable {
         engine.usage.map { ($0.bytesUsed, $0.bytesQuota, $0.filesUsed) }
     }
 
+    /// Nil where the name is not that of an item that somebody shares, which is given up and not removed.
+    public func itemToLeave(_ name: Name, in parent: Inode) throws(Obstacle) -> Inode? {
+        guard isShared, parent != .root, try isOwnersFolder(parent) else { return nil }
+        return try lookup(name, in: parent).inode
+    }
+
     public func retain(_ inode: Inode) { tree.retain(inode) }
     public func forget(_ inode: Inode, count: UInt64) { tree.forget(inode, count: count) }
 
@@ -143,7 +177,7 @@ public final class FileSystem: Sendable {
     public func synchronizeFolder() throws(Obstacle) { try tree.synchronizeJournal() }
 
     func present(_ node: LocalNode) -> LocalNode {
-        var node = node
+        var node = isShared ? picture(node) : node
         node.attributes = presentation.present(node.attributes, isRoot: node.inode == .root)
         return node
     }

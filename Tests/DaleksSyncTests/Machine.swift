@@ -21,6 +21,7 @@ final class Machine {
         name: String = "here",
         folder: ScratchFolder = ScratchFolder(),
         isConnected: Bool = true,
+        showsShares: Bool = false,
         _ adjust: (inout SyncEngine.Configuration) -> Void = { _ in }
     ) throws {
         self.folder = folder
@@ -35,7 +36,10 @@ final class Machine {
             gid: 1_000
         )
         adjust(&configuration)
-        engine = try SyncEngine(configuration, remote: region, logger: .silent)
+        engine =
+            showsShares
+            ? try SyncEngine(ofSharesWith: owner, configuration, remote: region, logger: .silent)
+            : try SyncEngine(configuration, remote: region, logger: .silent)
         engine.start(observer: listener)
     }
 
