@@ -1,6 +1,7 @@
 import DaleksAPI
 import DaleksCore
 import DaleksHTTP
+import DaleksJSON
 import DaleksSystem
 import Glibc
 
@@ -36,7 +37,7 @@ enum FilesBench {
             region.stop()
             return 0
         } catch {
-            say("{\"failure\":\"\(error)\"}")
+            say(JSONValue.object(["failure": .string("\(error)")]).text)
             return 1
         }
     }
