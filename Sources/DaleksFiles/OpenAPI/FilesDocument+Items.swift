@@ -116,7 +116,7 @@ extension FilesDocument {
                 FilesSchemas.named(
                     ["kind": .one(of: ["folder", "file"])],
                     optional: [
-                        "visibility": .one(of: ["private", "public"]),
+                        "visibility": Schema.one(of: ["private", "public"]).orNull,
                         "grants": .list(
                             .object(
                                 ["user": .id, "rights": FilesSchemas.someRights],

@@ -201,7 +201,7 @@ extension FilesDocument {
     ]
 
     private static let read = Schema.object(
-        ["node": .id, "content": .integer(1...Int64.max), "index": .integer(0...Int64(1) << 43)],
+        ["node": .id, "content": FilesSchemas.revision, "index": .integer(0...Int64(1) << 43)],
         optional: ["from": Schema.integer(0...1_048_576).orNull, "bytes": Schema.integer(1...1_048_576).orNull]
     )
 

@@ -107,7 +107,7 @@ extension APIOperation {
     /// What is asked of all uploads alike is answered for whatever stands in the place of one.
     fileprivate var anyID: APIOperation {
         var copy = self
-        copy.parameters = path.contains("{id}") ? [.path("id", .text(1...128), "any upload")] : []
+        copy.parameters = path.contains("{id}") ? [.path("id", .text(), "any upload")] : []
         copy.problems = []
         return copy
     }
