@@ -186,8 +186,8 @@ let package = Package(
         tests(
             of: "DaleksFiles",
             uses: [
-                "daleks-files", "DaleksAPI", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient", "DaleksSQLite",
-                "DaleksPostgres", "DaleksCrypto",
+                "daleks-files", "lossy-disk", "DaleksAPI", "DaleksService", "DaleksHTTPServer", "DaleksHTTPClient",
+                "DaleksSQLite", "DaleksPostgres", "DaleksCrypto",
             ] + ground + vocabulary
         ),
         tests(

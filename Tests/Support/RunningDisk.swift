@@ -1,14 +1,13 @@
 import DaleksSystem
-import DaleksTestSupport
 import Glibc
 
 /// A mounted `lossy-disk`, a process of its own.
-final class RunningDisk {
-    let path: String
+public final class RunningDisk {
+    public let path: String
     private let process: Subprocess
     private let mountedCount: Condition<Int>
 
-    init(path: String, seed: UInt64) throws {
+    public init(path: String, seed: UInt64) throws {
         self.path = path
         try Files.createPrivateDirectory(path)
         let count = Condition(0)
@@ -25,12 +24,12 @@ final class RunningDisk {
 
     private func waitUntilMounted(_ times: Int) throws {
         guard mountedCount.wait(timeout: .seconds(20), until: { $0 >= times ? true : nil }) == true else {
-            throw RunningSystem.Failure(description: "the lossy disk did not mount")
+            throw RunningProgram.Failure(description: "the lossy disk did not mount")
         }
     }
 
     /// What was not synchronised may be gone when this returns. Nobody may have anything open there.
-    func cutPower() throws {
+    public func cutPower() throws {
         let times = mountedCount.withLock { $0 }
         process.send(SIGUSR1)
         try waitUntilMounted(times + 1)
