@@ -15,9 +15,21 @@ public struct Digest: Hashable, Sendable {
     /// Exactly 32 bytes.
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
+        // Byte by byte through witnesses costs a hundred times more, and a page of a manifest has many digests.
+        if let digest = bytes.withContiguousStorageIfAvailable({ Self(UnsafeRawBufferPointer($0)) }) {
+            self = digest
+            return
+        }
         var words: [UInt64] = [0, 0, 0, 0]
         for (position, byte) in bytes.enumerated() { words[position / 8] = words[position / 8] << 8 | UInt64(byte) }
         self.words = InlineWords(first: words[0], second: words[1], third: words[2], fourth: words[3])
+    }
+
+    private init(_ bytes: UnsafeRawBufferPointer) {
+        func word(_ position: Int) -> UInt64 {
+            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+        }
+        words = InlineWords(first: word(0), second: word(8), third: word(16), fourth: word(24))
     }
 
     /// Exactly 64 lower-case hexadecimal digits.
@@ -38,11 +50,7 @@ public struct Digest: Hashable, Sendable {
 
     public var bytes: [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Self.byteCount) { buffer, count in
-            for (index, word) in [words.first, words.second, words.third, words.fourth].enumerated() {
-                for position in 0..<8 {
-                    buffer[index * 8 + position] = UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * position))
-                }
-            }
+            withRawBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
             count = Self.byteCount
         }
     }

@@ -30,6 +30,17 @@ public struct Identifier<Kind>: Hashable, Sendable, Comparable {
     /// Exactly 16 bytes, most significant first.
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
+        let known = bytes.withContiguousStorageIfAvailable { bytes in
+            let raw = UnsafeRawBufferPointer(bytes)
+            return Self(
+                high: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 0, as: UInt64.self)),
+                low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        if let known {
+            self = known
+            return
+        }
         var words: (UInt64, UInt64) = (0, 0)
         for (position, byte) in bytes.enumerated() {
             if position < 8 {

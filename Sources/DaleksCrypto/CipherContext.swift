@@ -20,9 +20,14 @@ struct CipherContext: ~Copyable {
     deinit { EVP_CIPHER_CTX_free(raw) }
 
     borrowing func bind(_ context: [UInt8]) {
+        context.withUnsafeBytes { bind($0) }
+    }
+
+    borrowing func bind(_ context: UnsafeRawBufferPointer) {
         guard !context.isEmpty else { return }
         var count: Int32 = 0
-        let bound = EVP_CipherUpdate(raw, nil, &count, context, Int32(context.count))
+        let bytes = context.assumingMemoryBound(to: UInt8.self)
+        let bound = EVP_CipherUpdate(raw, nil, &count, bytes.baseAddress, Int32(bytes.count))
         precondition(bound == 1, "a cipher refused its context")
     }
 

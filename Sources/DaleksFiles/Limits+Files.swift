@@ -105,6 +105,16 @@ extension Limits {
         /// A field of a form that is no file, and that nobody reads.
         static let formFieldBytesMax = 64 << 10
 
+        /// Answers with such files that one process keeps in memory, in bytes, and what each takes beside the file.
+        static let knownAnswersBytesMax = 16 << 20
+        static let knownAnswerOverheadBytes = 2 << 10
+
+        /// Chunks whose blocks are recognised without hashing them: 64 GiB of large files, some 9 MiB.
+        static let provedChunkCountMax = 65_536
+
+        /// Marks by which such an answer is known to be good still: each tree has one of these, many share one.
+        static let treeStampCount = 4_096
+
         /// Files and folders that one copy makes: one transaction, a second or two.
         static let copiedNodeCountMax = 10_000
 

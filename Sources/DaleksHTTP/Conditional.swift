@@ -10,6 +10,18 @@ public enum Conditional {
         case preconditionFailed
     }
 
+    /// Whether a request has any condition, or wants a part: most have and want none, and need no validator read.
+    public static func stand(in fields: HTTPFields) -> Bool {
+        fields.all.contains { field in
+            let name = field.name.utf8
+            switch name.first {
+            case UInt8(ascii: "I"), UInt8(ascii: "i"): return name.dropFirst(2).first == UInt8(ascii: "-")
+            case UInt8(ascii: "R"), UInt8(ascii: "r"): return HTTPGrammar.equalIgnoringCase(field.name, "Range")
+            default: return false
+            }
+        }
+    }
+
     /// In the order of 13.2.2. Nil `tag` and `modified` where the resource has none; `exists` is false where there is
     /// no resource (then If-Match never holds, and If-None-Match always).
     public static func evaluate(

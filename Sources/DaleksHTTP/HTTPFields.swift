@@ -59,12 +59,12 @@ public struct HTTPFields: Sendable, Equatable {
     public mutating func reserveCapacity(_ count: Int) { all.reserveCapacity(count) }
 
     public static func isName(_ name: String) -> Bool {
-        !name.isEmpty && name.utf8.allSatisfy(HTTPGrammar.isTokenByte)
+        !name.isEmpty && HTTPGrammar.every(name, HTTPGrammar.isTokenByte)
     }
 
     /// No control character but the tab.
     public static func isValue(_ value: String) -> Bool {
-        value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }
+        HTTPGrammar.every(value) { $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }
     }
 }
 

@@ -35,7 +35,22 @@ enum HTTPGrammar {
     static func equalIgnoringCase(_ left: String, _ right: String) -> Bool {
         let (left, right) = (left.utf8, right.utf8)
         guard left.count == right.count else { return false }
-        return zip(left, right).allSatisfy { lowerCased($0) == lowerCased($1) }
+        // Every field of every request is looked at so: most differ in what lies in memory side by side.
+        let isEqual = left.withContiguousStorageIfAvailable { left in
+            right.withContiguousStorageIfAvailable { right in
+                for index in left.indices where lowerCased(left[index]) != lowerCased(right[index]) { return false }
+                return true
+            }
+        }
+        return (isEqual ?? nil) ?? zip(left, right).allSatisfy { lowerCased($0) == lowerCased($1) }
+    }
+
+    /// Whether each byte of a text is one of those.
+    static func every(_ text: String, _ isGood: (UInt8) -> Bool) -> Bool {
+        text.utf8.withContiguousStorageIfAvailable { bytes in
+            for byte in bytes where !isGood(byte) { return false }
+            return true
+        } ?? text.utf8.allSatisfy(isGood)
     }
 
     static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }

@@ -6,10 +6,24 @@ public struct ContentSource: Sendable {
     public let size: Int64
     /// Gives bytes from an offset: at most as many as asked, at least one. It may block.
     let read: @Sendable (_ offset: Int64, _ count: Int) throws(APIError) -> [UInt8]
+    /// The same bytes where they can be sent from where they lie, as many as asked at most; nil where `read` must be
+    /// asked. Nil where nothing ever can.
+    let ready: (@Sendable (_ offset: Int64, _ count: Int) throws(APIError) -> (any ReadyContent)?)?
 
     public init(size: Int64, read: @escaping @Sendable (_ offset: Int64, _ count: Int) throws(APIError) -> [UInt8]) {
         self.size = size
         self.read = read
+        ready = nil
+    }
+
+    public init(
+        size: Int64,
+        read: @escaping @Sendable (_ offset: Int64, _ count: Int) throws(APIError) -> [UInt8],
+        ready: @escaping @Sendable (_ offset: Int64, _ count: Int) throws(APIError) -> (any ReadyContent)?
+    ) {
+        self.size = size
+        self.read = read
+        self.ready = ready
     }
 
     init(_ file: FileSource) {

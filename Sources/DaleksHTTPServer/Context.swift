@@ -39,10 +39,14 @@ public struct Authenticator<Principal: Sendable>: Sendable {
 
     func authenticate(_ request: HTTPRequest, _ context: Context) throws(APIError) -> Authenticated<Principal> {
         let principal = try check(request)
-        if let name, let note = request.head.principal {
-            let text = name(principal)
-            note.withLock { $0 = text }
-        }
+        note(principal, request)
         return Authenticated(principal: principal, context: context)
+    }
+
+    /// For the log.
+    func note(_ principal: Principal, _ request: HTTPRequest) {
+        guard let name, let note = request.head.principal else { return }
+        let text = name(principal)
+        note.withLock { $0 = text }
     }
 }

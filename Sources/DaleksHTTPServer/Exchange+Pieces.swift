@@ -5,7 +5,9 @@ import DaleksSystem
 // Answers that come in pieces: each gets a pipe, and most somebody who keeps it filled.
 extension Exchange {
     func pump(_ stream: StreamSource) -> StreamPump {
-        StreamPump(output(), submit: core.submitContinuation, next: stream.next)
+        StreamPump(output(), submit: core.submitContinuation) { () throws(APIError) in
+            try stream.next().map { .bytes($0) }
+        }
     }
 
     func pump(reading source: ContentSource, _ range: Range<Int64>) -> StreamPump {
@@ -13,13 +15,20 @@ extension Exchange {
         return StreamPump(output(), submit: core.submitContinuation) { () throws(APIError) in
             let offset = position.withLock { $0 }
             guard offset < range.upperBound else { return nil }
-            let wanted = min(range.upperBound - offset, Int64(Limits.HTTPServer.downloadBufferBytes / 2))
-            let piece = try source.read(offset, Int(wanted))
-            guard !piece.isEmpty, piece.count <= wanted else { throw .internalError("the content could not be read") }
+            let wanted = Int(min(range.upperBound - offset, Limits.HTTPServer.downloadPieceBytes))
+            if let content = try source.ready?(offset, wanted) {
+                guard content.count <= wanted, content.count > 0 else { throw Self.unreadable }
+                position.withLock { $0 += Int64(content.count) }
+                return .ready(content)
+            }
+            let piece = try source.read(offset, wanted)
+            guard !piece.isEmpty, piece.count <= wanted else { throw Self.unreadable }
             position.withLock { $0 += Int64(piece.count) }
-            return piece
+            return .bytes(piece)
         }
     }
+
+    private static var unreadable: APIError { .internalError("the content could not be read") }
 
     func feed(_ start: (EventSink) -> Void) -> OutputPipe {
         let output = output(isFeed: true)

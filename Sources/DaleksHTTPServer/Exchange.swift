@@ -71,9 +71,7 @@ final class Exchange: Sendable {
     // Belongs to the event thread as well.
     nonisolated(unsafe) private(set) var requestID = RequestID.given("")
     // Belongs to the event thread as well.
-    nonisolated(unsafe) private var method: HTTPMethod?
-    // Belongs to the event thread as well.
-    nonisolated(unsafe) private var route: Route?
+    nonisolated(unsafe) private var (method, route): (HTTPMethod?, Route?) = (nil, nil)
     // Belongs to the event thread as well. Of the answer's body, and of the request's.
     nonisolated(unsafe) private var (sentBytes, receivedBytes): (Int64, Int64) = (0, 0)
     // Belongs to the event thread as well. What an authenticator notes is read at the end.
@@ -278,7 +276,8 @@ final class Exchange: Sendable {
             if job.route.thread == .event { run(job) } else if !submit(job) { complete(overloaded) }
         case .submitting(let job):
             stage = .waiting
-            if !submit(job) { complete(overloaded) }
+            let atHand = core.router.glance(job.route, job.parameters, job.request)
+            if let atHand { complete(atHand) } else if !submit(job) { complete(overloaded) }
         case .demanded:
             if let response = state.withLock({ $0.response }) { return reply(response, connection) }
             guard let pipe = state.withLock({ $0.pipe }) else { return .NO }

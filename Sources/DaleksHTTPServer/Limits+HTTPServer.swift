@@ -31,6 +31,13 @@ extension Limits {
         /// The same on the way out.
         public static let downloadBufferBytes = 256 << 10
 
+        /// What is asked of a source at a time: whole spans of files.
+        static let downloadPieceBytes: Int64 = 1 << 20
+
+        /// What of an answer in pieces is handed to the kernel at a time. Each such answer holds as much; smaller
+        /// blocks cost more rounds of the event loop.
+        public static let downloadBlockBytes = 256 << 10
+
         /// What of an unwanted body is read and dropped so that the client, still sending, gets to see the answer.
         public static let unwantedBodyBytesMax: Int64 = 256 << 10
 

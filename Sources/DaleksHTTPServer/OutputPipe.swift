@@ -5,7 +5,8 @@ import DaleksSystem
 ///
 /// ## Concurrency
 /// `state` guards everything. The event thread takes; when there is nothing it is told to suspend its connection, and
-/// `wake` (called with no lock held) resumes it when something came.
+/// `wake` (called with no lock held) resumes it when something came. It alone removes pieces, so it copies what is
+/// ready with no lock held.
 final class OutputPipe: Sendable {
     enum Taken {
         case bytes(Int)
@@ -15,18 +16,24 @@ final class OutputPipe: Sendable {
         case failed
     }
 
+    private enum Next {
+        case taken(Taken)
+        case ready(any ReadyContent, Int)
+    }
+
     private struct State {
-        var buffer: [UInt8] = []
-        var head = 0
+        var queue = OutputQueue()
         var isEnded = false
         var isFailed = false
         /// The event thread found nothing and stands still.
         var isStarved = false
+        /// The first piece was not ready: whoever makes pieces is to read it.
+        var isStalled = false
         /// The connection is gone: what comes is dropped.
         var isClosed = false
         var onClosed: (@Sendable () -> Void)?
 
-        var count: Int { buffer.count - head }
+        var isOver: Bool { isClosed || isEnded || isFailed }
     }
 
     private let state = Lock(State())
@@ -43,8 +50,16 @@ final class OutputPipe: Sendable {
     /// False where the connection is gone or the stream over. May exceed the capacity by one piece.
     func append(_ bytes: some Collection<UInt8>) -> Bool {
         change { state in
-            guard !state.isClosed, !state.isEnded, !state.isFailed else { return false }
-            state.buffer.append(contentsOf: bytes)
+            guard !state.isOver else { return false }
+            state.queue.append(bytes)
+            return true
+        }
+    }
+
+    func append(_ content: any ReadyContent) -> Bool {
+        change { state in
+            guard !state.isOver else { return false }
+            state.queue.append(content)
             return true
         }
     }
@@ -52,12 +67,12 @@ final class OutputPipe: Sendable {
     /// As `append`; a reader so slow that the bytes would not fit ends the stream.
     func appendIfFits(_ bytes: some Collection<UInt8>) -> Bool {
         change { state in
-            guard !state.isClosed, !state.isEnded, !state.isFailed else { return false }
-            guard state.count + bytes.count <= capacity else {
+            guard !state.isOver else { return false }
+            guard state.queue.byteCount + bytes.count <= capacity else {
                 state.isEnded = true
                 return false
             }
-            state.buffer.append(contentsOf: bytes)
+            state.queue.append(bytes)
             return true
         }
     }
@@ -78,7 +93,34 @@ final class OutputPipe: Sendable {
     }
 
     var isClosed: Bool { state.withLock { $0.isClosed } }
-    var hasRoom: Bool { state.withLock { $0.count < capacity && !$0.isClosed && !$0.isEnded && !$0.isFailed } }
+
+    /// Whether there is something to be made: more, or what was said to be ready and was not.
+    var wantsWork: Bool { state.withLock { $0.isStalled && !$0.isClosed && !$0.isFailed } || hasRoom }
+
+    var hasRoom: Bool {
+        state.withLock { state in
+            // One that is being sent, and the next.
+            !state.isOver && state.queue.byteCount < capacity && state.queue.readyCount < 2
+        }
+    }
+
+    /// What has to be read after all before anything goes on.
+    var stalled: (content: any ReadyContent, start: Int)? {
+        state.withLock { state in
+            guard state.isStalled, !state.isClosed, case .ready(let content, let start)? = state.queue.first else {
+                return nil
+            }
+            return (content, start)
+        }
+    }
+
+    func resolve(by bytes: [UInt8]) {
+        _ = change { state in
+            state.isStalled = false
+            state.queue.replaceFirst(by: bytes)
+            return true
+        }
+    }
 
     /// Calls `body` once when the connection ends, at once if it did.
     func onClosed(_ body: @escaping @Sendable () -> Void) {
@@ -92,7 +134,8 @@ final class OutputPipe: Sendable {
     private func change(_ body: (inout State) -> Bool) -> Bool {
         let (result, wakes) = state.withLock { state -> (Bool, Bool) in
             let result = body(&state)
-            let wakes = state.isStarved && (state.count > 0 || state.isEnded || state.isFailed)
+            let hasNews = (!state.queue.isEmpty && !state.isStalled) || state.isEnded || state.isFailed
+            let wakes = state.isStarved && hasNews
             if wakes { state.isStarved = false }
             return (result, wakes)
         }
@@ -103,25 +146,41 @@ final class OutputPipe: Sendable {
     // MARK: The event thread's side
 
     func take(into target: UnsafeMutableRawBufferPointer) -> Taken {
-        state.withLock { state in
-            if state.isFailed { return .failed }
-            let count = min(target.count, state.count)
-            if count == 0 {
-                if state.isEnded { return .end }
+        let next = state.withLock { state -> Next in
+            if state.isFailed { return .taken(.failed) }
+            switch state.queue.first {
+            case nil:
+                if state.isEnded { return .taken(.end) }
+                state.isStarved = true
+                return .taken(.nothing)
+            case .bytes(let bytes)?:
+                let count = min(target.count, bytes.count)
+                bytes.withUnsafeBytes { source in
+                    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<count]))
+                }
+                state.queue.advance(by: count)
+                return .taken(.bytes(count))
+            case .ready(let content, let start)?:
+                if !state.isStalled { return .ready(content, start) }
+                state.isStarved = true
+                return .taken(.nothing)
+            }
+        }
+        switch next {
+        case .taken(let taken): return taken
+        case .ready(let content, let start): return take(content, start, into: target)
+        }
+    }
+
+    private func take(_ content: any ReadyContent, _ start: Int, into target: UnsafeMutableRawBufferPointer) -> Taken {
+        let count = content.copy(into: target, from: start)
+        return state.withLock { state in
+            guard let count, count > 0 else {
+                state.isStalled = true
                 state.isStarved = true
                 return .nothing
             }
-            state.buffer.withUnsafeBytes { source in
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[state.head..<state.head + count]))
-            }
-            state.head += count
-            if state.head == state.buffer.count {
-                state.buffer.removeAll(keepingCapacity: state.buffer.capacity <= capacity)
-                state.head = 0
-            } else if state.head >= capacity {
-                state.buffer.removeFirst(state.head)
-                state.head = 0
-            }
+            state.queue.advance(by: count)
             return .bytes(count)
         }
     }
@@ -129,8 +188,7 @@ final class OutputPipe: Sendable {
     func close() {
         let onClosed = state.withLock { state in
             state.isClosed = true
-            state.buffer = []
-            state.head = 0
+            state.queue.removeAll()
             let onClosed = state.onClosed
             state.onClosed = nil
             return onClosed

@@ -7,6 +7,10 @@ extension Router {
     func finish(_ response: HTTPResponse, for request: HTTPRequest) -> HTTPResponse {
         guard response.status == .ok, request.method == .get || request.method == .head else { return response }
         guard let size = response.body.size else { return response }
+        guard Conditional.stand(in: request.fields) else {
+            guard response.acceptsRanges, response.fields["Accept-Ranges"] != "bytes" else { return response }
+            return response.with("Accept-Ranges", "bytes")
+        }
         let tag = response.fields["ETag"].flatMap { EntityTag(parsing: $0) }
         let modified = response.fields["Last-Modified"].flatMap { HTTPDate.parse($0) }
         switch Conditional.evaluate(request.method, request.fields, tag: tag, modified: modified) {

@@ -1,12 +1,10 @@
 import CMicroHTTPD
+import DaleksCore
 import DaleksHTTP
 import DaleksSystem
 
 /// Builds libmicrohttpd's form of an answer.
 enum ResponseSender {
-    /// Blocks in which content that does not come from a descriptor is handed over.
-    private static let blockBytes = 64 << 10
-
     /// Nil where there is no memory or no descriptor for it.
     static func make(_ response: HTTPResponse, for exchange: Exchange, _ connection: OpaquePointer) -> OpaquePointer? {
         guard let raw = body(response.body, for: exchange, connection) else { return nil }
@@ -80,7 +78,7 @@ enum ResponseSender {
         let context = Unmanaged.passRetained(session)
         let raw = MHD_create_response_from_callback(
             size,
-            blockBytes,
+            size == UInt64.max ? 64 << 10 : Int(min(max(size, 1), UInt64(Limits.HTTPServer.downloadBlockBytes))),
             Callbacks.fill,
             context.toOpaque(),
             Callbacks.freeFill

@@ -31,19 +31,30 @@ public struct BodyRule: Sendable {
 /// One line of the routing table.
 final class Route: Sendable {
     typealias Handler = @Sendable (HTTPRequest, Context) throws(APIError) -> HTTPResponse
+    /// Looks, on the event thread and without waiting, whether the answer is at hand; nil where a worker is needed.
+    typealias Glance = @Sendable (HTTPRequest, Context) throws(APIError) -> HTTPResponse?
 
     let method: HTTPMethod
     let pattern: RoutePattern
     let thread: RouteThread
     let body: BodyRule
     let handler: Handler
+    let glance: Glance?
 
-    init(method: HTTPMethod, pattern: RoutePattern, thread: RouteThread, body: BodyRule, handler: @escaping Handler) {
+    init(
+        method: HTTPMethod,
+        pattern: RoutePattern,
+        thread: RouteThread,
+        body: BodyRule,
+        handler: @escaping Handler,
+        glance: Glance? = nil
+    ) {
         self.method = method
         self.pattern = pattern
         self.thread = thread
         self.body = body
         self.handler = handler
+        self.glance = glance
     }
 }
 

@@ -45,6 +45,45 @@ public struct Router: Sendable {
         }
     }
 
+    /// The same for a route whose answers are often at hand. `glance` is asked first, on the event thread: it must not
+    /// wait. Nil, and a worker runs the handler as if nobody had asked. Where it gives an answer, and who got it, the
+    /// caller is proved and nothing but the middleware is left to be asked.
+    public mutating func onAuthenticated<Principal: Sendable>(
+        _ method: HTTPMethod,
+        _ pattern: String,
+        by authenticator: Authenticator<Principal>,
+        glance: @escaping @Sendable (HTTPRequest, Context) throws(APIError) -> (by: Principal, answer: HTTPResponse)?,
+        handler: @escaping @Sendable (HTTPRequest, Authenticated<Principal>) throws(APIError) -> HTTPResponse
+    ) {
+        let whole: Route.Handler = { request, context throws(APIError) in
+            try handler(request, try authenticator.authenticate(request, context))
+        }
+        let layers = middleware
+        let route = Route(
+            method: method,
+            pattern: RoutePattern(prefix + pattern),
+            thread: .worker,
+            body: .standard,
+            handler: Self.wrap(whole, in: middleware)
+        ) { request, context throws(APIError) in
+            guard let found = try glance(request, context) else { return nil }
+            authenticator.note(found.by, request)
+            return try Self.answer(request, found.answer, through: layers[...])
+        }
+        tree.insert(route)
+    }
+
+    private static func answer(
+        _ request: HTTPRequest,
+        _ answer: HTTPResponse,
+        through layers: ArraySlice<any Middleware>
+    ) throws(APIError) -> HTTPResponse {
+        guard let first = layers.first else { return answer }
+        return try first.respond(to: request) { request throws(APIError) in
+            try Self.answer(request, answer, through: layers.dropFirst())
+        }
+    }
+
     /// Routes added by `build` begin with `prefix`, and `middleware` stands around them, the first outermost, inside
     /// whatever stands around this group.
     public mutating func group(
@@ -91,7 +130,9 @@ public struct Router: Sendable {
         case .options(let allow):
             response = Self.optionsResponse(allow)
         case .route(let route, let parameters):
-            response = run(route, parameters, request.limitingBody(to: route.body.bytesMax ?? .max))
+            response =
+                glance(route, parameters, request)
+                ?? run(route, parameters, request.limitingBody(to: route.body.bytesMax ?? .max))
         }
         response.fields.set("X-Request-Id", request.requestID)
         response.fields.set("X-Content-Type-Options", "nosniff")
@@ -144,6 +185,17 @@ public struct Router: Sendable {
             let response = try route.handler(request, context)
             if case .parked(let start) = response.body { return finishLater(response, start, for: request) }
             return finish(response, for: request)
+        } catch {
+            return .problem(error, requestID: request.requestID)
+        }
+    }
+
+    /// The finished answer where it is at hand. On the event thread; it does not wait.
+    func glance(_ route: Route, _ parameters: PathParameters, _ request: HTTPRequest) -> HTTPResponse? {
+        guard let glance = route.glance else { return nil }
+        do throws(APIError) {
+            let context = Context(parameters: parameters, pattern: route.pattern.text)
+            return try glance(request, context).map { finish($0, for: request) }
         } catch {
             return .problem(error, requestID: request.requestID)
         }

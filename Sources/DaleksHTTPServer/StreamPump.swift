@@ -11,24 +11,29 @@ final class StreamPump: Sendable {
         var isOver = false
     }
 
+    enum Piece {
+        case bytes([UInt8])
+        case ready(any ReadyContent)
+    }
+
     let pipe: OutputPipe
-    private let next: @Sendable () throws(APIError) -> [UInt8]?
+    private let next: @Sendable () throws(APIError) -> Piece?
     private let submit: @Sendable (@escaping @Sendable () -> Void) -> Bool
     private let state = Lock(State())
 
     init(
         _ pipe: OutputPipe,
         submit: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool,
-        next: @escaping @Sendable () throws(APIError) -> [UInt8]?
+        next: @escaping @Sendable () throws(APIError) -> Piece?
     ) {
         self.pipe = pipe
         self.submit = submit
         self.next = next
     }
 
-    /// Starts a job where there is room in the pipe and none runs.
+    /// Starts a job where the pipe wants one and none runs.
     func kick() {
-        guard pipe.hasRoom else { return }
+        guard pipe.wantsWork else { return }
         let starts = state.withLock { state in
             guard !state.isRunning, !state.isOver else { return false }
             state.isRunning = true
@@ -53,13 +58,18 @@ final class StreamPump: Sendable {
 
     /// True when the stream is over, one way or the other.
     private func produce() -> Bool {
-        while pipe.hasRoom {
+        while true {
             do throws(APIError) {
-                guard let piece = try next() else {
+                if let stalled = pipe.stalled { pipe.resolve(by: try stalled.content.read(from: stalled.start)) }
+                guard pipe.hasRoom else { break }
+                switch try next() {
+                case .bytes(let bytes)?: if !pipe.append(bytes) { return true }
+                case .ready(let content)?: if !pipe.append(content) { return true }
+                case nil:
+                    // What is still to be sent may have to be read.
                     pipe.end()
-                    return true
+                    return false
                 }
-                if !pipe.append(piece) { return true }
             } catch {
                 pipe.fail()
                 return true

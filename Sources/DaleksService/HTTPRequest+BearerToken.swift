@@ -4,9 +4,16 @@ public import DaleksHTTPServer
 extension HTTPRequest {
     /// The token of `Authorization: Bearer`, not looked at yet (RFC 6750).
     public func bearerToken() throws(APIError) -> String {
-        let values = fields.values("Authorization")
-        guard let value = values.first else { throw .unauthorized("this needs a token") }
-        guard values.count == 1 else { throw .invalidToken("more than one Authorization field") }
+        guard let value = fields["Authorization"] else { throw .unauthorized("this needs a token") }
+        guard fields.values("Authorization").count == 1 else {
+            throw .invalidToken("more than one Authorization field")
+        }
+        let usual = "Bearer "
+        if value.hasPrefix(usual), value.utf8.count > usual.utf8.count, value.utf8.last != UInt8(ascii: " "),
+            value.utf8.dropFirst(usual.utf8.count).first != UInt8(ascii: " ")
+        {
+            return String(value.utf8.dropFirst(usual.utf8.count)) ?? ""
+        }
         let parts = value.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw .unauthorized("this needs a bearer token")

@@ -54,6 +54,11 @@ public struct FileDescriptor: ~Copyable, Sendable {
         return done
     }
 
+    /// Reads what the kernel has in memory, and never waits for a disk; fewer bytes, or none, where it has not all.
+    public borrowing func readWithoutWaiting(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
+        max(0, Shim.readWithoutWaiting(raw, buffer, offset))
+    }
+
     /// Writes all of it at an offset, or throws; what a failed call left behind is unspecified.
     public borrowing func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) {
         var done = 0

@@ -18,6 +18,10 @@ enum Shim {
         daleks_getrandom(buffer, UInt(count))
     }
 
+    static func readWithoutWaiting(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer, _ offset: Int64) -> Int {
+        daleks_read_without_waiting(file, buffer.baseAddress, UInt(buffer.count), Int(offset))
+    }
+
     static func openNameless(in folder: String) -> Int32 { daleks_open_nameless(folder) }
 
     static func accept(_ listener: Int32) -> Int32 { daleks_accept(listener) }

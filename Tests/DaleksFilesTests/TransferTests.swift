@@ -144,7 +144,10 @@ import Testing
         #expect(try region.store.read { db in try TransferTable.load(offer.id, db) } == nil)
     }
 
-    private var items: Items { Items(store: region.store, content: region.content, feed: region.feed) }
+    private var items: Items {
+        let known = KnownAnswers(region.store.stamps, time: region.clock.source)
+        return Items(store: region.store, content: region.content, feed: region.feed, known: known)
+    }
 
     @Test func `either of the two may end an offer`() throws {
         let gift = try sender.make("gift")

@@ -183,6 +183,57 @@ import Testing
         #expect(old.readReply()?.body.count == 30_000)
     }
 
+    /// Bytes that are at hand now and then.
+    private struct Fickle: ReadyContent {
+        let bytes: ArraySlice<UInt8>
+        let calls = Lock(0)
+
+        var count: Int { bytes.count }
+
+        func copy(into buffer: UnsafeMutableRawBufferPointer, from start: Int) -> Int? {
+            let call = calls.withLock { calls in
+                calls += 1
+                return calls
+            }
+            guard call % 3 != 0 else { return nil }
+            let count = min(buffer.count, bytes.count - start, 100_000)
+            bytes.withUnsafeBytes { source in
+                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<start + count]))
+            }
+            return count
+        }
+
+        func read(from start: Int) throws(APIError) -> [UInt8] {
+            guard bytes.count > 1 else { throw .internalError("this one is damaged") }
+            return Array(bytes.dropFirst(start))
+        }
+    }
+
+    @Test func `what is ready is sent from where it lies, and what turns out not to be is read`() throws {
+        let bytes = seededBytes(5 << 20)
+        let server = try TestServer { router in
+            router.on(.get, "/ready/:count") { _, context throws(APIError) in
+                let size = Int64(try context.parameters.integer("count"))
+                return .source(
+                    ContentSource(
+                        size: size,
+                        read: { offset, count throws(APIError) in Array(bytes[Int(offset)...].prefix(min(count, 77))) },
+                        ready: { offset, count throws(APIError) in
+                            // Every second piece is read.
+                            offset % 2 == 0 ? Fickle(bytes: bytes[Int(offset)...].prefix(min(count, 300_001))) : nil
+                        }
+                    )
+                )
+            }
+        }
+
+        for size in [0, 1, 2, 77, 300_000, 1_000_000, 5 << 20] {
+            #expect(try server.get("/ready/\(size)").body == Array(bytes[..<size]), "\(size)")
+        }
+        let part = try server.get("/ready/1000000", "Range: bytes=12345-999998\r\n")
+        #expect(part.status == 206 && part.body == Array(bytes[12_345..<999_999]))
+    }
+
     @Test func `a slow reader holds neither a worker nor much memory`() throws {
         let made = Lock(0)
         let server = try TestServer {

@@ -116,6 +116,38 @@ import Testing
         #expect(try text(router, .get, "/v1/in/x?stop=b").status == 403)
     }
 
+    @Test func `an answer at hand needs no handler, and still gets what every answer gets`() throws {
+        struct Stop: Middleware {
+            func respond(
+                to request: HTTPRequest,
+                next: (HTTPRequest) throws(APIError) -> HTTPResponse
+            ) throws(APIError) -> HTTPResponse {
+                if request.query.isEmpty { return try next(request).with("X-Seen", "yes") }
+                throw .forbidden("stopped")
+            }
+        }
+        var router = Router()
+        let authenticator = Authenticator<String> { request throws(APIError) in
+            guard let name = request.fields["X-Name"] else { throw .unauthorized("who are you?") }
+            return name
+        }
+        router.group("/v1", middleware: [Stop()]) { router in
+            router.onAuthenticated(.get, "/:id", by: authenticator) { request, context throws(APIError) in
+                guard request.fields["X-Name"] == "ann" else { return nil }
+                return ("ann", .text("at hand").with("ETag", "\"1\""))
+            } handler: { _, asked throws(APIError) in
+                .text("handled for \(asked.principal)")
+            }
+        }
+
+        let found = try text(router, .get, "/v1/1", ["X-Name": "ann"])
+        #expect(found.text == "at hand" && found.fields["X-Seen"] == "yes")
+        #expect(try text(router, .get, "/v1/1", ["X-Name": "ann", "If-None-Match": "\"1\""]).status == 304)
+        #expect(try text(router, .get, "/v1/1", ["X-Name": "bob"]).text == "handled for bob")
+        #expect(try text(router, .get, "/v1/1").status == 401)
+        #expect(try text(router, .get, "/v1/1?stop=1", ["X-Name": "ann"]).status == 403)
+    }
+
     @Test func `typed parameters refuse what they are not`() throws {
         var router = Router()
         router.on(.get, "/node/:id") { _, context throws(APIError) in

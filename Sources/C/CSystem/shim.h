@@ -26,6 +26,15 @@ static inline int daleks_open_nameless(const char *folder) {
     return open(folder, O_RDWR | O_CLOEXEC | 020000000 | O_DIRECTORY, 0600); /* O_TMPFILE */
 }
 
+// preadv2 with RWF_NOWAIT, of which the headers know under _GNU_SOURCE only.
+static inline long daleks_read_without_waiting(int descriptor, void *buffer, unsigned long count, long offset) {
+    struct {
+        void *base;
+        unsigned long bytes;
+    } piece = {buffer, count};
+    return syscall(SYS_preadv2, descriptor, &piece, 1L, offset, 0L, 8 /* RWF_NOWAIT */);
+}
+
 // accept4, which the headers declare only under _GNU_SOURCE. SOCK_CLOEXEC is O_CLOEXEC; <sys/socket.h> must not stand
 // here: whether a Swift file then finds SOCK_CLOEXEC in Glibc depends on which files are compiled together.
 static inline int daleks_accept(int listener) { return (int)syscall(SYS_accept4, listener, 0, 0, O_CLOEXEC); }

@@ -97,6 +97,16 @@ final class ChunkSegment: Sendable {
         return bytes
     }
 
+    /// Fills the buffer where the kernel has the bytes in memory; false where it has not, or they are not all there.
+    func readIfAtHand(into buffer: UnsafeMutableRawBufferPointer, at position: Int64) -> Bool {
+        file.readWithoutWaiting(into: buffer, at: position) == buffer.count
+    }
+
+    /// Bytes there are about to be read: the disk may begin.
+    func announce(_ count: Int, at position: Int64) {
+        _ = posix_fadvise(file.raw, off_t(position), off_t(count), POSIX_FADV_WILLNEED)
+    }
+
     /// Gives the room of a record back to the file system. Where that cannot be done the room stays taken.
     func punch(_ range: Range<Int64>) { try? file.punchHole(range) }
 }

@@ -35,6 +35,9 @@ protocol ChunkStore: Sendable {
     /// The raw bytes, proved to be the chunk's.
     func read(_ digest: Digest, at location: ChunkLocation) throws(ChunkStoreError) -> [UInt8]
 
+    /// The same where the store has proved it before and it can be sent from where it lies; nil where it must be read.
+    func proved(_ location: ChunkLocation) -> ProvedChunk?
+
     /// Everything that it has, for whoever looks for garbage.
     func segments() throws(ChunkStoreError) -> [SegmentRecord]
 
@@ -47,4 +50,8 @@ protocol ChunkStore: Sendable {
 
     /// Ends what runs. Nothing is called after it.
     func close()
+}
+
+extension ChunkStore {
+    func proved(_ location: ChunkLocation) -> ProvedChunk? { nil }
 }

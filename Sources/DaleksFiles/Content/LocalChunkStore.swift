@@ -35,6 +35,7 @@ final class LocalChunkStore: ChunkStore {
     private let folder: String
     private let segmentBytesMax: Int64
     private let state = Condition(State())
+    private let blocks = ProvedBlocks()
 
     init(folder: String, segmentBytesMax: Int64 = Limits.Files.segmentBytesMax) throws(Errno) {
         self.folder = folder
@@ -146,7 +147,24 @@ final class LocalChunkStore: ChunkStore {
         } catch {
             throw error == .noEntry ? .damaged(digest) : .failed(error)
         }
-        return try Self.unpack(header: header[...], stored: stored, digest, location)
+        let raw = try Self.unpack(header: header[...], stored: stored, digest, location)
+        if location.compression == .none, raw.count >= ProvedBlocks.blockBytes { blocks.remember(raw, at: location) }
+        return raw
+    }
+
+    func proved(_ location: ChunkLocation) -> ProvedChunk? {
+        guard location.compression == .none, !location.isInRow, let tags = blocks.tags(at: location),
+            let segment = try? segment(location.segment)
+        else { return nil }
+        let position = location.position + Int64(ChunkHeader.byteCount)
+        segment.announce(location.storedBytes, at: position)
+        return ProvedChunk(
+            segment: segment,
+            position: position,
+            count: location.storedBytes,
+            tags: tags,
+            blocks: blocks
+        )
     }
 
     /// What stands at a location, proved.

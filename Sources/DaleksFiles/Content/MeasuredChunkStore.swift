@@ -36,6 +36,8 @@ struct MeasuredChunkStore: ChunkStore {
         try timing(reading) { () throws(ChunkStoreError) in try inner.read(digest, at: location) }
     }
 
+    func proved(_ location: ChunkLocation) -> ProvedChunk? { inner.proved(location) }
+
     private func timing<Result>(
         _ seconds: Histogram,
         _ body: () throws(ChunkStoreError) -> Result

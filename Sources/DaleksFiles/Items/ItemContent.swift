@@ -64,6 +64,7 @@ final class ItemContent: Sendable {
         let from = Int(offset - start)
         let end = min(extent, from + count)
         let bytes = try span(index)
+        if from == 0, end == bytes.count { return bytes }
         var piece = from < bytes.count ? Array(bytes[from..<min(end, bytes.count)]) : []
         if piece.count < end - from { piece += [UInt8](repeating: 0, count: end - from - piece.count) }
         return piece
@@ -97,6 +98,19 @@ final class ItemContent: Sendable {
         return bytes
     }
 
+    /// The same where it can be sent from where it lies.
+    private func ready(_ offset: Int64, _ count: Int) throws(APIError) -> (any ReadyContent)? {
+        let index = Int(offset / Int64(Limits.spanBytes))
+        let from = Int(offset - Int64(index) * Int64(Limits.spanBytes))
+        // What is being read already is not looked for once more.
+        guard spans.contains(index), !held.withLock({ $0.index == index || $0.ahead == index }),
+            let chunk = try access.proved(index, of: node, at: content, for: reader), from < chunk.count
+        else { return nil }
+        return ReadySpan(chunk: chunk, offset: from, count: min(count, chunk.count - from)) {
+            [self] () throws(APIError) in try readSpan(index)
+        }
+    }
+
     private func readSpan(_ index: Int) throws(APIError) -> [UInt8] {
         try access.read(index, of: node, at: content, for: reader)
     }
@@ -111,6 +125,10 @@ final class ItemContent: Sendable {
     }
 
     var source: ContentSource {
-        ContentSource(size: size) { [self] offset, count throws(APIError) in try read(offset, count) }
+        ContentSource(
+            size: size,
+            read: { [self] offset, count throws(APIError) in try read(offset, count) },
+            ready: { [self] offset, count throws(APIError) in try ready(offset, count) }
+        )
     }
 }

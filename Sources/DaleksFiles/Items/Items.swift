@@ -10,6 +10,7 @@ struct Items: Sendable {
     let store: TreeStore
     let content: ChunkAccess
     let feed: ChangeFeed
+    let known: KnownAnswers
 
     func announce(_ owners: [UserID]) { for owner in owners { feed.announce(owner) } }
 
@@ -42,17 +43,49 @@ struct Items: Sendable {
         var isInline = false
         /// An earlier content; nil is the present one.
         var content: Revision?
+
+        var isPlain: Bool { !isInline && content == nil }
     }
 
     /// The bytes of a file as an answer, for one who may read it.
     func response(_ id: NodeID, for caller: UserID, _ wish: Wish = Wish()) throws(APIError) -> HTTPResponse {
-        switch try store.open(.node(id), at: wish.content, for: caller) {
-        case .file(let file): return try response(file, for: caller, wish)
+        switch try find(.node(id), for: caller, wish) {
+        case .answer(let answer): return answer
         case .folder: throw .invalid("only a file has content")
         }
     }
 
-    func response(_ file: TreeStore.OpenedFile, for caller: UserID, _ wish: Wish) throws(APIError) -> HTTPResponse {
+    enum Found {
+        case answer(HTTPResponse)
+        case folder(NodeID)
+    }
+
+    /// The same wherever it is. Small files as they are now are remembered.
+    func find(_ address: TreeStore.Address, for caller: UserID, _ wish: Wish = Wish()) throws(APIError) -> Found {
+        let moment = known.moment
+        switch try store.open(address, at: wish.content, for: caller) {
+        case .folder(let id): return .folder(id)
+        case .file(let file):
+            let answer = try response(file, for: caller, wish)
+            if let moment, wish.isPlain, file.small != nil, file.standing.isReachable {
+                let known = KnownAnswers.Known(
+                    answer: answer,
+                    bytes: Int(file.facts.size),
+                    tree: file.tree,
+                    moment: moment,
+                    expires: file.standing.expires
+                )
+                self.known.remember(known, KnownAnswers.Key(caller: caller, address))
+            }
+            return .answer(answer)
+        }
+    }
+
+    private func response(
+        _ file: TreeStore.OpenedFile,
+        for caller: UserID,
+        _ wish: Wish
+    ) throws(APIError) -> HTTPResponse {
         let facts = file.facts
         let kind = MediaKind(of: facts.name)
         let small = smallBytes(of: file)
@@ -73,6 +106,8 @@ struct Items: Sendable {
             response.fields.set("Repr-Digest", "sha-256=:\(Base64.encode(digest.bytes, .standard)):")
         }
         response.fields.set("Cache-Control", "private, no-cache")
+        // Said already, so that an answer that is remembered need not be changed.
+        if response.acceptsRanges { response.fields.set("Accept-Ranges", "bytes") }
         Self.guardAgainstScripts(&response, name: facts.name, isInline: isInline)
         return response
     }

@@ -158,6 +158,20 @@ struct ChunkAccess: Sendable {
         }
     }
 
+    /// A span that consists of one chunk which was proved before; nil where it has to be read.
+    func proved(
+        _ index: Int,
+        of node: NodeID,
+        at content: Revision,
+        for caller: UserID
+    ) throws(APIError) -> ProvedChunk? {
+        let span = try store.span(index, of: node, at: content, for: caller)
+        guard span.stretches.count == 1, let only = span.stretches.first, let location = only.location,
+            only.stretch.from == 0, only.stretch.range.lowerBound == 0, only.stretch.range.count == location.rawBytes
+        else { return nil }
+        return chunks.proved(location)
+    }
+
     /// The bytes of a stretch of a span whose place is known; nothing is asked of the database.
     func read(_ span: TreeStore.LocatedSpan, _ range: Range<Int>) throws(ChunkStoreError) -> [UInt8] {
         let range = range.clamped(to: 0..<max(span.extent, 0))

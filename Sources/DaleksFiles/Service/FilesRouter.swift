@@ -14,6 +14,7 @@ struct FilesRouter: Sendable {
     let content: ChunkAccess
     let mutations: Mutations
     let feed: ChangeFeed
+    let known: KnownAnswers
     let visitors: PublicAccess
     let tokens: TokenVerifier
     let metrics: Metrics
@@ -21,7 +22,7 @@ struct FilesRouter: Sendable {
     var users: RequestLimiter<UserID>?
     var addresses: AddressLimit?
 
-    var items: Items { Items(store: store, content: content, feed: feed) }
+    var items: Items { Items(store: store, content: content, feed: feed, known: known) }
 
     var router: Router {
         var router = Router()

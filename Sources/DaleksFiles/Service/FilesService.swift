@@ -88,6 +88,7 @@ public final class FilesService: RunningService {
             content: content,
             mutations: Mutations(store: store, content: content, feed: feed, measures: measures),
             feed: feed,
+            known: KnownAnswers(store.stamps, time: time),
             visitors: visitors,
             tokens: tokens,
             metrics: metrics,

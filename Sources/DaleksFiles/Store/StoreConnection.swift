@@ -16,8 +16,13 @@ struct StoreConnection: ~Copyable {
     }
 
     let backend: Backend
+    /// Who hears which trees this transaction changes, where somebody wants to know.
+    private let writing: TreeStamps.Writing?
 
-    init(_ backend: Backend) { self.backend = backend }
+    init(_ backend: Backend, writing: TreeStamps.Writing? = nil) {
+        self.backend = backend
+        self.writing = writing
+    }
 
     // Empty, and needed: without it the optimizer of Swift 6.3.1 crashes where it inlines the making of such values.
     deinit {}
@@ -127,6 +132,9 @@ struct StoreConnection: ~Copyable {
         guard let number = try first(sql, bindings, { try $0.int64(0) }) else { throw RecordError(record: "number") }
         return number
     }
+
+    /// What somebody remembers of this tree is no longer to be believed.
+    borrowing func willChange(_ tree: TreeNumber) { writing?.note(tree) }
 
     var isPostgres: Bool {
         if case .postgres = backend { true } else { false }

@@ -17,6 +17,9 @@ extension TreeStore {
 
     struct OpenedFile: Sendable {
         let node: NodeID
+        let tree: TreeNumber
+        /// What the caller is to it.
+        let standing: Standing
         let facts: FileFacts
         /// Those that have bytes, by their index.
         let spans: Set<Int>
@@ -75,6 +78,13 @@ extension TreeStore {
             let stretches = try locate(spans.first?.stretches ?? [], in: seen.tree.number, db)
             small = LocatedSpan(extent: spans.first?.extent ?? 0, stretches: stretches)
         }
-        return OpenedFile(node: seen.node.id, facts: facts, spans: Set(spans.map(\.index)), small: small)
+        return OpenedFile(
+            node: seen.node.id,
+            tree: seen.tree.number,
+            standing: seen.standing,
+            facts: facts,
+            spans: Set(spans.map(\.index)),
+            small: small
+        )
     }
 }

@@ -35,7 +35,8 @@ final class TreeStore: Sendable {
                 configuration: configuration,
                 migrations: FilesSchema.migrations,
                 logger: logger
-            )
+            ),
+            TreeStamps()
         )
         self.bytesQuota = bytesQuota
         self.trashKept = trashKept
@@ -68,6 +69,12 @@ final class TreeStore: Sendable {
     }
 
     func close() { database.close() }
+
+    /// Nil on PostgreSQL, where other processes change trees too.
+    var stamps: TreeStamps? {
+        guard case .sqlite(_, let stamps) = database else { return nil }
+        return stamps
+    }
 
     /// How several processes tell each other of changes; nil on SQLite, where there is one.
     func relay() -> FeedRelay? {
@@ -110,7 +117,7 @@ final class TreeStore: Sendable {
 
     /// A consistent copy of the database while others use it, at a path where nothing is.
     func backup(to path: String) throws {
-        guard case .sqlite(let database) = database else { preconditionFailure("PostgreSQL has its own backups") }
+        guard case .sqlite(let database, _) = database else { preconditionFailure("PostgreSQL has its own backups") }
         try database.backup(to: path)
     }
 

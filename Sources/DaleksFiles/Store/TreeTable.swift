@@ -30,6 +30,7 @@ enum TreeTable {
 
     /// As `load`; whoever wants to change the tree waits here for its turn. On SQLite every writer has had to wait.
     static func lock(number: TreeNumber, _ db: borrowing StoreConnection) throws -> TreeState? {
+        db.willChange(number)
         guard db.isPostgres else { return try load(number: number, db) }
         return try db.first(
             """
@@ -44,8 +45,10 @@ enum TreeTable {
 
     /// Several at once, in one order, so that two who do this do not wait for each other in a ring.
     static func lock(_ numbers: Set<TreeNumber>, _ db: borrowing StoreConnection) throws {
-        guard db.isPostgres else { return }
-        for number in numbers.sorted() { _ = try lock(number: number, db) }
+        for number in numbers.sorted() {
+            db.willChange(number)
+            if db.isPostgres { _ = try lock(number: number, db) }
+        }
     }
 
     private static func state(_ row: borrowing StoreStatement) throws -> TreeState {
@@ -114,6 +117,7 @@ enum TreeTable {
     }
 
     static func save(_ state: TreeState, _ db: borrowing StoreConnection) throws {
+        db.willChange(state.number)
         try db.execute(
             """
             UPDATE trees SET epoch = ?2, sequence = ?3, feed_floor = ?4, bytes_used = ?5, files_used = ?6,
@@ -130,6 +134,7 @@ enum TreeTable {
 
     /// Notes that the tree came back from a backup.
     static func saveReturn(of state: TreeState, _ db: borrowing StoreConnection) throws {
+        db.willChange(state.number)
         try db.execute(
             "UPDATE trees SET epoch = ?2, sequence = ?3, setbacks = ?4 WHERE number = ?1",
             [

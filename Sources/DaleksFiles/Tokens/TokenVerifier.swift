@@ -53,6 +53,17 @@ final class TokenVerifier: Sendable {
         return caller
     }
 
+    /// The caller of a request whose token was checked before; nil where it has to be checked. It waits for nothing.
+    func remembered(_ request: HTTPRequest, needing scope: Scope) -> Caller? {
+        guard let token = try? request.bearerToken() else { return nil }
+        let digest = SHA256.digest(of: Array(token.utf8))
+        let generation = keys.generation
+        guard let caller = checked.withLock({ $0.generation == generation ? $0.callers[digest] : nil }),
+            time.wall < caller.expires, caller.scope.isSuperset(of: scope), !revocations.isRevoked(caller)
+        else { return nil }
+        return caller
+    }
+
     func verify(_ token: String) throws(APIError) -> Caller {
         let caller = try known(token)
         guard !revocations.isRevoked(caller) else { throw .invalidToken("the token was revoked") }
