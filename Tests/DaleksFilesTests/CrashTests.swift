@@ -151,13 +151,14 @@ struct CrashTests {
         var random = SeededGenerator(for: "kill -9")
         let writers = (0..<4).map { _ in Writer(seed: random.next()) }
         let publicURL = "http://files.test"
-        let token = try users.token(for: user, audience: publicURL)
         let arguments =
             [
                 "--state", state, "--users-url", users.url, "--port", "0", "--public-url", publicURL,
             ] + storage
 
         for round in 0..<rounds {
+            // Many rounds take longer than a token lives.
+            let token = try users.token(for: user, audience: publicURL)
             let program = try RunningProgram(arguments)
             let address = "http://127.0.0.1:\(program.port)"
             let clients = writers.map { TestClient(address, token: token, device: $0.device) }
@@ -174,6 +175,7 @@ struct CrashTests {
         }
 
         #expect(writers.allSatisfy { $0.state.withLock { !$0.promises.isEmpty } })
+        print("\(rounds) rounds, \(writers.reduce(0) { $0 + $1.state.withLock { $0.promises.count } }) promises")
         for verb in ["fsck", "gc", "scrub"] {
             let command = Command(
                 "\(RunningProgram.folder)/daleks-files",

@@ -117,13 +117,13 @@ extension FilesDocument {
                     ["kind": .one(of: ["folder", "file"])],
                     optional: [
                         "visibility": Schema.one(of: ["private", "public"]).orNull,
-                        "grants": .list(
+                        "grants": Schema.list(
                             .object(
                                 ["user": .id, "rights": FilesSchemas.someRights],
                                 optional: ["expires": Schema.time.orNull]
                             ),
                             countMax: Limits.Wire.newGrantCountMax
-                        ),
+                        ).orNull,
                     ]
                 )
             ),
