@@ -219,7 +219,8 @@ final class Fetcher: Sendable {
         return names
     }
 
-    /// Asks for a node's present state. False when the region cannot be asked now.
+    /// Asks for a node's present state. False when the region cannot be asked now. Where its answer could not be taken
+    /// in, as on a full disk, the node stays stale.
     func refresh(_ node: LocalNode) -> Bool {
         do throws(FetchFailure) {
             if node.attributes.kind == .folder {
@@ -229,11 +230,17 @@ final class Fetcher: Sendable {
             }
             return true
         } catch {
-            guard case .remote(.unreachable) = error else {
+            switch error {
+            case .remote(.unreachable), .remote(.canceled), .remote(.loggedOut), .remote(.cursorExpired),
+                .remote(.deviceForked):
+                return false
+            case .local(let errno) where errno != .stale:
+                logger.warning("news of a node could not be taken in", ["inode": node.inode, "reason": errno])
+                return true
+            case .remote(.notFound), .remote(.refused), .local, .damaged:
                 logger.warning("a node could not be refreshed", ["inode": node.inode, "reason": "\(error)"])
                 return settleStale(node)
             }
-            return false
         }
     }
 

@@ -128,6 +128,8 @@ struct Merger {
             node.attributes.links = known.attributes.links
             // A step of ours says nothing new: the folder may have been given an older time since.
             let isOwn = origin == .own
+            // What others did in it is in its count and not in ours: asked for again once ours is settled.
+            if !isOwn { node.isStale = true }
             let (modified, changed) = (node.attributes.modified, node.attributes.changed)
             node.attributes.modified = isOwn ? known.attributes.modified : max(known.attributes.modified, modified)
             node.attributes.changed = isOwn ? known.attributes.changed : max(known.attributes.changed, changed)
@@ -255,7 +257,10 @@ struct Merger {
             // A folder has one name, and that is now this one.
             for place in try EntryTable.places(of: node.inode, db) {
                 guard try !JournalTable.isPending(in: place.parent, in: db) else { return .mustWait }
-                if let home = try NodeTable.find(place.parent, in: db), home.listed >= sequence { return .isElsewhere }
+                if let home = try NodeTable.find(place.parent, in: db), home.listed >= sequence {
+                    // A listing that could not be taken in whole may have left it there only because of work in it.
+                    return home.isStale ? .mustWait : .isElsewhere
+                }
                 try EntryTable.delete(place.name, in: place.parent, db)
                 effects.append(.entry(parent: place.parent, name: place.name))
             }

@@ -64,6 +64,7 @@ extension Pusher {
         for place in settlement.settledPlaces { finish(place) }
         // It may have lost its last name while it waited.
         tree.collect(inode)
+        for inode in settlement.nameless { tree.collect(inode) }
         tell(settlement)
     }
 

@@ -228,6 +228,8 @@ extension Settlement {
             for folder in [row.subjects.parent, row.subjects.otherParent] {
                 if let folder { try markStale(folder, db) }
             }
+            // With the row goes the last that kept a row of what ours had taken the place of.
+            if let replaced = row.subjects.replaced { nameless.append(replaced) }
         }
         try JournalTable.deleteUnsent(of: inode, in: db)
         // Every byte is here, and ours to send now.

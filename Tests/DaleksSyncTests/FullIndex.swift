@@ -10,14 +10,14 @@ extension Database {
         }
     }
 
-    /// From now on, or no longer, what tells a file's size fails, as where just that needed another page.
-    func refuseSizes(_ isRefusing: Bool) throws {
+    /// From now on, or no longer, new rows of a table are refused, as where just those needed another page.
+    func refuse(_ isRefusing: Bool, rowsOf table: String) throws {
         try write { db throws in
-            let trigger: SQL =
+            let trigger =
                 isRefusing
-                ? "CREATE TRIGGER no_room BEFORE INSERT ON contents BEGIN SELECT RAISE(ABORT, 'no room'); END"
+                ? "CREATE TRIGGER no_room BEFORE INSERT ON \(table) BEGIN SELECT RAISE(ABORT, 'no room'); END"
                 : "DROP TRIGGER no_room"
-            try db.execute(trigger)
+            try db.execute(SQL(trigger))
         }
     }
 }

@@ -49,9 +49,9 @@ import Testing
         if past.isAtRegion { try here.drain() }
 
         let size = Limits.spanBytes + 500
-        try here.engine.database.refuseSizes(true)
+        try here.engine.database.refuse(true, rowsOf: "contents")
         #expect(throws: (any Error).self) { try cut("file", to: size, on: here) }
-        try here.engine.database.refuseSizes(false)
+        try here.engine.database.refuse(false, rowsOf: "contents")
         #expect(try here.lookup("file").attributes.size == Int64(size))
 
         if past.isKilled {
@@ -92,7 +92,7 @@ import Testing
             try here.doing { _ throws(Obstacle) in try content.write(buffer, at: 0) }
         }
 
-        try here.engine.database.refuseSizes(true)
+        try here.engine.database.refuse(true, rowsOf: "contents")
         #expect(throws: (any Error).self) { try here.engine.tree.closeContent(content) }
         for number in 0..<300 {
             let other = try here.make("file \(number)")
@@ -100,11 +100,34 @@ import Testing
                 try here.doing { tree throws(Obstacle) in try tree.openContent(other.inode) }
             )
         }
-        try here.engine.database.refuseSizes(false)
+        try here.engine.database.refuse(false, rowsOf: "contents")
 
         #expect(try here.read("file") == bytes)
         try here.drain()
         try expect(bytes, as: "file")
+    }
+
+    @Test func `news for which there was no room is asked for again when there is`() throws {
+        let here = try Machine(storage, owner: owner)
+        defer { here.stop() }
+        let elsewhere = try Machine(storage, owner: owner, name: "elsewhere")
+        defer { elsewhere.stop() }
+        _ = try here.list()
+        here.engine.pause(true)
+        try here.make("mine")
+        try elsewhere.make("theirs")
+        try elsewhere.drain()
+        // Something is pending in the folder, so the news waits for that.
+        #expect(try eventually { try here.engine.tree.stored(.root).isStale })
+
+        try here.engine.database.refuse(true, rowsOf: "entries")
+        let before = here.region.questionCount
+        here.engine.pause(false)
+        try here.drain()
+        #expect(eventually { here.region.questionCount > before + 2 })
+        try here.engine.database.refuse(false, rowsOf: "entries")
+
+        #expect(try eventually { try here.list() == ["mine", "theirs"] })
     }
 
     private func cut(_ path: String, to size: Int, on machine: Machine) throws {

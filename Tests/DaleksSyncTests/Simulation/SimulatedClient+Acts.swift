@@ -109,7 +109,7 @@ extension SimulatedClient {
             guard node.attributes.kind == .file else { throw .errno(.isDirectory) }
             let words = try wordsLost(with: node, tree)
             let removed = try tree.remove(name, in: parent, isFolder: false)
-            discard(words)
+            book.discard(words, ofSize: Int(node.attributes.size))
             tree.letGo(of: removed.inode)
             return "rm \(path) (\(Words.short(node.id)), \(words.sorted()))"
         }
@@ -125,11 +125,6 @@ extension SimulatedClient {
         try engine.database.looking { db in try EntryTable.places(of: inode, db).count }
     }
 
-    private func discard(_ words: Set<UInt32>) {
-        book.superseded.formUnion(words)
-        book.discarded.formUnion(words)
-    }
-
     private func removeFolder(_ path: String) throws(Obstacle) -> String {
         try doing { tree throws(Obstacle) in
             let (parent, name) = try spot(path, tree)
@@ -143,16 +138,17 @@ extension SimulatedClient {
         try doing { tree throws(Obstacle) in
             let (from, to) = (try spot(path, tree), try spot(newPath, tree))
             let node = try tree.lookup(from.1, in: from.0)
-            var words: Set<UInt32> = []
+            var (words, size): (Set<UInt32>, Int64) = ([], 0)
             do throws(Obstacle) {
                 let standing = try tree.lookup(to.1, in: to.0)
                 if standing.inode != node.inode { words = try wordsLost(with: standing, tree) }
+                size = standing.attributes.size
             } catch {
                 guard error == .errno(.noEntry) else { throw error }
             }
             let renamed = try tree.rename(from.1, in: from.0, to: to.1, in: to.0, .replace)
             if let replaced = renamed.replaced {
-                discard(words)
+                book.discard(words, ofSize: Int(size))
                 tree.letGo(of: replaced.inode)
             }
             return "mv \(path) \(newPath) (\(Words.short(node.id)) over \(words.sorted()))"
@@ -277,9 +273,11 @@ extension SimulatedClient {
             guard node.attributes.kind == .file else { throw .errno(.isDirectory) }
             let content = try tree.openContent(node.inode)
             defer { try? tree.closeContent(content) }
+            let size = Int(content.live.size)
             let before = Set(Words.words(of: try bytes(content)))
-            let offset = Int64(place % (Int(content.live.size) / 4 + 1) * 4)
+            let offset = Int64(place % (size / 4 + 1) * 4)
             try write(Words.bytes(word, count: count), to: content, at: offset)
+            book.write(over: before, ofSize: size)
             let after = Set(Words.words(of: try bytes(content)))
             book.written[word] = "\(name) \(path)"
             book.superseded.formUnion(before.subtracting(after))
@@ -296,6 +294,7 @@ extension SimulatedClient {
             let size = place % (before.count / 4 + 1) * 4
             let after = Set(Words.words(of: Array(before.prefix(size))))
             book.superseded.formUnion(Set(Words.words(of: before)).subtracting(after))
+            book.resize(after, from: before.count, to: size)
             _ = try tree.truncate(node.inode, to: Int64(size))
             return "truncate \(path) (\(Words.short(node.id))) to \(size) of \(before.count)"
         }
@@ -306,8 +305,10 @@ extension SimulatedClient {
         return try doing { tree throws(Obstacle) in
             let node = try node(path, tree)
             guard node.attributes.kind == .file else { throw .errno(.isDirectory) }
-            let size = node.attributes.size + Int64(more)
-            _ = try tree.truncate(node.inode, to: size)
+            let before = try bytes(node, tree)
+            let size = before.count + more
+            book.resize(Set(Words.words(of: before)), from: before.count, to: size)
+            _ = try tree.truncate(node.inode, to: Int64(size))
             return "truncate \(path) (\(Words.short(node.id))) to \(size), which is longer"
         }
     }

@@ -232,10 +232,34 @@ final class Book: @unchecked Sendable {
     var promised: [UInt32: NodeID] = [:]
     /// Those of them that went with their file.
     var discarded: Set<UInt32> = []
+    /// Sizes that programs gave to files with a word without writing one, and that nobody saw who removed it: an edit
+    /// as any other, which a removal elsewhere must not take along.
+    private var sizes: [UInt32: Set<Int>] = [:]
 
     func word() -> UInt32 {
         next += 1
         return next
+    }
+
+    func isResized(_ word: UInt32) -> Bool { !(sizes[word]?.isEmpty ?? true) }
+
+    func resize(_ words: some Sequence<UInt32>, from old: Int, to new: Int) {
+        for word in words {
+            sizes[word, default: []].remove(old)
+            sizes[word]?.insert(new)
+        }
+    }
+
+    /// Something was written to a file whose size its writer knew: that tells of the edit from now on.
+    func write(over words: some Sequence<UInt32>, ofSize size: Int) {
+        for word in words { sizes[word]?.remove(size) }
+    }
+
+    /// Somebody removed a file, and knew what was in it.
+    func discard(_ words: Set<UInt32>, ofSize size: Int) {
+        superseded.formUnion(words)
+        discarded.formUnion(words)
+        for word in words { sizes[word]?.remove(size) }
     }
 }
 

@@ -258,6 +258,8 @@ final class Simulation {
         guard trouble != .returns, trouble != .copies else { return }
         for (path, words) in files where !words.isEmpty && words.isSubset(of: book.discarded) {
             let nodes = words.compactMap { region.committed[$0] }
+            // Whoever gave it another size did so without knowing of the removal.
+            if words.contains(where: book.isResized) { continue }
             guard !nodes.isEmpty, nodes.allSatisfy({ $0.count > 1 && !$0.isDisjoint(with: region.removed) }) else {
                 continue
             }
