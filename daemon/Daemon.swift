@@ -20,6 +20,7 @@ final class Daemon: Sendable {
     private let tokens: AccessTokens
     private let account: MountedAccount
     private let shared: SharedRegions
+    private let metrics = Metrics()
     private let isPaused = Lock(false)
     /// Set once by whoever unmounts for good, so that the end knows whether it still has to.
     private let isUnmounted = Lock(false)
@@ -42,6 +43,7 @@ final class Daemon: Sendable {
         options.owner = credentials.user.email
         options.region = credentials.region.code
         // Whoever works in another folder must find it too.
+        options.metrics = metrics
         options.control = Places.controlSocket(in: Self.absolute(settings.stateFolder))
         do throws(MountedAccount.UnknownOption) {
             for list in settings.mountOptions { try options.add(list) }
@@ -65,7 +67,13 @@ final class Daemon: Sendable {
         configuration.space = settings.space
         configuration.boot = settings.boot
         let people = AccountClient(url: credentials.usersURL, http: http, tokens: tokens)
-        let remote = RegionRemote(files: files, http: http, people: (people, credentials.user.id))
+        let measures = RegionMeasures(metrics)
+        let remote = RegionRemote(
+            files: files,
+            http: http,
+            measures: measures,
+            people: (people, credentials.user.id)
+        )
         let engine: SyncEngine
         do throws(SyncEngine.StartFailure) {
             engine = try SyncEngine(configuration, remote: remote, logger: logger)
@@ -77,11 +85,14 @@ final class Daemon: Sendable {
         } catch {
             throw DaemonProgram.Failure(description: error.description)
         }
+        metrics.addProcess()
+        metrics.addEngine(engine, space: settings.space)
         shared = SharedRegions(
             settings: settings,
             credentials: credentials,
             tokens: tokens,
             account: account,
+            measures: measures,
             logger: logger
         )
     }
@@ -108,6 +119,7 @@ final class Daemon: Sendable {
     // MARK: Life
 
     func run() throws(DaemonProgram.Failure) {
+        let collector = try collector()
         // Whether it was there or cannot be made, mounting tells.
         if settings.isUsualMountPoint { _ = mkdir(settings.mountPoint, 0o700) }
         do throws(MountedAccount.Failure) {
@@ -128,6 +140,7 @@ final class Daemon: Sendable {
             throw DaemonProgram.Failure(description: "the control socket in \(settings.stateFolder) failed: \(error)")
         }
         control.start()
+        collector?.start()
         shared.start()
         let serving = Thread(name: "serve") { [self] in
             do throws(MountedAccount.Failure) { try account.run() } catch {
@@ -140,7 +153,18 @@ final class Daemon: Sendable {
         logger.notice("ready", ["mount": settings.mountPoint, "region": credentials.region.code])
         waitForEnd()
         end(serving)
+        collector?.stop()
         control.stop()
+    }
+
+    /// What answers a collector, where one was asked for.
+    private func collector() throws(DaemonProgram.Failure) -> MetricsServer? {
+        guard let port = settings.metricsPort else { return nil }
+        do throws(Errno) { return try MetricsServer(port: port, metrics: metrics) } catch {
+            account.engine.stop()
+            let what = error == .addressInUse ? "is taken; choose another with --metrics-port" : "failed: \(error)"
+            throw DaemonProgram.Failure(description: "port \(port) on 127.0.0.1 \(what)")
+        }
     }
 
     private static func absolute(_ path: String) -> String {
@@ -193,6 +217,10 @@ final class Daemon: Sendable {
             for engine in account.engines { engine.pause(pauses) }
             isPaused.withLock { $0 = pauses }
             return status()
+        case .metrics:
+            var answer = status()
+            answer.metrics = metrics.prometheusText()
+            return answer
         case .conflicts:
             var answer = status()
             do throws(Errno) { answer.disputes = try Disputes.all(of: account.engines) } catch {

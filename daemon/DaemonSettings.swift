@@ -16,6 +16,7 @@ struct DaemonSettings {
     var drainTimeout: Duration
     var space: CacheSpace
     var boot: String
+    var metricsPort: UInt16?
     var logLevel: Logger.Level
 
     static let schema = SettingsSchema(
@@ -75,6 +76,13 @@ struct DaemonSettings {
                     + "or moved and its kernel goes on, give each start another."
             ),
             Option(
+                "metrics-port",
+                .integer(1...65_535),
+                help:
+                    "Also answers a collector on this machine, at http://127.0.0.1:PORT/metrics; "
+                    + "`daleks metrics` prints the same."
+            ),
+            Option(
                 "log-level",
                 .choice(Logger.Level.allCases.map { "\($0)" }),
                 default: "notice",
@@ -110,6 +118,7 @@ struct DaemonSettings {
             reserveBytes: try settings.bytes("cache-reserve")
         )
         boot = settings.optionalText("boot") ?? MachineBoot.current
+        metricsPort = settings.optionalText("metrics-port").flatMap { UInt16($0) }
         logLevel = Logger.Level(settings.text("log-level")) ?? .notice
     }
 }

@@ -16,36 +16,45 @@ struct RegionRemote: Remote {
     /// Asked once; a region that gains one is asked again at the next start.
     private let known = Lock<Set<Capabilities.Feature>?>(nil)
 
-    init(files: FilesClient, http: HTTPClient, people: (account: AccountClient, own: UserID)? = nil) {
+    private let measures: RegionMeasures
+
+    init(
+        files: FilesClient,
+        http: HTTPClient,
+        measures: RegionMeasures,
+        people: (account: AccountClient, own: UserID)? = nil
+    ) {
+        self.measures = measures
         self.people = people
         self.files = files
         self.http = http
     }
 
     func tree() throws(RemoteError) -> TreeRecord {
-        try asking { () throws(ClientFailure) in try files.tree() }
+        try asking(.lookup) { () throws(ClientFailure) in try files.tree() }
     }
 
     func node(_ id: NodeID) throws(RemoteError) -> NodeRecord {
-        try asking { () throws(ClientFailure) in try files.node(id) }
+        try asking(.lookup) { () throws(ClientFailure) in try files.node(id) }
     }
 
     func children(of id: NodeID, after name: Name?, limit: Int) throws(RemoteError) -> ChildrenPage {
-        try asking { () throws(ClientFailure) in try files.children(of: id, after: name, limit: limit) }
+        try asking(.listing) { () throws(ClientFailure) in try files.children(of: id, after: name, limit: limit) }
     }
 
     func mutate(_ batch: MutationBatch) throws(RemoteError) -> BatchAnswer {
-        try asking { () throws(ClientFailure) in try files.mutate(batch) }
+        try asking(.batch) { () throws(ClientFailure) in try files.mutate(batch) }
     }
 
     func missing(_ digests: [Digest]) throws(RemoteError) -> [Digest] { try missing(digests, for: nil) }
 
     func missing(_ digests: [Digest], for node: NodeID?) throws(RemoteError) -> [Digest] {
-        try asking { () throws(ClientFailure) in try files.missing(digests, for: node) }
+        try asking(.missing) { () throws(ClientFailure) in try files.missing(digests, for: node) }
     }
 
     func put(_ bytes: [UInt8], digest: Digest) throws(RemoteError) {
-        try asking { () throws(ClientFailure) in try files.put(bytes, digest: digest) }
+        try asking(.upload) { () throws(ClientFailure) in try files.put(bytes, digest: digest) }
+        measures.sent(bytes.count)
     }
 
     func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError) { try put(chunks, for: nil) }
@@ -53,13 +62,15 @@ struct RegionRemote: Remote {
     func put(_ chunks: [ChunkBatch.Member], for node: NodeID?) throws(RemoteError) {
         guard chunks.count > 1, features.contains(.chunkBatches) else {
             for chunk in chunks {
-                try asking { () throws(ClientFailure) in
+                try asking(.upload) { () throws(ClientFailure) in
                     try files.put(chunk.content, digest: chunk.digest, for: node)
                 }
+                measures.sent(chunk.content.count)
             }
             return
         }
-        try asking { () throws(ClientFailure) in try files.put(chunks, for: node) }
+        try asking(.upload) { () throws(ClientFailure) in try files.put(chunks, for: node) }
+        measures.sent(chunks.reduce(0) { $0 + $1.content.count })
     }
 
     var features: Set<Capabilities.Feature> {
@@ -72,33 +83,39 @@ struct RegionRemote: Remote {
     }
 
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest {
-        try asking { () throws(ClientFailure) in try files.manifest(of: id, at: revision) }
+        try asking(.lookup) { () throws(ClientFailure) in try files.manifest(of: id, at: revision) }
     }
 
     func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8] {
-        try asking { () throws(ClientFailure) in try files.span(index, of: id, at: revision) }
+        let bytes = try asking(.download) { () throws(ClientFailure) in
+            try files.span(index, of: id, at: revision)
+        }
+        measures.received(bytes.count)
+        return bytes
     }
 
     func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
-        try asking { () throws(ClientFailure) in try files.changes(after: cursor, waitSeconds: waitSeconds) }
+        try asking(.changes) { () throws(ClientFailure) in try files.changes(after: cursor, waitSeconds: waitSeconds) }
     }
 
     func usage() throws(RemoteError) -> UsageRecord {
-        try asking { () throws(ClientFailure) in try files.usage() }
+        try asking(.lookup) { () throws(ClientFailure) in try files.usage() }
     }
 
     func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError) {
-        try asking { () throws(ClientFailure) in _ = try files.publish(id, isPublic) }
+        try asking(.sharing) { () throws(ClientFailure) in _ = try files.publish(id, isPublic) }
     }
 
     func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError) {
         let user = try find(who)
-        try asking { () throws(ClientFailure) in _ = try files.grant(GrantRequest(rights: rights), to: user, on: id) }
+        try asking(.sharing) { () throws(ClientFailure) in
+            _ = try files.grant(GrantRequest(rights: rights), to: user, on: id)
+        }
     }
 
     func revoke(from who: String, on id: NodeID) throws(RemoteError) {
         let user = try find(who)
-        try asking { () throws(ClientFailure) in try files.revoke(from: user, on: id) }
+        try asking(.sharing) { () throws(ClientFailure) in try files.revoke(from: user, on: id) }
     }
 
     /// Exactly by address, handle or id: the wrong person must not be given anything.
@@ -107,7 +124,7 @@ struct RegionRemote: Remote {
         guard let people else { throw .notFound }
         let key = who.contains("@") ? "email" : "handle"
         let path = "\(Routes.Users.find)?\(key)=\(PercentEncoding.encode(who))"
-        let answer = try asking { () throws(ClientFailure) in try people.account.ask(.get, path) }
+        let answer = try asking(.sharing) { () throws(ClientFailure) in try people.account.ask(.get, path) }
         do throws(JSONError) { return try JSONReader(answer).identifier("id") } catch {
             throw .unreachable("the users service's answer cannot be read: \(error)")
         }
@@ -116,11 +133,16 @@ struct RegionRemote: Remote {
     func cancelAll() { http.shutdown() }
 
     private func asking<Answer>(
+        _ kind: RegionMeasures.Kind,
         _ question: () throws(ClientFailure) -> Answer
     ) throws(RemoteError) -> Answer {
+        let began = TimeSource.system.now
         do throws(ClientFailure) {
-            return try question()
+            let answer = try question()
+            measures.answered(kind, after: TimeSource.system.now - began)
+            return answer
         } catch {
+            measures.failed(kind)
             throw RemoteError(error)
         }
     }
@@ -128,11 +150,11 @@ struct RegionRemote: Remote {
 
 extension RegionRemote: SharingRemote {
     func sharedWithMe(after node: NodeID?) throws(RemoteError) -> SharedWithMe {
-        try asking { () throws(ClientFailure) in try files.sharedWithMe(after: node) }
+        try asking(.listing) { () throws(ClientFailure) in try files.sharedWithMe(after: node) }
     }
 
     func follow(_ request: FollowRequest, until interruption: Interruption) throws(RemoteError) -> FollowAnswer {
-        try asking { () throws(ClientFailure) in
+        try asking(.changes) { () throws(ClientFailure) in
             try files.follow(request) { cancel in interruption.onInterrupt(cancel) }
         }
     }
@@ -143,7 +165,7 @@ extension RegionRemote: SharingRemote {
         for start in stride(from: 0, to: ids.count, by: Limits.Wire.nameQueryCountMax) {
             let some = ids[start..<min(ids.count, start + Limits.Wire.nameQueryCountMax)]
             let body = JSONObject([("ids", .array(some.map { .string("\($0)") }))])
-            let answer = try asking { () throws(ClientFailure) in
+            let answer = try asking(.sharing) { () throws(ClientFailure) in
                 try people.account.ask(.post, Routes.Users.names, body)
             }
             for user in (try? JSONReader(answer).array("users")) ?? [] {
@@ -156,7 +178,7 @@ extension RegionRemote: SharingRemote {
 
     func leave(_ node: NodeID) throws(RemoteError) {
         guard let people else { throw .notFound }
-        try asking { () throws(ClientFailure) in try files.revoke(from: people.own, on: node) }
+        try asking(.sharing) { () throws(ClientFailure) in try files.revoke(from: people.own, on: node) }
     }
 }
 

@@ -35,6 +35,7 @@ final class SharedRegions: Sendable {
     private let credentials: Credentials
     private let tokens: AccessTokens
     private let account: MountedAccount
+    private let measures: RegionMeasures
     private let logger: Logger
     private let state = Condition(State())
     private let thread = Lock<Thread?>(nil)
@@ -44,12 +45,14 @@ final class SharedRegions: Sendable {
         credentials: Credentials,
         tokens: AccessTokens,
         account: MountedAccount,
+        measures: RegionMeasures,
         logger: Logger
     ) {
         self.settings = settings
         self.credentials = credentials
         self.tokens = tokens
         self.account = account
+        self.measures = measures
         self.logger = logger
     }
 
@@ -133,7 +136,12 @@ final class SharedRegions: Sendable {
         let http = client()
         let files = FilesClient(url: region.filesURL, http: http, tokens: tokens, isHome: isHome)
         let people = AccountClient(url: credentials.usersURL, http: http, tokens: tokens)
-        let remote = RegionRemote(files: files, http: http, people: (people, credentials.user.id))
+        let remote = RegionRemote(
+            files: files,
+            http: http,
+            measures: measures,
+            people: (people, credentials.user.id)
+        )
         let folder = settings.stateFolder + "/shared-" + region.code
         let isBegun: Bool?
         do throws(RemoteError) {

@@ -15,6 +15,8 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         case resume
         /// What waits for a person: the answer has `disputes`.
         case conflicts
+        /// What it counts and measures: the answer has `metrics`.
+        case metrics
     }
 
     public var verb: Verb
@@ -73,6 +75,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
     /// The file of the log-in that it works with, so that the command line speaks for the same account; nil from a
     /// daemon that is older than this.
     public var credentials: String?
+    /// In the text format of Prometheus.
+    public var metrics: String?
 
     public init(
         failure: String? = nil,
@@ -92,7 +96,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         conflictCount: Int64 = 0,
         refusedCount: Int64 = 0,
         disputes: ControlDisputes? = nil,
-        credentials: String? = nil
+        credentials: String? = nil,
+        metrics: String? = nil
     ) {
         self.failure = failure
         self.mountPoint = mountPoint
@@ -112,6 +117,7 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.refusedCount = refusedCount
         self.disputes = disputes
         self.credentials = credentials
+        self.metrics = metrics
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -134,6 +140,7 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("refused", refusedCount)
         json.member("disputes", ifPresent: disputes)
         json.member("credentials", ifPresent: credentials)
+        json.member("metrics", ifPresent: metrics)
         json.endObject()
     }
 
@@ -158,7 +165,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
             conflictCount: try reader.optionalInteger("conflicts") ?? 0,
             refusedCount: try reader.optionalInteger("refused") ?? 0,
             disputes: try reader.optional("disputes")?.decode(),
-            credentials: try reader.optionalString("credentials")
+            credentials: try reader.optionalString("credentials"),
+            metrics: try reader.optionalString("metrics")
         )
     }
 }

@@ -12,7 +12,7 @@ public enum CommandLineProgram {
         AnyVerb(RemoveVerb.self), AnyVerb(ShareVerb.self), AnyVerb(UnshareVerb.self), AnyVerb(WhoVerb.self),
         AnyVerb(SharedVerb.self), AnyVerb(PublicVerb.self), AnyVerb(LinkVerb.self), AnyVerb(LinksVerb.self),
         AnyVerb(VersionsVerb.self), AnyVerb(RestoreVerb.self), AnyVerb(TrashVerb.self), AnyVerb(ConflictsVerb.self),
-        AnyVerb(PinVerb.self), AnyVerb(UnpinVerb.self),
+        AnyVerb(PinVerb.self), AnyVerb(UnpinVerb.self), AnyVerb(TopVerb.self), AnyVerb(MetricsVerb.self),
         AnyVerb(DoctorVerb.self),
         AnyVerb(CompletionVerb.self), AnyVerb(ManVerb.self), AnyVerb(AdminVerb.self),
     ]

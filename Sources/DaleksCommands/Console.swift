@@ -9,20 +9,25 @@ public struct Console: Sendable {
     public let isInteractive: Bool
     /// Somebody watches standard error: progress is worth drawing.
     public let isWatched: Bool
+    /// Somebody watches standard output: a picture may be drawn over the last one.
+    public let isShown: Bool
 
     public init(
         isInteractive: Bool,
         isWatched: Bool = false,
+        isShown: Bool = false,
         write: @escaping @Sendable (Int32, [UInt8]) -> Void
     ) {
         self.isInteractive = isInteractive
         self.isWatched = isWatched
+        self.isShown = isShown
         self.write = write
     }
 
     public static let standard = Console(
         isInteractive: isatty(STDIN_FILENO) == 1,
-        isWatched: isatty(STDERR_FILENO) == 1
+        isWatched: isatty(STDERR_FILENO) == 1,
+        isShown: isatty(STDOUT_FILENO) == 1
     ) { descriptor, bytes in
         var done = 0
         while done < bytes.count {

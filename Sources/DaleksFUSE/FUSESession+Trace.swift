@@ -19,11 +19,12 @@ extension FUSESession {
     }
 
     private static func name(ofOpcode opcode: UInt32) -> String {
-        Int(opcode) < names.count && !names[Int(opcode)].isEmpty ? names[Int(opcode)] : "opcode \(opcode)"
+        let names = operationNames
+        return Int(opcode) < names.count && !names[Int(opcode)].isEmpty ? names[Int(opcode)] : "opcode \(opcode)"
     }
 
     /// By number, as enum fuse_opcode has them.
-    private static let names = [
+    static let operationNames = [
         "", "lookup", "forget", "getattr", "setattr", "readlink", "symlink", "", "mknod", "mkdir", "unlink", "rmdir",
         "rename", "link", "open", "read", "write", "statfs", "release", "", "fsync", "setxattr", "getxattr",
         "listxattr", "removexattr", "flush", "init", "opendir", "readdir", "releasedir", "fsyncdir", "getlk", "setlk",

@@ -58,6 +58,7 @@ public final class FUSESession: Sendable {
     let interrupts = InterruptTable()
     let ready = Gate()
     let loop = Condition(WorkerLoop())
+    let measures: OperationMeasures?
     /// Threads that wait for a request. Counted without a lock, so it steers and decides nothing.
     let waitingCount = Atomic<Int>(0)
     /// When the last spare thread ended, in nanoseconds of the monotonic clock.
@@ -70,17 +71,20 @@ public final class FUSESession: Sendable {
     private let isInitAnswered = Atomic<Bool>(false)
     private let isDisconnected = Atomic<Bool>(false)
 
-    /// `traces`: every request and its kind goes to the logger at level debug. Off, tracing costs one comparison.
+    /// `traces`: every request and its kind goes to the logger at level debug. Off, tracing costs one comparison, as
+    /// measuring does.
     public init(
         fileSystem: any FUSEFileSystem,
         options: FUSEMountOptions = FUSEMountOptions(),
         logger: Logger = .silent,
-        traces: Bool = false
+        traces: Bool = false,
+        measures: OperationMeasures? = nil
     ) throws(FUSEError) {
         try options.validate()
         self.fileSystem = fileSystem
         self.options = options
         self.logger = logger
+        self.measures = measures
         isTracing = traces && logger.level <= .debug
         LibraryLog.send(to: logger)
     }

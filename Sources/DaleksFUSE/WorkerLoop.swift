@@ -60,6 +60,16 @@ extension FUSESession {
         return spareEnded.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
     }
 
+    @inline(__always)
+    private func process(_ raw: OpaquePointer, _ buffer: inout fuse_buf) {
+        guard let measures else { return fuse_session_process_buf(raw, &buffer) }
+        // Found before: afterwards the buffer may hold something else.
+        let histogram = measures.histogram(of: buffer)
+        let began = TimeSource.system.now
+        fuse_session_process_buf(raw, &buffer)
+        histogram?.observe(TimeSource.system.now - began)
+    }
+
     private func work(_ session: RawSession, _ number: Int) {
         let raw = session.pointer
         let thread = pthread_self()
@@ -75,7 +85,7 @@ extension FUSESession {
             if count == -EINTR || count == -EAGAIN { continue }
             if count <= 0 { break }
             if others == 0 { startWorker(session) }
-            fuse_session_process_buf(raw, &buffer)
+            process(raw, &buffer)
             isSpare = waitingCount.load(ordering: .relaxed) >= Limits.FUSE.threadsWaitingMax && mayEndSpare()
         }
         free(buffer.mem)

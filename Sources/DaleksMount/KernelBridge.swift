@@ -29,6 +29,7 @@ final class KernelBridge: FUSEFileSystem {
     let volume: VolumeNumber
     /// What stands in its root besides; only the account's own tree has such.
     let guests: Guests?
+    let measures: WaitMeasures?
 
     init(
         files: FileSystem,
@@ -36,10 +37,12 @@ final class KernelBridge: FUSEFileSystem {
         durability: Durability,
         regionDeadline: Duration,
         volume: VolumeNumber = .own,
-        guests: Guests? = nil
+        guests: Guests? = nil,
+        measures: WaitMeasures? = nil
     ) {
         self.volume = volume
         self.guests = guests
+        self.measures = measures
         self.files = files
         self.engine = engine
         self.durability = durability
@@ -58,7 +61,9 @@ final class KernelBridge: FUSEFileSystem {
         case .errno(let errno): reply.error(errno)
         case .needs(let need):
             let parked = reply.park()
-            engine.fetch(need) { errno in
+            let began = TimeSource.system.now
+            engine.fetch(need) { [measures] errno in
+                measures?.note(need, since: began, isFailed: errno != nil)
                 guard let reply = parked.take() else { return }
                 if let errno { reply.error(errno) } else { again(reply) }
             }

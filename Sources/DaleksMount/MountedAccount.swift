@@ -27,6 +27,8 @@ public final class MountedAccount: Sendable {
         public var connection: Int32?
         /// The daemon's control socket, a fact too.
         public var control: String?
+        /// Counts what the kernel asks, where anybody wants to know.
+        public var metrics: Metrics?
         public var uid: UInt32
         public var gid: UInt32
 
@@ -104,6 +106,7 @@ public final class MountedAccount: Sendable {
     public let engine: SyncEngine
     private let session: FUSESession
     private let isMountedAlready: Bool
+    private let waits: WaitMeasures?
     private let notices: KernelNotices
     private let options: Options
     private let guests = Guests()
@@ -135,17 +138,23 @@ public final class MountedAccount: Sendable {
         mountOptions.ignoresDevices = !options.allowsDevices
         mountOptions.forbidsExecution = options.forbidsExecution
         mountOptions.invalidation = .explicit
+        waits = options.metrics.map { WaitMeasures($0) }
         let bridge = KernelBridge(
             files: files,
             engine: engine,
             durability: options.durability,
             regionDeadline: options.regionDeadline,
-            guests: guests
+            guests: guests,
+            measures: waits
         )
         mountOptions.connection = options.connection
         isMountedAlready = options.connection != nil
         do throws(FUSEError) {
-            session = try FUSESession(fileSystem: Volumes(own: bridge, guests: guests), options: mountOptions)
+            session = try FUSESession(
+                fileSystem: Volumes(own: bridge, guests: guests),
+                options: mountOptions,
+                measures: options.metrics.map { OperationMeasures($0) }
+            )
         } catch {
             throw Failure(description: "\(error)")
         }
@@ -182,7 +191,8 @@ public final class MountedAccount: Sendable {
                 engine: shares,
                 durability: options.durability,
                 regionDeadline: options.regionDeadline,
-                volume: number
+                volume: number,
+                measures: waits
             )
         )
         let observer = GuestNotices(
