@@ -118,7 +118,9 @@ final class RunningMount: Sendable {
         program = try RunningProgram(
             "daleksd",
             ["--credentials", credentials, "--state", state] + options + ["--", path],
-            environment: ["HOME": folder.path, "PATH": "/usr/bin:/bin"]
+            // Where a sanitizer watches, it is told the same here.
+            environment: Environment.current.filter { $0.key.hasSuffix("SAN_OPTIONS") }
+                .merging(["HOME": folder.path, "PATH": "/usr/bin:/bin"]) { $1 }
         )
     }
 

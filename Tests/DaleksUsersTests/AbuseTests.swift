@@ -194,8 +194,11 @@ struct AbuseTests {
         let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let done = results.filter { (try? $0.get()) != nil }.count
         #expect(done >= 1)
+        // A sanitizer keeps notes of its own of every byte.
+        #if !DALEKS_SANITIZE
         #expect(peak.withLock { $0 } <= 60 + 19 * cores + 40, "\(peak.withLock { $0 }) MiB at the peak")
         #expect(idle <= 60, "\(idle) MiB when idle")
+        #endif
         print("500 log-ins at once: \(done) let in, peak \(peak.withLock { $0 }) MiB, idle \(idle) MiB")
     }
 }
