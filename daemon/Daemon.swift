@@ -86,7 +86,7 @@ final class Daemon: Sendable {
             throw DaemonProgram.Failure(description: error.description)
         }
         metrics.addProcess()
-        metrics.addEngine(engine, space: settings.space)
+        metrics.addAccount(account, space: settings.space)
         shared = SharedRegions(
             settings: settings,
             credentials: credentials,

@@ -1,4 +1,5 @@
 import DaleksCore
+import DaleksMount
 import DaleksSync
 import DaleksSystem
 
@@ -47,17 +48,18 @@ struct RegionMeasures {
 }
 
 extension Metrics {
-    /// How the replica is, whenever somebody looks.
-    func addEngine(_ engine: SyncEngine, space: CacheSpace) {
-        func whole(_ name: String, _ help: String, _ read: @escaping @Sendable (SyncEngine.Status) -> Int64) {
-            gauge(name, help: help) { Double(read(engine.status)) }
+    /// How the replicas are, whenever somebody looks: the account's own and those of what others share.
+    func addAccount(_ account: MountedAccount, space: CacheSpace) {
+        func sum(_ name: String, _ help: String, _ read: @escaping @Sendable (SyncEngine.Status) -> Int64) {
+            gauge(name, help: help) { Double(account.engines.reduce(0) { $0 + read($1.status) }) }
         }
-        gauge("daleks_region_connected", help: "1 while the region's changes arrive.") { engine.isConnected ? 1 : 0 }
-        whole("daleks_journal_changes", "Changes that the region does not have yet.") { $0.pendingCount }
-        whole("daleks_journal_bytes", "Content that the region does not have yet.") { $0.pendingBytes }
-        whole("daleks_conflicts", "Files that stand aside because two machines changed them.") { $0.conflictCount }
-        whole("daleks_refusals", "Changes that the region refused.") { $0.refusedCount }
-        whole("daleks_cache_bytes", "Content that is here, when that was last looked at.") { $0.cacheBytes }
+        let own = account.engine
+        gauge("daleks_region_connected", help: "1 while the region's changes arrive.") { own.isConnected ? 1 : 0 }
+        sum("daleks_journal_changes", "Changes that their region does not have yet.") { $0.pendingCount }
+        sum("daleks_journal_bytes", "Content that its region does not have yet.") { $0.pendingBytes }
+        sum("daleks_conflicts", "Files that stand aside because two machines changed them.") { $0.conflictCount }
+        sum("daleks_refusals", "Changes that a region refused.") { $0.refusedCount }
+        sum("daleks_cache_bytes", "Content that is here, when that was last looked at.") { $0.cacheBytes }
         gauge("daleks_cache_bytes_max", help: "Content that may be here.") { Double(space.bytesMax) }
     }
 }
