@@ -86,4 +86,20 @@ struct EnumerationTests {
         #expect(mails.filter { $0.contains("/verify?token=") }.count == 1)
         #expect(mails.filter { $0.contains("/reset?token=") }.isEmpty)
     }
+
+    @Test func `a wish for a new password that no process looked at before it ended is answered by the next, once`()
+        throws
+    {
+        let folder = ScratchFolder()
+        let before = try TestService(folder: folder) { $0.mailInterval = .seconds(3_600) }
+        try before.register()
+        #expect(try Question.forgot.ask(before, "ann@example.com").status == .accepted)
+        before.stop()
+
+        let after = try TestService(folder: folder)
+        defer { after.stop() }
+        #expect(try after.mails(atLeast: 1).count == 1)
+        Gate().wait(timeout: .milliseconds(100))
+        #expect(try after.mails(atLeast: 1).filter { $0.contains("/reset?token=") }.count == 1)
+    }
 }

@@ -11,18 +11,35 @@ struct PasswordReset: Sendable {
     let correspondence: Correspondence
     let time: TimeSource
 
-    /// Nothing tells whether there is such an account: the same checks and the same writes. Where there is none, the
-    /// link's token is over already, and the mail is dropped before it goes out.
+    /// Nothing tells whether there is such an account, since nobody looks for it while the stranger waits: the wish is
+    /// written down, and `answerNext` sees to it afterwards.
     func ask(_ text: String, from origin: Origin) throws(APIError) {
         guard let email = Email(text) else { throw Registration.badEmail }
-        let now = time.wall
-        let mayWrite = try correspondence.mayWrite(to: email, from: origin)
-        try store.write { db in
-            let account = try AccountTable.load(email: email, db)
-            if mayWrite {
-                if let account { try post(to: account, at: now, db) } else { try postNothing(to: email, at: now, db) }
+        guard try correspondence.mayWrite(to: email, from: origin) else { return }
+        try store.write { db in try ResetWishTable.insert(ResetWish(email: email, from: origin, at: time.wall), db) }
+    }
+
+    /// Posts the mail for who asked first, where there is such an account. False when nobody asked.
+    func answerNext() throws(APIError) -> Bool {
+        guard try store.read({ db in try ResetWishTable.first(db) }) != nil else { return false }
+        return try store.write { db in
+            // Another process may have taken it meanwhile.
+            guard let first = try ResetWishTable.first(db), try ResetWishTable.take(first.number, db) else {
+                return true
             }
-            try AuditTable.add(.reset, .done, account: account?.id, detail: "asked", from: origin, at: now, db)
+            let wish = first.wish
+            let account = try AccountTable.load(email: wish.email, db)
+            if let account { try post(to: account, at: time.wall, db) }
+            try AuditTable.add(
+                .reset,
+                .done,
+                account: account?.id,
+                detail: "asked",
+                from: wish.origin,
+                at: wish.time,
+                db
+            )
+            return true
         }
     }
 
@@ -45,14 +62,6 @@ struct PasswordReset: Sendable {
             isWelcome
             ? correspondence.welcome(account.email, token) : correspondence.passwordReset(account.email, token)
         try MailTable.post(letter, at: now, db)
-    }
-
-    private func postNothing(to email: Email, at now: Timestamp, _ db: borrowing Connection) throws {
-        let (token, nobody) = (Secret.make(.mail), UserID.random(at: now))
-        try MailTable.forget(.reset, of: nobody, db)
-        let over = MailToken(purpose: .reset, account: nobody, email: email, expires: now)
-        try MailTable.insert(over, digest: token.digest, db)
-        try MailTable.post(correspondence.passwordReset(email, token).asDecoy, at: now, db)
     }
 
     /// Answers later, on a thread of the hasher, unless it throws.

@@ -12,6 +12,7 @@ import DaleksSystem
 final class Postman: Sendable {
     private let store: UsersStore
     private let delivery: MailDelivery
+    private let reset: PasswordReset
     private let sent: Counter
     private let failed: Counter
     private let time: TimeSource
@@ -24,6 +25,7 @@ final class Postman: Sendable {
     init(
         store: UsersStore,
         delivery: MailDelivery,
+        reset: PasswordReset,
         interval: Duration,
         metrics: Metrics,
         time: TimeSource,
@@ -31,6 +33,7 @@ final class Postman: Sendable {
     ) {
         self.store = store
         self.delivery = delivery
+        self.reset = reset
         self.interval = interval
         self.time = time
         self.logger = logger
@@ -41,6 +44,7 @@ final class Postman: Sendable {
     func start() {
         _ = Thread(name: "postman") { [self] in
             while true {
+                while !isStopped(after: .zero), answerWish() {}
                 while !isStopped(after: .zero), carry() {}
                 if isStopped(after: interval) { break }
             }
@@ -58,15 +62,21 @@ final class Postman: Sendable {
         isStopping.wait(timeout: pause, until: { $0 ? true : nil }) ?? false
     }
 
+    /// False when nobody asked for a new password, or when it could not be looked at now.
+    private func answerWish() -> Bool {
+        do throws(APIError) { return try reset.answerNext() } catch {
+            logger.warning("a wish for a new password waits", ["error": error.detail])
+            return false
+        }
+    }
+
     /// False when there is nothing to do now.
     private func carry() -> Bool {
         let now = time.wall
         guard let posted = try? claim(at: now) else { return false }
         do throws(MailDelivery.Failure) {
-            if !posted.letter.isDecoy {
-                try delivery.deliver(posted.letter, number: posted.number, at: now)
-                sent.increment()
-            }
+            try delivery.deliver(posted.letter, number: posted.number, at: now)
+            sent.increment()
             try? store.write(.normal) { db in try MailTable.remove(posted.number, db) }
         } catch {
             failed.increment()

@@ -76,21 +76,21 @@ struct AccountParts {
         feed = RevocationFeed(store: store, time: time)
         health = RegionHealth(store: store, time: time, logger: logger)
         let delivery = MailDelivery(route: settings.mail ?? .folder("\(state)/mail"), sender: settings.mailSender)
-        postman = Postman(
-            store: store,
-            delivery: delivery,
-            interval: settings.mailInterval,
-            metrics: metrics,
-            time: time,
-            logger: logger
-        )
-
         let reset = PasswordReset(
             store: store,
             hasher: hasher,
             proof: proof,
             correspondence: correspondence,
             time: time
+        )
+        postman = Postman(
+            store: store,
+            delivery: delivery,
+            reset: reset,
+            interval: settings.mailInterval,
+            metrics: metrics,
+            time: time,
+            logger: logger
         )
         pages = MailPages(registration: registration, reset: reset)
         changes = AccountChanges(

@@ -14,6 +14,13 @@ struct Origin: Sendable {
         site = request.client.address.site.description
         self.request = request.requestID
     }
+
+    /// Of a request that was answered before.
+    init(client: String, site: String, request: String) {
+        self.client = client
+        self.site = site
+        self.request = request
+    }
 }
 
 /// `audit`: who did what, from where, when, and how it ended. What was typed is never in it: people type passwords into

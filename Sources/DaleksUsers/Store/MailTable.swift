@@ -26,11 +26,6 @@ struct Letter: Hashable, Sendable {
     let recipient: Email
     let subject: String
     let body: String
-
-    /// A letter that is dropped when it is to go out. It is posted where there is nobody to write to, so that posting
-    /// takes as long.
-    var isDecoy: Bool { subject.isEmpty }
-    var asDecoy: Letter { Letter(recipient: recipient, subject: "", body: body) }
 }
 
 /// `mail_tokens` and `outbox`.

@@ -84,7 +84,7 @@ enum UsersSchema {
             ) STRICT
             """
         ),
-        oauth, accounts(3), algorithms, proof, locks,
+        oauth, accounts(3), algorithms, proof, locks, resetWishes,
     ]
 
     private static let algorithms = Migration(
@@ -117,6 +117,25 @@ enum UsersSchema {
             );
         UPDATE service_numbers SET value = (SELECT max(number) FROM revocations)
             WHERE name = 'revocation' AND value < (SELECT max(number) FROM revocations)
+        """
+    )
+
+    private static let resetWishes = Migration(
+        7,
+        "wishes for a new password",
+        """
+        -- client, site, request: where it was asked from, for the audit log.
+        CREATE TABLE reset_wishes (
+            number INTEGER PRIMARY KEY,
+            email TEXT NOT NULL,
+            client TEXT NOT NULL,
+            site TEXT NOT NULL,
+            request TEXT NOT NULL,
+            time INTEGER NOT NULL
+        ) STRICT;
+
+        -- Letters to nobody, which were posted for the time it takes and dropped when they were to go out.
+        DELETE FROM outbox WHERE subject = ''
         """
     )
 
