@@ -7,6 +7,8 @@ public struct TrashItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
     /// What it was called, and where.
     public var name: Name
     public var parent: NodeID
+    /// By the region's clock, as `removed`; nil where it is older than this was kept.
+    public var made: Timestamp?
     public var removed: Timestamp
     /// Who removed it; nil where that is not known.
     public var remover: UserID?
@@ -17,6 +19,7 @@ public struct TrashItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         node: NodeRecord,
         name: Name,
         parent: NodeID,
+        made: Timestamp? = nil,
         removed: Timestamp,
         remover: UserID?,
         expires: Timestamp
@@ -24,6 +27,7 @@ public struct TrashItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.node = node
         self.name = name
         self.parent = parent
+        self.made = made
         self.removed = removed
         self.remover = remover
         self.expires = expires
@@ -34,6 +38,7 @@ public struct TrashItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("node", node)
         json.name(name)
         json.member("parent", parent)
+        json.member("made", ifPresent: made?.nanoseconds)
         json.member("removed", removed.nanoseconds)
         json.member("by", ifPresent: remover)
         json.member("expires", expires.nanoseconds)
@@ -45,6 +50,7 @@ public struct TrashItem: Hashable, Sendable, JSONEncodable, JSONDecodable {
         node = try reader.decode("node")
         name = try reader.name()
         parent = try reader.identifier("parent")
+        made = try reader.optionalTime("made")
         removed = try reader.time("removed")
         remover = try reader.optionalIdentifier("by")
         expires = try reader.time("expires")

@@ -57,13 +57,29 @@ public struct VersionRecord: Hashable, Sendable, JSONEncodable, JSONDecodable {
 }
 
 public struct VersionList: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    /// When the file was made, by the region's clock; nil where it is older than this was kept. Contents of before are
+    /// of files that it took the name of.
+    public var made: Timestamp?
     /// The present one first.
     public var versions: [VersionRecord]
 
-    public init(_ versions: [VersionRecord]) { self.versions = versions }
+    public init(_ versions: [VersionRecord], made: Timestamp? = nil) {
+        self.versions = versions
+        self.made = made
+    }
 
-    public func encode(to json: inout JSONWriter) { json.object { $0.member("versions", versions) } }
-    public init(json: JSONValue) throws(JSONError) { versions = try JSONReader(json).list("versions") }
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("made", ifPresent: made?.nanoseconds)
+        json.member("versions", versions)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        made = try reader.optionalTime("made")
+        versions = try reader.list("versions")
+    }
 }
 
 /// What is to change about a version. Absent: stays as it is.

@@ -79,9 +79,8 @@ extension FilesClient {
 
     // MARK: History
 
-    public func versions(of node: NodeID) throws(ClientFailure) -> [VersionRecord] {
-        let list: VersionList = try get(Routes.Files.versions(of: node))
-        return list.versions
+    public func versions(of node: NodeID) throws(ClientFailure) -> VersionList {
+        try get(Routes.Files.versions(of: node))
     }
 
     /// `base` is the content that the caller believes to be the present one.

@@ -123,6 +123,7 @@ extension Golden {
                         node: T.node(),
                         name: T.name([0xfe]),
                         parent: T.folder,
+                        made: T.time(0),
                         removed: T.time(1),
                         remover: T.bob,
                         expires: T.time(2)
@@ -131,10 +132,10 @@ extension Golden {
                 next: T.other
             ),
             """
-            {"items":[{"node":\(T.nodeText()),"name64":"_g","parent":"\(T.folderText)","removed":1,
-            "by":"\(T.bobText)","expires":2}],"next":"\(T.otherText)"}
+            {"items":[{"node":\(T.nodeText()),"name64":"_g","parent":"\(T.folderText)","made":0,
+            "removed":1,"by":"\(T.bobText)","expires":2}],"next":"\(T.otherText)"}
             """,
-            optional: ["items.by", "next"]
+            optional: ["items.by", "items.made", "next"]
         ),
         Golden(
             TrashRestoreRequest(toParent: T.folder, toName: T.name("b"), onConflict: .rename),
@@ -142,22 +143,25 @@ extension Golden {
             optional: ["to_parent", "to_name", "on_conflict"]
         ),
         Golden(
-            VersionList([
-                VersionRecord(
-                    content: 11,
-                    size: 9,
-                    modified: T.time(1),
-                    superseded: T.time(2),
-                    author: T.bob,
-                    label: "before",
-                    isPinned: true
-                )
-            ]),
+            VersionList(
+                [
+                    VersionRecord(
+                        content: 11,
+                        size: 9,
+                        modified: T.time(1),
+                        superseded: T.time(2),
+                        author: T.bob,
+                        label: "before",
+                        isPinned: true
+                    )
+                ],
+                made: T.time(0)
+            ),
             """
-            {"versions":[{"content":11,"size":9,"modified":1,"superseded":2,"author":"\(T.bobText)","label":"before",
-            "pinned":true}]}
+            {"made":0,"versions":[{"content":11,"size":9,"modified":1,"superseded":2,"author":"\(T.bobText)",
+            "label":"before","pinned":true}]}
             """,
-            optional: ["versions.superseded", "versions.author", "versions.label"]
+            optional: ["made", "versions.superseded", "versions.author", "versions.label"]
         ),
         Golden(
             VersionChange(label: "kept", isPinned: false),

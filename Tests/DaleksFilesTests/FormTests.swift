@@ -59,7 +59,7 @@ import Testing
         #expect(try surfaces.send(.get, "/v1/paths/in/a.txt", as: device.owner).body == utf8("two"))
         #expect(try region.store.usage(of: device.owner).bytesUsed == Int64(large.count) + 3)
         let node = try surfaces.send(.get, "/v1/items/in/a.txt", as: device.owner).json(NodeRecord.self)
-        #expect(try region.store.versions(of: node.id, for: device.owner).count == 2)
+        #expect(try region.store.versions(of: node.id, for: device.owner).versions.count == 2)
     }
 
     @Test func `what is refused says so, and what came before it stays`() throws {

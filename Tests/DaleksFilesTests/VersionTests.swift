@@ -37,7 +37,7 @@ import Testing
         let first = try write("one", to: file)
         let second = try write("three", to: file, over: first)
 
-        let before = try region.store.versions(of: file, for: device.owner)
+        let before = try region.store.versions(of: file, for: device.owner).versions
         #expect(before.map(\.content) == [second, first] && before[0].superseded == nil && before[1].size == 3)
         #expect(try usage.bytesUsed == 5 && usage.versionsBytes == 3)
         let stale = #expect(throws: APIError.self) {
@@ -47,7 +47,7 @@ import Testing
         let restored = try region.store.restoreVersion(first, of: file, over: second, by: device.owner).value
 
         #expect(try text(file, at: restored.content) == "one" && restored.attributes.size == 3)
-        let after = try region.store.versions(of: file, for: device.owner).map(\.content)
+        let after = try region.store.versions(of: file, for: device.owner).versions.map(\.content)
         #expect(after == [restored.content, second, first])
     }
 
@@ -70,7 +70,7 @@ import Testing
 
         #expect(try device.run(.rename(rename)).isDone)
 
-        let versions = try region.store.versions(of: new, for: device.owner)
+        let versions = try region.store.versions(of: new, for: device.owner).versions
         #expect(versions.map(\.content) == [third, second, first])
         #expect(try text(new, at: second) == "second" && text(new, at: first) == "first")
         #expect(try region.store.trash(of: device.owner, after: nil, limit: 9).items.isEmpty)
@@ -96,7 +96,7 @@ import Testing
             try region.collector().collect()
         }
 
-        let kept = try region.store.versions(of: file, for: device.owner).map(\.content)
+        let kept = try region.store.versions(of: file, for: device.owner).versions.map(\.content)
         #expect(kept == [5, 4, 2, 0].map { contents[$0] })
         #expect(try usage.versionsBytes == 3)
     }
@@ -108,7 +108,7 @@ import Testing
         let second = try write(big + "2", to: file, over: first)
         let third = try write(big + "3", to: file, over: second)
         #expect(try usage.bytesUsed == 401 && usage.versionsBytes <= 599)
-        #expect(try region.store.versions(of: file, for: device.owner).map(\.content) == [third, second])
+        #expect(try region.store.versions(of: file, for: device.owner).versions.map(\.content) == [third, second])
         try remove("a", file)
         #expect(try usage.bytesUsed == 0 && usage.trashBytes == 401)
 
@@ -203,7 +203,8 @@ import Testing
         try region.collector().collect()
 
         let now = region.clock.source.wall
-        let ages = try region.store.versions(of: file, for: device.owner).compactMap(\.superseded).map { now - $0 }
+        let versions = try region.store.versions(of: file, for: device.owner).versions
+        let ages = versions.compactMap(\.superseded).map { now - $0 }
         #expect((3...5).contains(ages.count { $0 < .seconds(3_600) }))
         #expect((22...25).contains(ages.count { $0 >= .seconds(3_600) && $0 < .seconds(86_400) }))
         #expect((28...31).contains(ages.count { $0 >= .seconds(86_400) && $0 < .seconds(30 * 86_400) }))

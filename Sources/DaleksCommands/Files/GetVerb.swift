@@ -74,7 +74,7 @@ struct Wanted {
             (content, bytes) = (node.content, node.attributes.size)
             return
         }
-        let versions = try place.asking { () throws(ClientFailure) in try place.files.versions(of: node.id) }
+        let versions = try place.asking { () throws(ClientFailure) in try place.files.versions(of: node.id).versions }
         guard let version = versions.first(where: { $0.content == content }) else {
             throw .failed("\(place.text) has no content \(text); `daleks versions` lists those that are kept")
         }

@@ -20,7 +20,7 @@ enum VersionsVerb: Verb {
         guard node.attributes.kind == .file else {
             throw .failed("\(place.text) is not a file; only files have versions")
         }
-        let versions = try place.asking { () throws(ClientFailure) in try place.files.versions(of: node.id) }
+        let versions = try place.asking { () throws(ClientFailure) in try place.files.versions(of: node.id).versions }
         if call.settings.flag("json") {
             return call.console.say(
                 JSONObject([
@@ -36,38 +36,6 @@ enum VersionsVerb: Verb {
             if let label = version.label { line += "\t\(label)" }
             if version.isPinned { line += "\tpinned" }
             call.console.say(line)
-        }
-    }
-}
-
-enum RestoreVerb: Verb {
-    static let name = "restore"
-    static let about = "Makes a former content of a file the present one; the present one becomes a version."
-    static let positionals: String? = "PATH@N"
-    static let options: [Option] = []
-    static let examples: KeyValuePairs = [
-        "daleks restore ~/daleks/letter.txt@42": "42 is a number that `daleks versions` lists"
-    ]
-
-    static func run(_ call: Call) throws(CommandFailure) {
-        let text = call.settings.positionals[0]
-        guard let at = text.lastIndex(of: "@"), let content = Revision(text[text.index(after: at)...]), content > 0
-        else {
-            throw .usage("write PATH@N, where N is a number that `daleks versions PATH` lists")
-        }
-        let place = try RemotePaths(call).place(String(text[..<at]))
-        let node = try place.node()
-        do throws(ClientFailure) {
-            let restored = try place.files.restore(content, of: node.id, base: node.content)
-            call.answer(
-                "\(place.text) is as it was in \(content); what it was until now is version \(node.content).",
-                JSONObject([("node", .of(restored))])
-            )
-        } catch {
-            if error.code == "not_found" {
-                throw .failed("\(place.text) has no version \(content); `daleks versions` lists those that are kept")
-            }
-            throw CommandFailure(error, at: place.text)
         }
     }
 }

@@ -81,7 +81,7 @@ enum Expiry {
     }
 
     /// `30d`, `12h`, `2w`: a whole number and a unit.
-    private static func duration(_ text: String) -> Duration? {
+    static func duration(_ text: String) -> Duration? {
         let units: [Character: Int64] = ["m": 60, "h": 3_600, "d": 86_400, "w": 604_800]
         guard let last = text.last, let unit = units[last], let count = Int64(text.dropLast()),
             (1...99_999).contains(count)

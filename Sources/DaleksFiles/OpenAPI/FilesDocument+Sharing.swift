@@ -190,7 +190,13 @@ extension FilesDocument {
             Tag.versions,
             Access.reader,
             "The contents that a file has and had",
-            answers: [.json(200, .object(["versions": .list(.named("Version"))]), "the present one first")],
+            answers: [
+                .json(
+                    200,
+                    .object(["versions": .list(.named("Version"))], optional: ["made": .time]),
+                    "the present one first; when the file was made, where that is known"
+                )
+            ],
             problems: [404, 422]
         ),
         ask(
@@ -256,7 +262,7 @@ extension FilesDocument {
                             "items": .list(
                                 FilesSchemas.named(
                                     ["node": .named("Node"), "parent": .id, "removed": .time, "expires": .time],
-                                    optional: ["by": .id]
+                                    optional: ["by": .id, "made": .time]
                                 )
                             )
                         ],

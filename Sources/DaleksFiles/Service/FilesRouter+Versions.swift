@@ -9,7 +9,7 @@ extension FilesRouter {
         let (readers, writers) = (callers(.read), callers(.write))
         router.onAuthenticated(.get, Routes.Files.versionsPattern, by: readers) { [store] _, asked throws(APIError) in
             let versions = try store.versions(of: try asked.parameters.identifier("id"), for: asked.principal.user)
-            return .json(of: VersionList(versions))
+            return .json(of: versions)
         }
         router.onAuthenticated(.patch, Routes.Files.versionPattern, by: writers) {
             [store] request, asked throws(APIError) in

@@ -121,7 +121,8 @@ enum EntryTable {
             """
             SELECT entries.name, id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision,
                 content, entry_count, content_bytes, maker_device, maker_sequence, nodes.parent, target, removed,
-                creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs
+                creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs,
+                made
             FROM entries JOIN nodes ON nodes.id = entries.node
             WHERE entries.parent = ?1 AND entries.name > ?2 ORDER BY entries.name LIMIT ?3
             """

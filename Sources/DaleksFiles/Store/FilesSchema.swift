@@ -150,5 +150,13 @@ enum FilesSchema {
             ALTER TABLE trees ADD COLUMN setbacks TEXT NOT NULL DEFAULT ''
             """
         ),
+        Migration(
+            10,
+            "when nodes were made",
+            """
+            -- By the region's clock, and never changed. NULL: before this was kept.
+            ALTER TABLE nodes ADD COLUMN made INTEGER
+            """
+        ),
     ]
 }

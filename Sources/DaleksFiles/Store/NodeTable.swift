@@ -9,7 +9,7 @@ enum NodeTable {
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
                 entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed, creator, sharing,
-                removed_name, remover, trash_bytes, trash_files, device, xattrs
+                removed_name, remover, trash_bytes, trash_files, device, xattrs, made
             FROM nodes WHERE id = ?1
             """
         ) { statement in
@@ -51,7 +51,8 @@ enum NodeTable {
             entryCount: try row.int64(first + 13),
             contentBytes: try row.int64(first + 14),
             maker: maker,
-            removed: try row.optionalTimestamp(first + 19)
+            removed: try row.optionalTimestamp(first + 19),
+            made: try row.optionalTimestamp(first + 28)
         )
         node.creator = try row.optionalIdentifier(first + 20)
         node.sharing = Sharing(rawValue: UInt8(truncatingIfNeeded: try row.int64(first + 21)))
@@ -71,9 +72,9 @@ enum NodeTable {
     private static let saving: SQL = """
         INSERT INTO nodes (id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
             revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
-            creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
+            creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs, made)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-            ?22, ?23, ?24, ?25, ?26, ?27, ?28)
+            ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)
         ON CONFLICT (id) DO UPDATE SET (tree, kind, mode, uid, gid, accessed, modified, changed, size, links,
             revision, content, entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed,
             creator, sharing, removed_name, remover, trash_bytes, trash_files, device, xattrs)
@@ -137,6 +138,7 @@ enum NodeTable {
             } else {
                 try statement.bind(node.extended.encoded, at: 28)
             }
+            if let made = node.made { try statement.bind(made, at: 29) } else { try statement.bindNull(at: 29) }
             try statement.run()
         }
     }
@@ -147,7 +149,7 @@ enum NodeTable {
             for node in nodes { try save(node, db) }
             return
         }
-        try db.insert(saving, types: "biiiiiiiiiiiiiiiibbibibbiiib", rows: nodes.map(row))
+        try db.insert(saving, types: "biiiiiiiiiiiiiiiibbibibbiiibi", rows: nodes.map(row))
     }
 
     private static func row(_ node: StoredNode) -> [Value] {
@@ -162,7 +164,7 @@ enum NodeTable {
             .optional(node.target), .optional(node.removed), .optional(node.creator),
             .integer(Int64(node.sharing.rawValue)), .optional(node.removedName?.bytes), .optional(node.remover),
             .integer(node.trashBytes), .integer(node.trashFiles), .integer(Int64(attributes.device)),
-            .optional(node.extended.isEmpty ? nil : node.extended.encoded),
+            .optional(node.extended.isEmpty ? nil : node.extended.encoded), .optional(node.made),
         ]
     }
 
@@ -173,7 +175,7 @@ enum NodeTable {
             """
             SELECT id, tree, kind, mode, uid, gid, accessed, modified, changed, size, links, revision, content,
                 entry_count, content_bytes, maker_device, maker_sequence, parent, target, removed, creator, sharing,
-                removed_name, remover, trash_bytes, trash_files, device, xattrs
+                removed_name, remover, trash_bytes, trash_files, device, xattrs, made
             FROM nodes WHERE id = ANY(?1)
             """
         ) { statement in

@@ -26,6 +26,7 @@ extension TreeStore {
                         node: node.record(owner: caller),
                         name: name,
                         parent: node.parent ?? id,
+                        made: node.made,
                         removed: removed,
                         remover: node.remover,
                         expires: removed + trashKept

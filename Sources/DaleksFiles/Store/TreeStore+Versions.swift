@@ -6,12 +6,12 @@ import DaleksSystem
 
 /// Earlier contents of a file.
 extension TreeStore {
-    func versions(of id: NodeID, for caller: UserID) throws(APIError) -> [VersionRecord] {
+    func versions(of id: NodeID, for caller: UserID) throws(APIError) -> VersionList {
         try read { db in
             let node = try visible(id, to: caller, db).node
             guard node.attributes.kind == .file else { throw APIError.invalid("only a file has versions") }
             let earlier = try VersionTable.versions(of: id, limit: Limits.Files.versionCountMax, db)
-            guard node.content != 0 else { return earlier.map(\.record) }
+            guard node.content != 0 else { return VersionList(earlier.map(\.record), made: node.made) }
             let author = try ManifestTable.author(of: StoredManifest.Key(node: id, content: node.content), db)
             let present = VersionRecord(
                 content: node.content,
@@ -22,7 +22,7 @@ extension TreeStore {
                 label: nil,
                 isPinned: false
             )
-            return [present] + earlier.map(\.record)
+            return VersionList([present] + earlier.map(\.record), made: node.made)
         }
     }
 

@@ -110,7 +110,7 @@ enum TreeTable {
             links: 2
         )
         try NodeTable.save(
-            StoredNode(id: root, tree: state.number, attributes: attributes, revision: 0, content: 0),
+            StoredNode(id: root, tree: state.number, attributes: attributes, revision: 0, content: 0, made: time),
             db
         )
         return state

@@ -29,6 +29,8 @@ struct StoredNode: Hashable, Sendable {
     var maker: OperationMark?
     /// When it lost its last name, by the region's clock. Nil while it has one.
     var removed: Timestamp?
+    /// When it was made, by the region's clock. Nil where that was not kept.
+    var made: Timestamp?
     /// Who made it, where that is not its owner.
     var creator: UserID?
     var sharing: Sharing = []

@@ -32,7 +32,8 @@ extension TreeDraft {
             content: 0,
             target: creation.target,
             parent: creation.parent,
-            maker: author.mark
+            maker: author.mark,
+            made: now
         )
         node.creator = isOwner ? nil : caller
         put(node)
