@@ -221,6 +221,7 @@ final class Daemon: Sendable {
             var answer = status()
             answer.metrics = metrics.prometheusText()
             return answer
+        case .cache, .clearCache: return cache(isCleared: request.verb == .clearCache)
         case .conflicts:
             var answer = status()
             do throws(Errno) { answer.disputes = try Disputes.all(of: account.engines) } catch {
@@ -228,6 +229,25 @@ final class Daemon: Sendable {
             }
             return answer
         }
+    }
+
+    private func cache(isCleared: Bool) -> ControlAnswer {
+        var answer = status()
+        do throws(Errno) {
+            var freed: Int64 = 0
+            if isCleared { for engine in account.engines { freed += try engine.clearCache() } }
+            var sum = CacheFigures()
+            for engine in account.engines { sum = sum + (try engine.cacheFigures()) }
+            answer.cache = ControlCache(
+                files: sum.files,
+                bytes: sum.bytes,
+                bytesMax: settings.space.bytesMax,
+                unsentBytes: sum.unsentBytes,
+                pinnedBytes: sum.pinnedBytes,
+                freedBytes: isCleared ? freed : nil
+            )
+        } catch { answer.failure = "the cache cannot be looked at: \(error)" }
+        return answer
     }
 
     private func unmount(_ request: ControlRequest) -> ControlAnswer {

@@ -17,6 +17,10 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         case conflicts
         /// What it counts and measures: the answer has `metrics`.
         case metrics
+        /// What the cache holds, counted anew: the answer has `cache`.
+        case cache
+        /// Lets go of what the region has too: the answer has `cache`, and in it what was freed.
+        case clearCache = "clear_cache"
     }
 
     public var verb: Verb
@@ -77,6 +81,7 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var credentials: String?
     /// In the text format of Prometheus.
     public var metrics: String?
+    public var cache: ControlCache?
 
     public init(
         failure: String? = nil,
@@ -97,7 +102,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         refusedCount: Int64 = 0,
         disputes: ControlDisputes? = nil,
         credentials: String? = nil,
-        metrics: String? = nil
+        metrics: String? = nil,
+        cache: ControlCache? = nil
     ) {
         self.failure = failure
         self.mountPoint = mountPoint
@@ -118,6 +124,7 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.disputes = disputes
         self.credentials = credentials
         self.metrics = metrics
+        self.cache = cache
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -141,6 +148,7 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("disputes", ifPresent: disputes)
         json.member("credentials", ifPresent: credentials)
         json.member("metrics", ifPresent: metrics)
+        json.member("cache", ifPresent: cache)
         json.endObject()
     }
 
@@ -166,8 +174,59 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
             refusedCount: try reader.optionalInteger("refused") ?? 0,
             disputes: try reader.optional("disputes")?.decode(),
             credentials: try reader.optionalString("credentials"),
-            metrics: try reader.optionalString("metrics")
+            metrics: try reader.optionalString("metrics"),
+            cache: try reader.optional("cache")?.decode()
         )
+    }
+}
+
+/// What the cache holds.
+public struct ControlCache: Hashable, Sendable, JSONEncodable, JSONDecodable {
+    public var files: Int64
+    public var bytes: Int64
+    public var bytesMax: Int64
+    /// What the region does not have yet.
+    public var unsentBytes: Int64
+    /// What stays when the cache is full, of what the region has.
+    public var pinnedBytes: Int64
+    /// What was let go of just now.
+    public var freedBytes: Int64?
+
+    public init(
+        files: Int64,
+        bytes: Int64,
+        bytesMax: Int64,
+        unsentBytes: Int64,
+        pinnedBytes: Int64,
+        freedBytes: Int64? = nil
+    ) {
+        self.files = files
+        self.bytes = bytes
+        self.bytesMax = bytesMax
+        self.unsentBytes = unsentBytes
+        self.pinnedBytes = pinnedBytes
+        self.freedBytes = freedBytes
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("files", files)
+        json.member("bytes", bytes)
+        json.member("bytes_max", bytesMax)
+        json.member("unsent_bytes", unsentBytes)
+        json.member("pinned_bytes", pinnedBytes)
+        json.member("freed_bytes", ifPresent: freedBytes)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        files = try reader.integer("files")
+        bytes = try reader.integer("bytes")
+        bytesMax = try reader.integer("bytes_max")
+        unsentBytes = try reader.integer("unsent_bytes")
+        pinnedBytes = try reader.integer("pinned_bytes")
+        freedBytes = try reader.optionalInteger("freed_bytes")
     }
 }
 

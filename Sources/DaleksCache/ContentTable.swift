@@ -164,6 +164,35 @@ public enum ContentTable {
         ) { row in Int64(try row.double(0)) } ?? 0
     }
 
+    public struct Figures: Sendable {
+        public var files: Int64 = 0
+        public var bytes: Int64 = 0
+        public var unsentBytes: Int64 = 0
+        public var pinnedBytes: Int64 = 0
+    }
+
+    /// What is here. Of pinned files, what the region has: that is what would go otherwise.
+    public static func figures(in db: borrowing Connection) throws -> Figures {
+        try db.first(
+            """
+            SELECT count(DISTINCT node), total(bytes), total(iif(state = 2, bytes, 0)),
+                total(iif(state <> 2 AND pinned, bytes, 0))
+            FROM (
+                SELECT node, state, min(?1, max(0, nodes.size - span * ?1)) AS bytes, coalesce(pinned, 0) AS pinned
+                FROM spans JOIN nodes ON nodes.inode = spans.node LEFT JOIN uses USING (node)
+            )
+            """,
+            [.integer(Int64(Limits.spanBytes))]
+        ) { row in
+            Figures(
+                files: try row.int64(0),
+                bytes: Int64(try row.double(1)),
+                unsentBytes: Int64(try row.double(2)),
+                pinnedBytes: Int64(try row.double(3))
+            )
+        } ?? Figures()
+    }
+
     /// Files with clean bytes, the longest unused first.
     public static func evictable(limit: Int, in db: borrowing Connection) throws -> [Inode] {
         try db.query(

@@ -10,3 +10,29 @@ public struct CacheSpace: Hashable, Sendable {
         self.reserveBytes = reserveBytes
     }
 }
+
+/// What the cache holds.
+public struct CacheFigures: Hashable, Sendable {
+    public var files: Int64
+    public var bytes: Int64
+    /// What the region does not have yet.
+    public var unsentBytes: Int64
+    /// What is pinned, of what the region has.
+    public var pinnedBytes: Int64
+
+    public init(files: Int64 = 0, bytes: Int64 = 0, unsentBytes: Int64 = 0, pinnedBytes: Int64 = 0) {
+        self.files = files
+        self.bytes = bytes
+        self.unsentBytes = unsentBytes
+        self.pinnedBytes = pinnedBytes
+    }
+
+    public static func + (left: CacheFigures, right: CacheFigures) -> CacheFigures {
+        CacheFigures(
+            files: left.files + right.files,
+            bytes: left.bytes + right.bytes,
+            unsentBytes: left.unsentBytes + right.unsentBytes,
+            pinnedBytes: left.pinnedBytes + right.pinnedBytes
+        )
+    }
+}

@@ -88,6 +88,20 @@ final class SpaceKeeper: Sendable {
         return try evict(excess)
     }
 
+    /// Lets go of all that the region has, but what is pinned or in use at this moment; gives the bytes.
+    func clear() throws(Errno) -> Int64 {
+        tree.removeRemains(isForced: true)
+        var freed: Int64 = 0
+        while true {
+            let bytes = try evict(.max)
+            if bytes == 0 { break }
+            freed += bytes
+        }
+        let here = try tree.database.readingLong { db throws in try ContentTable.bytesHere(in: db) }
+        state.withLock { $0.bytesHere = here }
+        return freed
+    }
+
     /// Lets go of at least so many clean bytes, where there are so many.
     func evict(_ bytes: Int64) throws(Errno) -> Int64 {
         var freed: Int64 = 0

@@ -49,7 +49,7 @@ public final class SyncEngine: Sendable {
     private let barrier: ContentBarrier
     private let gate: SpaceGate
     private let wake = Lock(Wake())
-    private let keeper: SpaceKeeper
+    let keeper: SpaceKeeper
     private let lostContent: LostContent
     let labour: Labour
     let waits: RegionWaits
@@ -436,15 +436,6 @@ public final class SyncEngine: Sendable {
     /// Lets go of what is too much in the cache now, instead of soon, and says how many bytes that was.
     @discardableResult
     public func trimCache() throws(Errno) -> Int64 { try keeper.makeRoom() }
-
-    /// A pinned file is never let go of, nor is one in a pinned folder.
-    public func pin(_ isPinned: Bool, _ inode: Inode) throws(Errno) {
-        try database.writing { db throws in try ContentUseTable.pin(isPinned, inode, in: db) }
-    }
-
-    public func isPinned(_ inode: Inode) throws(Errno) -> Bool {
-        try database.reading { db throws in try ContentUseTable.isPinned(inode, in: db) }
-    }
 
     /// Spans that will be read soon, if all goes on as it does.
     public func fetchAhead(_ spans: Range<Int>, of inode: Inode) { fetcher.fetchAhead(spans, of: inode) }

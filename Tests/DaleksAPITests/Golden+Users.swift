@@ -103,6 +103,14 @@ extension Golden {
                             )
                         ],
                         setAside: ["/c"]
+                    ),
+                    cache: ControlCache(
+                        files: 4,
+                        bytes: 1_000,
+                        bytesMax: 2_000,
+                        unsentBytes: 12,
+                        pinnedBytes: 5,
+                        freedBytes: 6
                     )
                 ),
                 """
@@ -112,13 +120,14 @@ extension Golden {
                 "cache_bytes_max":2000,"conflicts":1,"refused":2,"disputes":{"copies":[{"path":
                 "a (conflict from x 2026-11-21)","plain":"a","host":"x","date":"2026-11-21","size":5,"modified":6}],
                 "refused":[{"path":"b","change":"commit","code":"forbidden","detail":"no","retry_at":7}],
-                "set_aside":["/c"]}}
+                "set_aside":["/c"]},"cache":{"files":4,"bytes":1000,"bytes_max":2000,"unsent_bytes":12,"pinned_bytes":5,
+                "freed_bytes":6}}
                 """,
                 optional: [
                     "failure", "last_failure", "disputes.copies.plain", "pending_bytes", "cache_bytes",
                     "cache_bytes_max", "conflicts",
                     "refused",
-                    "disputes",
+                    "disputes", "cache", "cache.freed_bytes",
                 ]
             ),
         ]
