@@ -12,9 +12,9 @@ public enum CommandLineProgram {
         AnyVerb(RemoveVerb.self), AnyVerb(ShareVerb.self), AnyVerb(UnshareVerb.self), AnyVerb(WhoVerb.self),
         AnyVerb(SharedVerb.self), AnyVerb(PublicVerb.self), AnyVerb(LinkVerb.self), AnyVerb(LinksVerb.self),
         AnyVerb(VersionsVerb.self), AnyVerb(RestoreVerb.self), AnyVerb(TrashVerb.self), AnyVerb(ConflictsVerb.self),
-        AnyVerb(PinVerb.self), AnyVerb(UnpinVerb.self), AnyVerb(CacheVerb.self), AnyVerb(TopVerb.self),
-        AnyVerb(MetricsVerb.self), AnyVerb(DoctorVerb.self), AnyVerb(CompletionVerb.self), AnyVerb(ManVerb.self),
-        AnyVerb(AdminVerb.self),
+        AnyVerb(PinVerb.self), AnyVerb(UnpinVerb.self), AnyVerb(CacheVerb.self), AnyVerb(ServiceVerb.self),
+        AnyVerb(TopVerb.self), AnyVerb(MetricsVerb.self), AnyVerb(DoctorVerb.self), AnyVerb(CompletionVerb.self),
+        AnyVerb(ManVerb.self), AnyVerb(AdminVerb.self),
     ]
 
     /// 0 done, 1 failed, 2 wrong usage.
