@@ -38,12 +38,14 @@ public enum Routes {
         public static let chunks = "/v1/chunks"
         public static let content = "/v1/content"
         public static let changes = "/v1/changes"
+        public static let leases = "/v1/leases"
 
         public static let nodePattern = "/v1/nodes/:id"
         public static let childrenPattern = "/v1/nodes/:id/children"
         public static let manifestPattern = "/v1/nodes/:id/content/:revision"
         public static let spanPattern = "/v1/nodes/:id/content/:revision/spans/:index"
         public static let chunkPattern = "/v1/chunks/:digest"
+        public static let leasePattern = "/v1/nodes/:id/lease"
 
         public static let accessPattern = "/v1/nodes/:id/access"
         public static let grantsPattern = "/v1/nodes/:id/grants"
@@ -124,6 +126,10 @@ public enum Routes {
         }
 
         public static func chunk(_ digest: Digest) -> String { "/v1/chunks/\(digest)" }
+        public static func lease(on id: NodeID) -> String { "/v1/nodes/\(id)/lease" }
+        public static func lease(_ number: Int64, of device: DeviceID, on id: NodeID) -> String {
+            "/v1/nodes/\(id)/lease?device=\(device)&number=\(number)"
+        }
 
         public static func changes(after cursor: String, waitSeconds: Int) -> String {
             "/v1/changes?after=\(cursor)&wait=\(waitSeconds)"
@@ -150,6 +156,12 @@ extension Limits {
         public static let chunkBatchCountMax = 1_024
         /// Proxies commonly cut idle requests at 60 seconds.
         public static let changesWaitSecondsMax = 60
+        /// How long a lease may hold unless it is renewed: so long others wait for a machine that died.
+        public static let leaseSecondsMax = 30
+        /// How long a request waits for a lease or for news of one: leases want to be renewed by then.
+        public static let leaseWaitSecondsMax = 15
+        /// Files that one device has leases on at a time: what one request renews in a few milliseconds.
+        public static let leaseCountMax = 1_024
         /// Trees that one request follows: more than anybody has others' shares from.
         public static let followedTreeCountMax = 256
         /// Shares, versions, trash: what a page of a list holds.

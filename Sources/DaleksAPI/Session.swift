@@ -262,6 +262,8 @@ public struct Capabilities: Hashable, Sendable, JSONEncodable, JSONDecodable {
         case chunkBatches = "chunk_batches"
         /// `POST /v1/content`.
         case batchedReads = "batched_reads"
+        /// Leases, under which a machine decides about locks.
+        case leases
     }
 
     public func has(_ feature: Feature) -> Bool { features.contains(feature) }

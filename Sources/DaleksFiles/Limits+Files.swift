@@ -1,3 +1,4 @@
+import DaleksAPI
 public import DaleksCore
 
 extension Limits {
@@ -69,6 +70,26 @@ extension Limits {
 
         /// How often the readers of a region with several processes look without having been told to.
         static let feedLookInterval = Duration.seconds(20)
+
+        /// How long a lease holds unless it is renewed, and how long its holder is told: who counts from the question
+        /// on, by a clock of its own, has ended before another can begin.
+        static let leaseTerm = Duration.seconds(Limits.Wire.leaseSecondsMax)
+        static let leaseSecondsTold = Limits.Wire.leaseSecondsMax - 2
+
+        /// How long a wish outlives the request that made it: whoever asks again at once keeps its place.
+        static let leaseWishSlack = Duration.seconds(2)
+
+        /// Requests parked for a lease, or for news of leases, in one process.
+        static let leaseWaiterCountMax = 10_000
+
+        /// How often those look without having been told to.
+        static let leaseLookInterval = Duration.seconds(5)
+
+        /// Threads that look for those who wait.
+        static let leaseThreadCountMax = 2
+
+        /// The body of a request that renews all leases of a device: 1,024 of some 90 bytes.
+        static let leaseBytesMax = 256 << 10
 
         /// Jobs that read pages for woken readers. A whole tree's readers are one job.
         static let feedThreadCountMax = 2

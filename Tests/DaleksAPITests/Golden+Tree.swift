@@ -5,7 +5,9 @@ import DaleksCore
 extension Golden {
     private typealias T = Things
 
-    static let all: [Golden] = users + control + nodes + operations + results + changes + content + sharing + history
+    static let all: [Golden] =
+        users + control + nodes + operations + results + changes + content + sharing
+        + history + leases
 
     static let nodes: [Golden] =
         [NodeKind.file, .folder, .fifo, .socket, .characterDevice, .blockDevice].map { kind in

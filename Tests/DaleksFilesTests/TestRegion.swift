@@ -13,6 +13,7 @@ final class TestRegion: Sendable {
     let store: TreeStore
     let chunks: LocalChunkStore
     let feed: ChangeFeed
+    let leases: LeaseBoard
     let mutations: Mutations
     let content: ChunkAccess
     let measures = FilesMeasures(Metrics())
@@ -22,12 +23,14 @@ final class TestRegion: Sendable {
         store = try TestDatabase.current.makeStore(folder, bytesQuota: bytesQuota, time: clock.source)
         chunks = try LocalChunkStore(folder: folder.path("chunks"))
         feed = ChangeFeed(store: store)
+        leases = LeaseBoard(store: store)
         content = ChunkAccess(store: store, chunks: chunks, measures: measures)
         mutations = Mutations(store: store, content: content, feed: feed, measures: measures)
     }
 
     deinit {
         feed.stop()
+        leases.stop()
         store.close()
     }
 

@@ -41,6 +41,7 @@ final class TestSurfaces: Sendable {
                 content: region.content,
                 mutations: region.mutations,
                 feed: region.feed,
+                leases: region.leases,
                 known: KnownAnswers(region.store.stamps, time: region.clock.source),
                 visitors: visitors,
                 tokens: tokens,

@@ -14,14 +14,26 @@ import DaleksSystem
 /// ## Concurrency
 /// `state` is guarded by itself. One thread sends; the pool's listener calls what hears.
 final class FeedRelay: Sendable {
+    /// What happened in another process.
+    enum News: Sendable {
+        /// Something of this owner's tree was committed.
+        case tree(UserID)
+        /// What this device has, or waits for, may be otherwise.
+        case leases(LeaseHolder)
+        /// Whatever there is to hear of may have been missed.
+        case anything
+    }
+
     private struct State {
         var owners: Set<UserID> = []
+        var holders: Set<LeaseHolder> = []
         var isStopping = false
     }
 
     private static let channel = "daleks_files_changes"
-    /// Owners in one notification, whose payload holds less than 8,000 bytes.
-    private static let ownerCountMax = 200
+    /// Owners and holders in one notification, whose payload holds less than 8,000 bytes.
+    private static let ownerCountMax = 120
+    private static let holderCountMax = 50
 
     private let pool: PostgresPool
     private let logger: Logger
@@ -37,16 +49,22 @@ final class FeedRelay: Sendable {
         self.logger = logger
     }
 
-    /// `wake` hears of each owner; nil stands for all of them.
-    func start(_ wake: @escaping @Sendable (UserID?) -> Void) throws(PostgresError) {
+    /// `wake` hears of each.
+    func start(_ wake: @escaping @Sendable (News) -> Void) throws(PostgresError) {
         let sender = sender
         let subscription = try pool.listen(Self.channel) { notification in
             switch notification {
-            case .mayHaveMissed: wake(nil)
+            case .mayHaveMissed: wake(.anything)
             case .payload(let text):
                 let words = text.split(separator: " ")
                 guard let first = words.first, first != sender else { return }
-                for word in words.dropFirst() { if let owner = UserID(word) { wake(owner) } }
+                for word in words.dropFirst() {
+                    if let owner = UserID(word) {
+                        wake(.tree(owner))
+                    } else if let holder = LeaseHolder(String(word)) {
+                        wake(.leases(holder))
+                    }
+                }
             }
         }
         self.subscription.withLock { $0 = subscription }
@@ -62,6 +80,11 @@ final class FeedRelay: Sendable {
         state.signal()
     }
 
+    func tell(_ holders: Set<LeaseHolder>) {
+        state.withLock { $0.holders.formUnion(holders) }
+        state.signal()
+    }
+
     func stop() {
         state.withLock { $0.isStopping = true }
         state.signal()
@@ -69,31 +92,33 @@ final class FeedRelay: Sendable {
         subscription.withLock { $0?.cancel() }
     }
 
-    private func work(_ wake: (UserID?) -> Void) {
+    private func work(_ wake: (News) -> Void) {
         var next = TimeSource.system.now + Limits.Files.feedLookInterval
         while true {
-            let owners = state.wait(timeout: max(.zero, next - TimeSource.system.now)) { state -> [UserID]? in
+            let words = state.wait(timeout: max(.zero, next - TimeSource.system.now)) { state -> [String]? in
                 if state.isStopping { return [] }
-                guard !state.owners.isEmpty else { return nil }
+                guard !state.owners.isEmpty || !state.holders.isEmpty else { return nil }
                 let owners = Array(state.owners.prefix(Self.ownerCountMax))
+                let holders = Array(state.holders.prefix(Self.holderCountMax))
                 state.owners.subtract(owners)
-                return owners
+                state.holders.subtract(holders)
+                return owners.map(\.description) + holders.map(\.description)
             }
-            guard let owners else {
+            guard let words else {
                 next = TimeSource.system.now + Limits.Files.feedLookInterval
-                wake(nil)
+                wake(.anything)
                 continue
             }
-            if owners.isEmpty { return }
-            send(owners)
+            if words.isEmpty { return }
+            send(words)
         }
     }
 
-    private func send(_ owners: [UserID]) {
+    private func send(_ words: [String]) {
         do {
             try pool.transaction { db in
                 _ = try db.query("SELECT set_config('synchronous_commit', 'off', true)")
-                try db.notify(Self.channel, ([sender] + owners.map(\.description)).joined(separator: " "))
+                try db.notify(Self.channel, ([sender] + words).joined(separator: " "))
             }
         } catch {
             // They look by themselves before long.

@@ -38,7 +38,7 @@ enum FilesDocument {
             Tag.operation: "For operators and their machines",
         ],
         operations: published + items + paths + lookups + uploads + sharing + transfers + links + visits + versions
-            + sync
+            + sync + leases
             + operation
     )
 

@@ -14,6 +14,7 @@ struct FilesRouter: Sendable {
     let content: ChunkAccess
     let mutations: Mutations
     let feed: ChangeFeed
+    let leases: LeaseBoard
     let known: KnownAnswers
     let visitors: PublicAccess
     let tokens: TokenVerifier
@@ -32,6 +33,7 @@ struct FilesRouter: Sendable {
             addTree(to: &router)
             addContent(to: &router)
             addChanges(to: &router)
+            addLeases(to: &router)
             addSharing(to: &router)
             addVersions(to: &router)
             addTrash(to: &router)

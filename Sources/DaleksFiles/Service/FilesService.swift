@@ -19,6 +19,7 @@ public final class FilesService: RunningService {
     private let store: TreeStore
     private let chunks: any ChunkStore
     private let feed: ChangeFeed
+    private let leases: LeaseBoard
     private let relay: FeedRelay?
     private let client: HTTPClient
     private let server: ServiceServer
@@ -71,10 +72,20 @@ public final class FilesService: RunningService {
         let tokens = TokenVerifier(keys: keys, issuer: settings.usersURL, time: time, logger: logger)
         let relay = store.relay()
         let feed = ChangeFeed(store: store, relay: relay, time: time)
+        let leases = LeaseBoard(store: store, relay: relay, time: time)
         do throws(PostgresError) {
-            try relay?.start { owner in if let owner { feed.wake(owner) } else { feed.wakeAll() } }
+            try relay?.start { news in
+                switch news {
+                case .tree(let owner): feed.wake(owner)
+                case .leases(let holder): leases.wake(holder)
+                case .anything:
+                    feed.wakeAll()
+                    leases.wakeAll()
+                }
+            }
         } catch {
             feed.stop()
+            leases.stop()
             client.shutdown()
             chunks.close()
             store.close()
@@ -88,6 +99,7 @@ public final class FilesService: RunningService {
             content: content,
             mutations: Mutations(store: store, content: content, feed: feed, measures: measures),
             feed: feed,
+            leases: leases,
             known: KnownAnswers(store.stamps, time: time),
             visitors: visitors,
             tokens: tokens,
@@ -96,6 +108,9 @@ public final class FilesService: RunningService {
         )
         routes.users = settings.rateLimits.users(time)
         routes.addresses = settings.rateLimits.addresses(time)
+        metrics.gauge("daleks_files_lease_waiters", help: "Requests parked for a lease or for news of one.") {
+            Double(leases.waiterCount)
+        }
         metrics.gauge("daleks_files_feed_readers", help: "Requests parked for the next change.") {
             Double(feed.readerCount)
         }
@@ -119,6 +134,7 @@ public final class FilesService: RunningService {
             try server.start()
         } catch {
             feed.stop()
+            leases.stop()
             relay?.stop()
             client.shutdown()
             chunks.close()
@@ -129,6 +145,7 @@ public final class FilesService: RunningService {
         self.store = store
         self.chunks = chunks
         self.feed = feed
+        self.leases = leases
         self.relay = relay
         self.client = client
         revocations = credentials.map { credentials in
@@ -142,6 +159,7 @@ public final class FilesService: RunningService {
                 logger: logger
             ) {
                 feed.endReaders { tokens.revocations.isRevoked($0) }
+                leases.end { tokens.revocations.isRevoked($0) }
             }
         }
         if credentials == nil {
@@ -164,6 +182,7 @@ public final class FilesService: RunningService {
     /// Answers what was asked and ends. Whoever waits for changes hears that there are none yet.
     public func stop() {
         feed.stop()
+        leases.stop()
         server.drain()
         revocations?.stop()
         relay?.stop()

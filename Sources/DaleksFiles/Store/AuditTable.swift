@@ -119,6 +119,7 @@ extension TreeStore {
         return try write(.normal) { db in
             max(
                 try TransferTable.forget(before: now, limit: limit, db),
+                try LeaseTable.forget(before: now, limit: limit, db),
                 try ClaimTable.forget(before: now - Limits.Files.claimKept, limit: limit, db),
                 try AuditTable.forget(before: now - Limits.Files.auditKept, limit: limit, db)
             )

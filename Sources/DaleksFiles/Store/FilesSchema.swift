@@ -158,5 +158,6 @@ enum FilesSchema {
             ALTER TABLE nodes ADD COLUMN made INTEGER
             """
         ),
+        leases(11),
     ]
 }
