@@ -250,11 +250,19 @@ final class Daemon: Sendable {
         return answer
     }
 
+    private func inUse() -> String {
+        let users = ProcessTable.users(of: settings.mountPoint)
+        let named = users.prefix(3).map { "\($0.name) (process \($0.id))" }.joined(separator: ", ")
+        let more = users.count > 3 ? " and \(users.count - 3) more" : ""
+        return "\(settings.mountPoint) is in use\(users.isEmpty ? "" : " by \(named)\(more)"); "
+            + "close what works in it, or take it away under it with --force"
+    }
+
     private func unmount(_ request: ControlRequest) -> ControlAnswer {
         let timeout = Duration.seconds(request.timeoutSeconds ?? settings.drainTimeout.components.seconds)
         let isDrained = timeout == .zero || account.drain(timeout: timeout)
-        guard account.unmount(force: false) else {
-            return status(failure: "\(settings.mountPoint) is in use; close what works in it, or end with --now")
+        guard account.unmount(force: false) || request.isForced && account.unmount(force: true) else {
+            return status(failure: inUse())
         }
         isUnmounted.withLock { $0 = true }
         let answer = status(

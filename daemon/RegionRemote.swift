@@ -194,6 +194,8 @@ extension RemoteError {
             case (_, .deviceForked): self = .deviceForked
             case (_, .notFound), (404, _): self = .notFound
             case (401, _): self = .loggedOut
+            // Parts that wait to become files take up the quota: they become files, or are given up.
+            case (507, _): self = .unreachable(detail)
             default: self = .refused(code: code, detail: detail)
             }
         }

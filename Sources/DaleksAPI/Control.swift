@@ -26,10 +26,13 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var verb: Verb
     /// How long to wait for the region; for `sync` and `unmount`.
     public var timeoutSeconds: Int64?
+    /// With `unmount`: also where programs work in it, which hear from then on that it is gone.
+    public var isForced: Bool
 
-    public init(_ verb: Verb, timeoutSeconds: Int64? = nil) {
+    public init(_ verb: Verb, timeoutSeconds: Int64? = nil, isForced: Bool = false) {
         self.verb = verb
         self.timeoutSeconds = timeoutSeconds
+        self.isForced = isForced
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -37,6 +40,7 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("version", Self.version)
         json.member("verb", verb.rawValue)
         json.member("timeout", ifPresent: timeoutSeconds)
+        if isForced { json.member("force", true) }
         json.endObject()
     }
 
@@ -48,6 +52,7 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         guard let verb = Verb(rawValue: word) else { throw reader.refused("verb", "`\(word.prefix(32))` is not known") }
         self.verb = verb
         timeoutSeconds = try reader.optionalInteger("timeout", in: 0...86_400)
+        isForced = try reader.optionalBool("force") ?? false
     }
 }
 

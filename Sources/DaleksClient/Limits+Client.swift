@@ -14,6 +14,9 @@ extension Limits {
         public static let changeDeadline: Duration = .seconds(120)
         /// What one request of an upload carries: what a break costs at most, and what is in memory.
         public static let uploadBlockBytes = 8 << 20
+        /// What goes along with the request that begins an upload. More is asked for first: whoever is refused while it
+        /// still sends may never get to read why.
+        public static let uploadUnaskedBytesMax = 256 << 10
         /// Such a block over a slow line, and the region's disk behind it.
         public static let blockDeadline: Duration = .seconds(600)
         /// A whole file; a line that is silent is noticed long before.

@@ -63,7 +63,7 @@ struct ServiceClient: Sendable {
         let (code, detail) = problem(response.body)
         switch response.status.code {
         case 408, 429, 502, 503, 504: return .unreachable("the service asks to come again later: \(detail)")
-        case 500...: return .unreachable("the service failed: \(detail)")
+        case 500...506, 508...: return .unreachable("the service failed: \(detail)")
         default: return .refused(status: response.status.code, code: code, detail: detail)
         }
     }

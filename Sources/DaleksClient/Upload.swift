@@ -88,7 +88,15 @@ public struct Upload {
     private mutating func send(_ block: [UInt8], at offset: Int64, isLast: Bool) throws(TransferFailure) -> NodeID? {
         while true {
             do throws(ClientFailure) {
-                guard let location else { return try create(with: block, isLast: isLast) }
+                guard let location else {
+                    // Of what is large it is asked first whether it may come: who is refused while still sending may
+                    // never get to read why.
+                    guard block.count > Limits.Client.uploadUnaskedBytesMax else {
+                        return try create(with: block, isLast: isLast)
+                    }
+                    _ = try create(with: [], isLast: false)
+                    continue
+                }
                 return try append(block, at: offset, isLast: isLast, to: location)
             } catch {
                 try patience.bear(error)

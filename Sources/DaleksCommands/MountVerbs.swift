@@ -31,10 +31,14 @@ enum MountVerb: Verb {
     static func run(_ call: Call) throws(CommandFailure) {
         // A clear line before a daemon is even started.
         _ = try call.credentials()
+        let mountPoint = try call.mountPoint()
+        if let answer = try? ControlClient(stateFolder: try call.stateFolder()).ask(ControlRequest(.status)) {
+            return try stay(answer, mountPoint, call)
+        }
         let launch = DaemonLaunch(
             credentials: try call.credentialStore().path,
             stateFolder: try call.stateFolder(),
-            mountPoint: try call.mountPoint(),
+            mountPoint: mountPoint,
             options: call.settings.texts("options")
         )
         if call.settings.flag("foreground") {
@@ -42,6 +46,21 @@ enum MountVerb: Verb {
         }
         let answer = try launch.startDetached()
         call.answer("Mounted at \(answer.mountPoint).", answer.object)
+    }
+
+    /// One log-in is mounted once.
+    private static func stay(_ answer: ControlAnswer, _ wanted: String, _ call: Call) throws(CommandFailure) {
+        let path = realpath(wanted, nil).map { path in
+            defer { free(path) }
+            return String(cString: path)
+        }
+        guard path == answer.mountPoint, !call.settings.flag("foreground") else {
+            throw .failed(
+                "this log-in is mounted at \(answer.mountPoint); run `daleks umount` first, or log in with "
+                    + "--profile NAME to mount a second one"
+            )
+        }
+        call.answer("\(answer.mountPoint) is mounted already.", answer.object)
     }
 }
 
@@ -51,6 +70,7 @@ enum UmountVerb: Verb {
     static let options = [
         Option("drain", .flag, help: "Waits for as long as sending takes (the usual bound is 30 seconds)."),
         Option("now", .flag, help: "Does not wait: what is unsent goes on at the next mount."),
+        Option("force", .flag, help: "Also while programs work in it: they hear that it is gone."),
     ]
 
     static let examples: KeyValuePairs = [
@@ -62,7 +82,8 @@ enum UmountVerb: Verb {
         let (drain, now) = (call.settings.flag("drain"), call.settings.flag("now"))
         if drain, now { throw .usage("--drain and --now contradict each other") }
         let timeout: Int64? = now ? 0 : drain ? 86_400 : nil
-        let answer = try call.control(ControlRequest(.unmount, timeoutSeconds: timeout))
+        let isForced = call.settings.flag("force")
+        let answer = try call.control(ControlRequest(.unmount, timeoutSeconds: timeout, isForced: isForced))
         // An unmount that left something unsent worked; it says so. One that did not happen is a failure.
         if let failure = answer.failure, failure.contains("in use") { throw .failed(failure) }
         try waitForEnd(of: answer.processID)

@@ -39,7 +39,8 @@ extension Limits {
         public static let downloadBlockBytes = 256 << 10
 
         /// What of an unwanted body is read and dropped so that the client, still sending, gets to see the answer.
-        public static let unwantedBodyBytesMax: Int64 = 256 << 10
+        /// It costs nobody any room; as much as the largest request of our own clients.
+        public static let unwantedBodyBytesMax: Int64 = 16 << 20
 
         /// Events that a slow reader may leave unread before its feed ends: it will list again, which costs us less.
         public static let eventBacklogBytesMax = 256 << 10

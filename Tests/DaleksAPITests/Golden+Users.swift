@@ -65,6 +65,11 @@ extension Golden {
                 optional: ["timeout"]
             ),
             Golden(
+                ControlRequest(.unmount, isForced: true),
+                #"{"version":1,"verb":"unmount","force":true}"#,
+                optional: ["force"]
+            ),
+            Golden(
                 ControlAnswer(
                     failure: "the disk is full",
                     mountPoint: "/home/ann/daleks",

@@ -84,6 +84,21 @@ import Testing
         #expect(unknown.readReply()?.status == 404)
     }
 
+    @Test func `who is refused while still sending gets to read why`() throws {
+        let server = try TestServer { router in
+            router.on(.put, "/refuses", body: .limited(to: 16 << 20)) { _, _ throws(APIError) in
+                throw .forbidden("no")
+            }
+        }
+        let bytes = [UInt8](repeating: 7, count: 8 << 20)
+        for path in ["refuses", "unknown"] {
+            let client = try server.connect()
+            client.send("PUT /\(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(bytes.count)\r\n\r\n")
+            client.send(bytes)
+            #expect(client.readReply()?.status == (path == "refuses" ? 403 : 404))
+        }
+    }
+
     @Test func `chunks beyond the route's limit are 413`() throws {
         let server = try TestServer { router in
             router.on(.put, "/small", body: .limited(to: 1_000)) { request, _ throws(APIError) in
