@@ -19,7 +19,7 @@ TEST_PACKAGES := postgresql postgresql-common python3-venv openssl curl util-lin
 BENCH_PACKAGES := nginx-light wrk bindfs e2fsprogs gcc sshfs socat openssh-sftp-server
 STRANGER_PACKAGES := debootstrap systemd-container util-linux
 
-.PHONY: help deps deps-test deps-bench build release run test test-unit check check-sanitizers fmt bench fuzz crash install deb clean
+.PHONY: help deps deps-test deps-bench build release run test test-unit test-all check check-sanitizers fmt bench fuzz crash install deb clean
 
 help: ## Lists what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -57,6 +57,9 @@ test: deps-test ## Builds and runs every test
 test-unit: deps-test ## Builds the tests and runs those of single targets: no whole system, no kills
 	$(SWIFT) build $(FLAGS) --build-tests
 	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" Tests/run unit
+
+test-all: test ## Runs the long forms too, for many hours; `make test-all ONLY="users-kills" PERCENT=10`
+	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" PERCENT=$(or $(PERCENT),100) Tests/all $(ONLY)
 
 check: deps ## Checks format and manifest
 	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format $(SOURCES)
