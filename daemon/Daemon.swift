@@ -21,7 +21,6 @@ final class Daemon: Sendable {
     private let account: MountedAccount
     private let shared: SharedRegions
     private let metrics = Metrics()
-    private let isPaused = Lock(false)
     /// Set once by whoever unmounts for good, so that the end knows whether it still has to.
     private let isUnmounted = Lock(false)
 
@@ -213,9 +212,7 @@ final class Daemon: Sendable {
             return status(failure: isDrained ? nil : "the region does not know everything yet")
         case .unmount: return unmount(request)
         case .pause, .resume:
-            let pauses = request.verb == .pause
-            for engine in account.engines { engine.pause(pauses) }
-            isPaused.withLock { $0 = pauses }
+            account.pause(request.verb == .pause)
             return status()
         case .metrics:
             var answer = status()
@@ -283,7 +280,7 @@ final class Daemon: Sendable {
             filesURL: credentials.region.filesURL,
             isConnected: engine.isConnected,
             isLoggedOut: engine.isLoggedOut || tokens.ending != nil,
-            isPaused: isPaused.withLock { $0 },
+            isPaused: account.isPaused,
             pendingCount: engines.reduce(0) { $0 + $1.pendingCount },
             lastFailure: engines.lazy.compactMap(\.lastFailure).first,
             processID: Int64(getpid()),

@@ -182,7 +182,7 @@ enum SyncVerb: Verb {
 
 enum PauseVerb: Verb {
     static let name = "pause"
-    static let about = "Stops sending changes; work goes on, and is kept here."
+    static let about = "Stops sending changes: once it returns nothing more goes out. Work goes on, and is kept here."
     static let options: [Option] = []
 
     static let examples: KeyValuePairs = [

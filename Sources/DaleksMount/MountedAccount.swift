@@ -111,6 +111,8 @@ public final class MountedAccount: Sendable {
     private let options: Options
     private let guests = Guests()
     private let guestNotices = Lock<[GuestNotices]>([])
+    /// Whether nothing is to be sent, by engines that begin later as well.
+    private let pausing = Lock(false)
     private let logger: Logger
 
     public init(engine: SyncEngine, options: Options, logger: Logger) throws(Failure) {
@@ -202,11 +204,24 @@ public final class MountedAccount: Sendable {
         )
         guestNotices.withLock { $0.append(observer) }
         observer.update()
+        pausing.withLock { if $0 { shares.pause(true, waitingUpTo: .zero) } }
         shares.start(observer: observer)
     }
 
     /// The account's own tree first, then what others share.
     public var engines: [SyncEngine] { [engine] + guests.volumes.map(\.engine) }
+
+    /// No change of any engine is sent once this has returned, or all of them go on. What is on its way is waited for.
+    public func pause(_ isPaused: Bool) {
+        pausing.withLock { state in
+            state = isPaused
+            for engine in engines { engine.pause(isPaused, waitingUpTo: .zero) }
+        }
+        let deadline = TimeSource.system.now + SyncEngine.pauseLimit
+        for engine in engines { engine.waitUntilQuiet(upTo: max(.zero, deadline - TimeSource.system.now)) }
+    }
+
+    public var isPaused: Bool { pausing.withLock { $0 } }
 
     /// Waits until everything done here is at its region; false when the time passed first.
     public func drain(timeout: Duration) -> Bool {

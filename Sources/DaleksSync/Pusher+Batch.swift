@@ -180,10 +180,18 @@ extension Pusher {
     /// On a thread of the pool: uploads, then lets the row go on. Tries for ever while the region is away.
     private func upload(_ row: JournalTable.Row, _ node: LocalNode, _ commit: ActiveCommit) {
         var retry = Retry()
+        var spans: [Span] = []
         while true {
+            var isPaused = false
             do throws(UploadFailure) {
                 let place = try uploadPlace(of: node)
-                let spans = try uploader.upload(commit.content, commit.snapshot, base: node.content, place: place)
+                try uploader.upload(
+                    commit.content,
+                    commit.snapshot,
+                    base: node.content,
+                    place: place,
+                    onto: &spans
+                )
                 let body = Self.operation(on: node, commit.snapshot, spans).jsonBytes
                 do throws(Errno) {
                     let isWanted = try tree.database.writing { db throws in
@@ -196,14 +204,20 @@ extension Pusher {
                 }
                 return wake()
             } catch {
+                if case .paused = error { isPaused = true }
                 logger.info("upload waits", ["inode": row.subjects.node, "reason": "\(error)"])
             }
-            if rest(retry.next()) || isGone(row) {
+            // Its file may be removed meanwhile, so that nobody needs this any more.
+            if isPaused { sending.waitWhilePaused(upTo: Self.goneLookPeriod) }
+            if rest(isPaused ? .zero : retry.next()) || isGone(row) {
                 finish(row.place)
                 return wake()
             }
         }
     }
+
+    /// How often an upload that waits to be let on looks whether it is wanted still.
+    private static let goneLookPeriod: Duration = .milliseconds(500)
 
     /// In somebody else's tree chunks are put for a node that the region knows: the file, or the nearest folder above.
     private func uploadPlace(of node: LocalNode) throws(UploadFailure) -> NodeID? {

@@ -18,8 +18,6 @@ final class Pusher: Sendable {
         var isStopping = false
         /// Changes since the start.
         var changeCount = 0
-        var isPaused = false
-        var isIdle = false
         var lastFailure: RemoteError?
     }
 
@@ -41,6 +39,7 @@ final class Pusher: Sendable {
     let uploader: Uploader
     let labour: Labour
     let fetcher: Fetcher
+    let sending = Sending()
     let asideFolder: String
     /// Where it sends what was done in others' trees.
     let shares: Shares?
@@ -75,7 +74,7 @@ final class Pusher: Sendable {
         self.logger = logger
         self.fetcher = fetcher
         self.labour = labour
-        uploader = Uploader(remote: remote, pool: labour.puts)
+        uploader = Uploader(remote: remote, pool: labour.puts, sending: sending)
     }
 
     // MARK: From other threads
@@ -96,17 +95,23 @@ final class Pusher: Sendable {
         state.broadcast()
     }
 
-    func pause(_ isPaused: Bool) {
-        state.withLock { ($0.isPaused, $0.isAwake) = (isPaused, true) }
-        state.broadcast()
+    /// Nothing new is sent once this has returned, until it is told to go on. What is on its way is waited for, so long.
+    func pause(_ isPaused: Bool, waitingUpTo limit: Duration) {
+        guard !isPaused else {
+            sending.pause(waitingUpTo: limit)
+            return
+        }
+        sending.resume()
+        wake()
     }
 
     /// Whether what is written here goes up now.
-    var isTaking: Bool { state.withLock { !$0.isPaused && $0.lastFailure == nil } }
+    var isTaking: Bool { !sending.isPaused && lastFailure == nil }
 
     var lastFailure: RemoteError? { state.withLock { $0.lastFailure } }
 
     func stop() {
+        sending.stop()
         state.withLock { $0.isStopping = true }
         state.broadcast()
         labour.uploads.close()
@@ -133,7 +138,7 @@ final class Pusher: Sendable {
             let mayWake = if case .success = outcome { true } else { false }
             let isStopping = state.wait(timeout: pause) { state -> Bool? in
                 if state.isStopping { return true }
-                guard mayWake, state.isAwake, !state.isPaused else { return nil }
+                guard mayWake, state.isAwake, !sending.isPaused else { return nil }
                 state.isAwake = false
                 return false
             }
@@ -187,10 +192,8 @@ final class Pusher: Sendable {
     /// Sends until nothing more can go now.
     func pushAll() -> Result<Void, RemoteError> {
         do throws(PushFailure) {
-            while !state.withLock({ $0.isStopping || $0.isPaused }) {
-                guard let batch = try nextBatch() else { return .success(()) }
-                try send(batch)
-                if batch.rows.count < Self.fullBatchCount { gather() }
+            while let count = try pushOnce() {
+                if count < Self.fullBatchCount { gather() }
             }
             return .success(())
         } catch {
@@ -205,6 +208,17 @@ final class Pusher: Sendable {
                 return .failure(.unreachable("local database: \(error)"))
             }
         }
+    }
+
+    /// Sends what can go now, and says how many rows that was; nil where there is nothing, or nothing may be sent. The
+    /// batch is made up inside as well: what has its numbers goes out as it is, whatever is done here while it waits.
+    private func pushOnce() throws(PushFailure) -> Int? {
+        let sent = try sending.unlessPaused { () throws(PushFailure) -> Int? in
+            guard let batch = try nextBatch() else { return nil }
+            try send(batch)
+            return batch.rows.count
+        }
+        return sent ?? nil
     }
 
     enum PushFailure: Error {

@@ -440,7 +440,17 @@ public final class SyncEngine: Sendable {
     /// Spans that will be read soon, if all goes on as it does.
     public func fetchAhead(_ spans: Range<Int>, of inode: Inode) { fetcher.fetchAhead(spans, of: inode) }
 
-    public func pause(_ isPaused: Bool) { pusher.pause(isPaused) }
+    /// With true: no change is sent any more once this returns, neither operations nor bytes; what is on its way by then
+    /// is waited for, so long. Reading goes on. With false: what was kept goes out.
+    public func pause(_ isPaused: Bool, waitingUpTo limit: Duration = SyncEngine.pauseLimit) {
+        pusher.pause(isPaused, waitingUpTo: limit)
+    }
+
+    /// Waits for what was on its way when it was paused.
+    public func waitUntilQuiet(upTo limit: Duration) { pusher.sending.waitUntilQuiet(upTo: limit) }
+
+    /// For so long a pause waits for what is on its way.
+    public static let pauseLimit = Sending.limit
 
     public var pendingCount: Int64 {
         (try? database.readingLong { db in try JournalTable.count(in: db) }) ?? 0

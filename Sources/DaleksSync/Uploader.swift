@@ -25,6 +25,7 @@ struct Uploader: Sendable {
 
     let remote: any Remote
     let pool: any WorkQueue
+    let sending: Sending
 
     /// What a commit says of one span, before anything is read.
     private struct Part {
@@ -89,17 +90,20 @@ struct Uploader: Sendable {
         return Span(index: part.span, bytes: bytes.count, source: .split(SplitSpan(pieces: pieces)))
     }
 
-    /// Uploads what the region lacks and answers the spans by digest. `place`: where, in somebody else's tree.
+    /// Uploads what the region lacks and adds the spans by digest to `spans`. `place`: where, in somebody else's tree.
+    ///
+    /// After a failure it is called again with what is in `spans` by then, and goes on behind it: those may have been
+    /// written to since, and read once more they would not be of the snapshot's instant.
     func upload(
         _ content: FileContent,
         _ snapshot: ContentSnapshot,
         base: Revision,
-        place: NodeID?
-    ) throws(UploadFailure) -> [Span] {
-        var spans: [Span] = []
+        place: NodeID?,
+        onto spans: inout [Span]
+    ) throws(UploadFailure) {
         var window: [Part] = []
         var windowBytes = 0
-        for part in parts(snapshot, base: base) {
+        for part in parts(snapshot, base: base).dropFirst(spans.count) {
             window.append(part)
             windowBytes += part.bytes
             if windowBytes >= Self.windowBytes {
@@ -107,7 +111,7 @@ struct Uploader: Sendable {
                 (window, windowBytes) = ([], 0)
             }
         }
-        return try spans + upload(window, content, snapshot, place)
+        spans += try upload(window, content, snapshot, place)
     }
 
     private func upload(
@@ -148,12 +152,15 @@ struct Uploader: Sendable {
     /// Puts those of the chunks that the region lacks: small ones together, large ones several at a time.
     private func put(_ chunks: [Digest: [UInt8]], _ place: NodeID?) throws(UploadFailure) {
         guard !chunks.isEmpty else { return }
-        let missing: [Digest]
+        let answer: [Digest]?
         do throws(RemoteError) {
-            missing = try remote.missing(Array(chunks.keys), for: place)
+            answer = try sending.unlessPaused { () throws(RemoteError) in
+                try remote.missing(Array(chunks.keys), for: place)
+            }
         } catch {
             throw .remote(error)
         }
+        guard let missing = answer else { throw .paused }
         var batches: [[ChunkBatch.Member]] = []
         var (batch, batchBytes): ([ChunkBatch.Member], Int) = ([], 0)
         for digest in missing {
@@ -177,19 +184,26 @@ struct Uploader: Sendable {
     }
 
     private func send(_ batches: [[ChunkBatch.Member]], _ place: NodeID?) throws(UploadFailure) {
-        let outcome = Condition<(left: Int, failure: RemoteError?)>((batches.count, nil))
+        let outcome = Condition<(left: Int, failure: UploadFailure?)>((batches.count, nil))
         for batch in batches {
-            let remote = remote
+            let (remote, sending) = (remote, sending)
             let job: @Sendable () -> Void = {
-                var failure: RemoteError?
-                do throws(RemoteError) { try remote.put(batch, for: place) } catch { failure = error }
+                var failure: UploadFailure?
+                do throws(RemoteError) {
+                    let put: Void? = try sending.unlessPaused { () throws(RemoteError) in
+                        try remote.put(batch, for: place)
+                    }
+                    if put == nil { failure = .paused }
+                } catch {
+                    failure = .remote(error)
+                }
                 outcome.withLock { $0 = ($0.left - 1, $0.failure ?? failure) }
                 outcome.broadcast()
             }
             if !pool.submit(job) { job() }
         }
         let failure = outcome.waitThrowing(until: { $0.left == 0 }) { $0.failure }
-        if let failure { throw .remote(failure) }
+        if let failure { throw failure }
     }
 
     private static func isZero(_ bytes: [UInt8]) -> Bool {
@@ -203,4 +217,6 @@ struct Uploader: Sendable {
 enum UploadFailure: Error {
     case local(Errno)
     case remote(RemoteError)
+    /// Nothing may be sent now.
+    case paused
 }
