@@ -38,6 +38,8 @@ final class ContentCache: Sendable {
         var pieces: [Inode: (base: Revision, pieces: [Int: PieceSet])] = [:]
         /// Of files whose content an earlier daemon handed to the region, which has not answered: how large they were.
         var handedOver: [Inode: Int64] = [:]
+        /// Called when the last who worked with a file leaves it.
+        var unused: (@Sendable (Inode) -> Void)?
         /// Of files that this daemon used: which spans nobody has hashed yet. What is forgotten is hashed again.
         var suspects: [Inode: Set<Int>] = [:]
     }
@@ -60,6 +62,9 @@ final class ContentCache: Sendable {
         self.barrier = barrier
         self.time = time
     }
+
+    /// What happens whenever the last who worked with a file has left it, with nothing held.
+    func whenUnused(_ body: @escaping @Sendable (Inode) -> Void) { state.withLock { $0.unused = body } }
 
     /// Clean bytes that an earlier daemon left are not believed before they were hashed.
     func distrust(_ ending: LocalTree.Ending) {
@@ -125,23 +130,26 @@ final class ContentCache: Sendable {
     func leave(_ inode: Inode) { leave(inode, isUse: false) }
 
     private func leave(_ inode: Inode, isUse: Bool) {
-        let gone = state.withLock { state -> [FileContent] in
-            guard let slot = state.slots[inode] else { return [] }
+        let (gone, unused) = state.withLock { state -> ([FileContent], (@Sendable (Inode) -> Void)?) in
+            guard let slot = state.slots[inode] else { return ([], nil) }
             if isUse { state.uses[inode] = time.wall }
             guard slot.useCount <= 1 else {
                 state.slots[inode]?.useCount -= 1
-                return []
+                return ([], nil)
             }
             // One whose disk failed is opened anew: the next user may be luckier.
-            if slot.content.state.withLock({ $0.failure != nil }) { return [state.drop(inode)].compactMap { $0 } }
+            if slot.content.state.withLock({ $0.failure != nil }) {
+                return ([state.drop(inode)].compactMap { $0 }, state.unused)
+            }
             state.rest(inode)
             var gone: [FileContent] = []
             while state.idleCount > Self.idleCountMax, let longest = state.longestIdle() {
                 if let content = state.drop(longest) { gone.append(content) }
             }
-            return gone
+            return (gone, state.unused)
         }
         withExtendedLifetime(gone) {}
+        unused?(inode)
     }
 
     /// Lets go of those of the files that nobody works with, but for those of which the tables do not know all.

@@ -36,11 +36,7 @@ extension Fetcher {
         let node = try row(inode)
         let content: FileContent
         do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }
-        defer {
-            tree.contents.release(inode)
-            // It may have lost its name meanwhile.
-            tree.collectIfDeparting(inode)
-        }
+        defer { tree.contents.release(inode) }
         if spans.contains(where: content.isOwed) {
             throw .remote(.unreachable("the region has not answered yet what it was sent before a power cut"))
         }

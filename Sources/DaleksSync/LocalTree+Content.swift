@@ -13,10 +13,7 @@ extension LocalTree {
 
     /// Ends a use. What was written is in the journal when this returns.
     public func closeContent(_ content: FileContent) throws(Obstacle) {
-        defer {
-            contents.release(content.inode)
-            collectIfDeparting(content.inode)
-        }
+        defer { contents.release(content.inode) }
         try saveContent(content)
     }
 

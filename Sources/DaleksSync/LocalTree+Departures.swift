@@ -10,6 +10,8 @@ struct Departures {
     var suspects: Set<Inode> = []
     /// To be looked at now.
     var waiting: [Inode] = []
+    /// Free to go when the index would not take that, as where the disk is full.
+    var left: [Inode] = []
     var isScheduled = false
 }
 
@@ -86,12 +88,25 @@ extension LocalTree {
             }
             return (gone, kept, members)
         }
-        // What stays behind when this fails is found at the next start.
-        guard let outcome else { return }
+        guard let outcome else {
+            return departures.withLock { departures in
+                departures.suspects.formUnion(free)
+                departures.left += free
+            }
+        }
         // The journal's rows, once settled, bring these up again; a program may be done with them only after that.
         departures.withLock { $0.suspects.formUnion(outcome.kept) }
         removeOnceDurable(outcome.gone)
         for member in outcome.members { collect(member) }
+    }
+
+    /// Those that could not be let go of are looked at again.
+    func seeOffAgain() {
+        let left = departures.withLock { departures in
+            defer { departures.left = [] }
+            return departures.left
+        }
+        for inode in left { collectIfDeparting(inode) }
     }
 
     /// While it is not durable that a node went, a power cut may bring it back, and then its bytes must be here: they

@@ -47,6 +47,8 @@ public final class LocalTree: Sendable {
         self.journalGrew = journalGrew
         // A database that refuses this is closed, and nothing will be read from it either.
         try? database.watch(table: "nodes") { [memory] rows in memory.forget(rows) }
+        // Whoever looks after a file for a moment may be all that keeps it here.
+        contents.whenUnused { [weak self] inode in self?.collectIfDeparting(inode) }
     }
 
     // MARK: Looking

@@ -264,7 +264,6 @@ extension Pusher {
         tree.takenCommits.withLock { _ = $0.remove(place) }
         commit.content.dropSnapshot(commit.snapshot)
         tree.contents.leave(commit.content.inode)
-        tree.collectIfDeparting(commit.content.inode)
     }
 
     /// Gives the rows their numbers and fixes what will be sent under them, before anything is sent. A few at a time:

@@ -30,12 +30,7 @@ extension Pusher {
             items.filter { item in item.row.kind == .commit && active.withLock { $0[item.row.place] == nil } }
                 .map(\.row.subjects.node)
         ).filter { (try? tree.contents.use($0)) != nil }
-        defer {
-            for inode in resumed {
-                tree.contents.leave(inode)
-                tree.collectIfDeparting(inode)
-            }
-        }
+        defer { for inode in resumed { tree.contents.leave(inode) } }
         let settlement = try news.inTurn { () throws(Errno) -> Settlement? in
             // Who counts under another id by now has numbered all this anew: the answers are nobody's.
             guard try isCounting(under: device) else { return nil }

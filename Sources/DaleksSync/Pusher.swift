@@ -143,7 +143,7 @@ final class Pusher: Sendable {
                 return false
             }
             if isStopping == true || state.withLock({ $0.isStopping }) { return }
-            saveIdleWriters()
+            lookAgain()
             gather()
         }
     }
@@ -178,8 +178,14 @@ final class Pusher: Sendable {
     /// How often to look for files that were written to and then left alone, still open.
     private static let quietPause: Duration = .seconds(1)
 
+    /// What nobody asks for, and must be done now and then.
+    func lookAgain() {
+        saveIdleWriters()
+        tree.seeOffAgain()
+    }
+
     /// A file that nobody has written to for a while goes to the region as it is, though it is still open.
-    func saveIdleWriters() {
+    private func saveIdleWriters() {
         let before = tree.wallNow - .seconds(2)
         for content in tree.contents.allLoaded {
             let isIdle = content.state.withLock { $0.isUncommitted && $0.modified < before }

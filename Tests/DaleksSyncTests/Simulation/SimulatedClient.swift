@@ -99,7 +99,7 @@ final class SimulatedClient: @unchecked Sendable {
             while !line.isDead {
                 stage.yield()
                 if line.isDead { break }
-                if stage.oneIn(4) { engine.pusher.saveIdleWriters() }
+                if stage.oneIn(4) { engine.pusher.lookAgain() }
                 if case .failure(.unreachable(let why)) = engine.pusher.pushAll(), why.hasPrefix("local"), !isDiskFull {
                     book.fault = "the journal fails: \(why)"
                 }
