@@ -115,6 +115,13 @@ public enum EntryTable {
         ) { row in (Inode(column: try row.int64(0)), try row.name(1)) }
     }
 
+    /// How many links a file has that lost a name just now. No fewer than it has names here: what the region says of its
+    /// links may not have been taken in yet, and a file that counts as nobody's is not sent any more.
+    public static func linksLeft(of node: LocalNode, _ db: borrowing Connection) throws -> UInt32 {
+        let links = node.attributes.links
+        return links > 1 ? links - 1 : UInt32(clamping: try places(of: node.inode, db).count)
+    }
+
     public static func conflictCount(_ db: borrowing Connection) throws -> Int64 {
         try db.first(
             "SELECT count(*) FROM entries WHERE instr(name, x'2028636f6e666c6963742066726f6d20')",

@@ -336,7 +336,8 @@ extension LocalTree {
     }
 
     /// Takes one link off a node. Where the region has not heard of it and needs not, `standing` becomes what it had
-    /// taken the place of, if anything; that is what goes there. The times of `touched` are told by the caller.
+    /// taken the place of, if anything; that is what goes there. The times of `touched` are told by the caller. The name
+    /// is gone already.
     static func unlinkNode(
         _ node: inout LocalNode,
         _ now: Timestamp,
@@ -346,7 +347,7 @@ extension LocalTree {
         _ db: borrowing Connection
     ) throws {
         node.attributes.links =
-            node.attributes.kind == .folder ? 0 : node.attributes.links - min(1, node.attributes.links)
+            node.attributes.kind == .folder ? 0 : try EntryTable.linksLeft(of: node, db)
         node.attributes.changed = now
         try NodeTable.update(node, in: db)
         guard node.attributes.links == 0 else { return }

@@ -268,15 +268,22 @@ struct Merger {
         if standing != nil { try EntryTable.delete(name, in: folder, db) }
         try EntryTable.insert(name, in: folder, node: node.inode, db)
         if let standing { effects.append(.removed(parent: folder, name: name, node: standing.inode)) }
-        if node.attributes.links == 0 {
-            // It was removed here, and the region still has it.
-            var node = node
-            node.attributes.links = node.attributes.kind == .folder ? 2 : 1
-            node.isStale = true
-            try NodeTable.update(node, in: db)
-        }
+        if node.attributes.links == 0 || node.isStale { try link(node, db) }
         try Journaling.requireCommit(of: node.inode, db)
         return .placed
+    }
+
+    /// What the region says of the links of a node may have to wait, but one that has a name has a link: a file without
+    /// is nobody's, and what is written to it would stay here.
+    private func link(_ node: LocalNode, _ db: borrowing Connection) throws {
+        let isFolder = node.attributes.kind == .folder
+        let links = isFolder ? 2 : UInt32(clamping: try EntryTable.places(of: node.inode, db).count)
+        guard node.attributes.links < links else { return }
+        var node = node
+        // Where it has none it was removed here, and the region still has it.
+        node.isStale = true
+        node.attributes.links = links
+        try NodeTable.update(node, in: db)
     }
 
     /// Whether a folder is another or lies in it.

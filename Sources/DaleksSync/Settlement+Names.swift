@@ -128,7 +128,7 @@ extension Settlement {
     mutating func takeAway(_ inode: Inode, at spot: Spot, _ db: borrowing Connection) throws {
         guard try stands(inode, at: spot, db), var node = try NodeTable.find(inode, in: db) else { return }
         try EntryTable.delete(spot.name, in: spot.parent, db)
-        if node.attributes.kind != .folder { node.attributes.links -= min(1, node.attributes.links) }
+        if node.attributes.kind != .folder { node.attributes.links = try EntryTable.linksLeft(of: node, db) }
         try NodeTable.update(node, in: db)
         renamed.append(spot)
         nameless.append(inode)
