@@ -51,6 +51,9 @@ struct ReunionStep {
     private var isOtherTree = false
     /// The first number of the region's present life.
     private var resumed = Revision.max
+    /// The first number of the life that began when this machine last knew how things stood: it may have slept through
+    /// several.
+    private var unheard = Revision.max
 
     init(there: Reunion.There, setbacks: Setbacks, sizes: [Inode: Int64], now: Timestamp) {
         (self.there, self.setbacks, self.sizes, self.now) = (there, setbacks, sizes, now)
@@ -137,6 +140,8 @@ struct ReunionStep {
             guard there.asked.contains(inode == .root ? record.root : node.id) else { return false }
         }
         resumed = record.setbacks.all.map(\.resumed).max() ?? .max
+        let lived = try MetaTable.text(.cursor, in: db).flatMap { Cursor($0) }?.epoch ?? 1
+        unheard = record.setbacks.all.map(\.resumed).filter { $0 > lived }.min() ?? resumed
         // What another life numbered says nothing about what is older and what younger in this one.
         if try !isFollowed(record, db) { try NodeTable.distrustAll(withNumbers: true, in: db) }
         for setback in record.setbacks.all {
@@ -251,7 +256,7 @@ struct ReunionStep {
     private mutating func send(_ node: inout LocalNode, over record: NodeRecord?, _ db: borrowing Connection) throws {
         let size = size(of: node)
         if let record {
-            // A content of after the return is somebody's who was here first. Ours does not build on it: if it is the
+            // A content of after a return is somebody's who was here first. Ours does not build on it: if it is the
             // same the region says so, else both are kept.
             var cutFrom: Int64 = 0
             if !isYoung(record.content) {
@@ -282,8 +287,8 @@ struct ReunionStep {
         rows.append(NewRow(kind: .commit, subjects: JournalTable.Subjects(node: node.inode)))
     }
 
-    /// Given out after the last return.
-    func isYoung(_ revision: Revision) -> Bool { isOtherTree || revision > resumed }
+    /// Given out after a return that this machine did not know of: what is here is not made from it.
+    func isYoung(_ revision: Revision) -> Bool { isOtherTree || revision > unheard }
 
     /// What it has to wait for another machine to send: its number stays one that the region forgot.
     func keepForgotten(_ node: inout LocalNode) {

@@ -223,6 +223,28 @@ import Testing
         #expect(try here.read("kept/later") == [30] && here.read("edited") == [31])
     }
 
+    @Test func `a machine that slept through two returns keeps what was done between them`() throws {
+        let (asleep, awake) = (try machine("asleep"), try machine("awake"))
+        defer { asleep.stop(); awake.stop() }
+        try asleep.write([1], to: "file")
+        try asleep.drain()
+        let first = try storage.backup()
+        try asleep.write([2, 2], to: "file")
+        try asleep.drain()
+        asleep.region.setUp(false)
+        let between = try restore(first, isAnnounced: true, awake)
+        #expect(eventually { (try? awake.read("file")) == [1] })
+        try awake.write([3, 3, 3], to: "file")
+        try awake.drain()
+
+        let region = try restore(try between.backup(), isAnnounced: true, asleep, awake)
+        asleep.region.setUp(true)
+
+        #expect(settles(asleep, region))
+        let contents = try Set(asleep.list().map { try asleep.read($0) })
+        #expect(contents == [[2, 2], [3, 3, 3]])
+    }
+
     @Test func `an upload that began before the return holds nothing up but its file`() throws {
         let here = try machine("here")
         defer { here.stop() }
