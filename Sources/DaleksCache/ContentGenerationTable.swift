@@ -104,4 +104,24 @@ public enum ContentGenerationTable {
             [.integer(node.column), .integer(content), .integer(size)]
         )
     }
+
+    /// The backing file is cut to that size next; the tables say so already.
+    public static func noteCutDue(of node: Inode, to size: Int64, in db: borrowing Connection) throws {
+        try db.execute(
+            "UPDATE contents SET cut_due = ?2 WHERE node = ?1",
+            [.integer(node.column), .integer(size)]
+        )
+    }
+
+    /// It is cut, and may grow again.
+    public static func noteCutDone(of node: Inode, in db: borrowing Connection) throws {
+        try db.execute("UPDATE contents SET cut_due = NULL WHERE node = ?1", [.integer(node.column)])
+    }
+
+    /// Files whose backing file may be longer than it should be, and what it should be cut to.
+    public static func cutsDue(in db: borrowing Connection) throws -> [(node: Inode, size: Int64)] {
+        try db.query("SELECT node, cut_due FROM contents WHERE cut_due IS NOT NULL", []) { row in
+            (Inode(column: try row.int64(0)), try row.int64(1))
+        }
+    }
 }

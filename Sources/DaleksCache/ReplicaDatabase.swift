@@ -180,5 +180,14 @@ public enum ReplicaDatabase {
             UPDATE nodes SET stale = 1 WHERE revision > 0
             """
         ),
+        Migration(
+            8,
+            "cuts that are due",
+            """
+            -- To which size the backing file is cut next; NULL once it is.
+            ALTER TABLE contents ADD COLUMN cut_due INTEGER;
+            CREATE INDEX contents_cut_due ON contents (node) WHERE cut_due IS NOT NULL
+            """
+        ),
     ]
 }

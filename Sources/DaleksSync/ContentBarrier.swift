@@ -68,24 +68,30 @@ final class ContentBarrier: ContentMarks {
             let inode = content.inode
             // A small file is placed when it is saved, which is soon and not in the writer's way.
             let isPlaceDue = spans != [0] && content.takePlaceDue()
-            var cut: Int64?
+            let isCutDue = content.state.withLock { $0.isCutDue }
             let place: ContentPlace?
             do throws(Errno) {
                 place = try database.writing { db throws -> ContentPlace? in
-                    cut = content.takeUntoldCut()
-                    if let cut { try LocalTree.tell(cut: cut, of: inode, db) }
+                    if isCutDue { try ContentGenerationTable.noteCutDone(of: inode, in: db) }
                     try ContentTable.mark(spans: spans, of: inode, generation: generation, in: db)
                     return isPlaceDue ? try ContentPlace.find(inode, in: db) : nil
                 }
             } catch {
-                content.giveBack(untoldCut: cut)
                 if isPlaceDue { content.state.withLock { $0.isPlaced = false } }
                 throw error
             }
-            content.state.withLock { $0.generation = generation }
+            content.state.withLock { state in
+                state.generation = generation
+                // Nobody cuts it while somebody is inside.
+                if isCutDue { state.isCutDue = false }
+            }
             if let place { content.write(place) }
             try change()
         }
+    }
+
+    func unmark(_ content: FileContent, _ spans: Set<Int>) throws(Errno) {
+        try database.writing { db throws in try ContentTable.drop(spans: spans.sorted(), of: content.inode, in: db) }
     }
 
     /// Runs `body`, which writes what it says of the content with the generation that it is given.

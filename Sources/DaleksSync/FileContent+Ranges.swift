@@ -14,9 +14,11 @@ extension FileContent {
         try change({ state throws(Obstacle) in
             let from = max(range.lowerBound, state.size)
             return Change(range: max(from, range.upperBound)..<max(from, range.upperBound))
-        }) { _ throws(Errno) in
-            try backing.allocate(range)
-            try backing.extend(to: range.upperBound)
+        }) { changed in
+            Self.all(of: changed) { () throws(Errno) in
+                try backing.allocate(range)
+                try backing.extend(to: range.upperBound)
+            }
         }
     }
 
@@ -25,17 +27,29 @@ extension FileContent {
         try change({ state throws(Obstacle) in
             let end = max(range.lowerBound, min(range.upperBound, Self.lastByteOfSpan(state.size)))
             return Change(range: range.lowerBound..<end, keepsSize: true)
-        }) { range throws(Errno) in
-            try backing.punchHole(range)
+        }) { range in
+            Self.all(of: range) { () throws(Errno) in try backing.punchHole(range) }
         }
     }
 
     /// Makes the range zeros. Unless the size is kept, the file reaches at least to its end.
     public func zero(_ range: Range<Int64>, keepsSize: Bool) throws(Obstacle) {
         if keepsSize { return try punch(range) }
-        try change({ _ throws(Obstacle) in Change(range: range) }) { range throws(Errno) in
-            try backing.punchHole(range)
-            try backing.extend(to: range.upperBound)
+        try change({ _ throws(Obstacle) in Change(range: range) }) { range in
+            Self.all(of: range) { () throws(Errno) in
+                try backing.punchHole(range)
+                try backing.extend(to: range.upperBound)
+            }
+        }
+    }
+
+    /// What happens to the whole range or not at all.
+    private static func all(of range: Range<Int64>, _ body: () throws(Errno) -> Void) -> Progress {
+        do throws(Errno) {
+            try body()
+            return Progress(bytes: Int64(range.count), failure: nil)
+        } catch {
+            return Progress(bytes: 0, failure: error)
         }
     }
 
@@ -107,12 +121,15 @@ extension FileContent {
         // Nobody is kept in the source while waiting to get into the target: whoever holds that one may want this one.
         // Bytes of an older content are copied then, as if the copy had come a little earlier.
         let count = end - range.lowerBound
-        try target.change({ _ throws(Obstacle) in Change(range: offset..<offset + count) }) { place throws(Errno) in
-            let copied = try backing.copy(range.lowerBound..<end, to: target.backing, at: place.lowerBound)
+        let copied = try target.change({ _ throws(Obstacle) in Change(range: offset..<offset + count) }) { place in
+            let (done, failure) = backing.copySome(range.lowerBound..<end, to: target.backing, at: place.lowerBound)
+            if let failure { return Progress(bytes: done, failure: failure) }
             // A hole at the end of the source is not copied by every file system.
-            if copied < count { try target.backing.extend(to: place.upperBound) }
+            return Self.all(of: place) { () throws(Errno) in
+                if done < count { try target.backing.extend(to: place.upperBound) }
+            }
         }
-        return count
+        return Int64(copied)
     }
 
     /// Runs a system call that changes no byte, as a reader does.

@@ -129,22 +129,31 @@ extension FileContent {
         try backing.setModificationTime(live.modified)
     }
 
-    /// Takes over the region's newer content. Only while frozen, and only where nothing is dirty.
-    func adopt(_ node: LocalNode) throws(Errno) {
-        try backing.truncate(to: 0)
-        try backing.truncate(to: node.attributes.size)
+    /// Takes over the region's newer content, which the tables have already. Only while frozen, and only where nothing
+    /// is dirty. What the disk would not let go of is told: the file is opened anew as soon as nobody uses it.
+    func adopt(_ node: LocalNode) -> Errno? {
+        var failure: Errno?
+        do throws(Errno) {
+            try backing.truncate(to: 0)
+            try backing.truncate(to: node.attributes.size)
+        } catch {
+            failure = error
+        }
         thaw { state in
+            state.failure = state.failure ?? failure
+            state.strays = []
             state.spans.removeAll()
             state.pieces = [:]
             state.size = node.attributes.size
             state.revision = node.content
             state.remoteSize = node.contentSize
             state.cutFrom = 0
-            state.untoldCut = nil
+            state.isCutDue = false
             state.owed = []
             state.isPlaced = false
             state.modified = node.attributes.modified
         }
+        return failure
     }
 
     /// Gives the space of clean spans back, at most so many bytes of it, and says how much it was. The index says

@@ -32,9 +32,9 @@ public final class FileContent: Sendable {
         /// How far the region's content reached before the file was cut here: growing again makes holes up to there
         /// that the region must be told of. 0 where it was not cut.
         var cutFrom: Int64 = 0
-        /// The least that the file was cut to since the tables last heard of a cut: what they say of bytes behind that
-        /// is not so any more.
-        var untoldCut: Int64?
+        /// The tables say that the backing file is to be cut, for the case that the daemon dies before it is. It is by
+        /// now, and they must hear of that before it grows again, or the next start would cut what was written since.
+        var isCutDue = false
         var modified: Timestamp
         /// When somebody last wrote here, which `modified` does not say where a program set another time since.
         var written = Timestamp.zero
@@ -52,9 +52,13 @@ public final class FileContent: Sendable {
         var failure: Errno?
         /// The last generation in which the index was told of this file.
         var generation: Int64 = 0
+        /// Spans that the tables call dirty because of writes that did not get in, and that are none.
+        var strays: Set<Int> = []
         /// Whether the backing file says whose it is.
         var isPlaced = false
         var insideCount = 0
+        /// Somebody writes at the end, wherever that is when he is done.
+        var isAppending = false
         var isFrozen = false
         var snapshot: ContentSnapshot?
     }
@@ -140,7 +144,7 @@ public final class FileContent: Sendable {
         }
     }
 
-    /// Writes at `offset`, or at the end of the file as it is when the write happens.
+    /// Writes at `offset`, or at the end of the file as it is when the write happens. Says how much of it got in.
     public func write(
         _ bytes: UnsafeRawBufferPointer,
         at requested: Int64?,
@@ -148,135 +152,88 @@ public final class FileContent: Sendable {
     ) throws(Obstacle) -> Int {
         guard !bytes.isEmpty else { return 0 }
         try marks.admit(bytes.count)
-        try change({ state throws(Obstacle) in
+        let place = { (state: State) throws(Obstacle) -> Change in
             let offset = requested ?? state.size
             guard offset >= 0, offset <= limit - Int64(bytes.count) else { throw .errno(.fileTooLarge) }
-            // An append reserves its place now, so that two never get the same one.
-            return Change(range: offset..<offset + Int64(bytes.count), growsNow: requested == nil)
-        }) { range throws(Errno) in
-            try backing.write(bytes, at: range.lowerBound)
+            return Change(range: offset..<offset + Int64(bytes.count))
         }
-        return bytes.count
+        return try change(place, isAppend: requested == nil) { range in
+            let (count, failure) = backing.writeSome(bytes, at: range.lowerBound)
+            return Progress(bytes: Int64(count), failure: failure)
+        }
     }
 
-    /// The last part of a change of bytes: where, and whether the size follows before they are there.
+    /// The last part of a change of bytes: where, and whether the size stays though bytes change (punched holes).
     struct Change {
         var range: Range<Int64>
-        var growsNow = false
-        /// Where the size stays though bytes change (punched holes).
         var keepsSize = false
     }
 
-    /// Changes bytes: decides where under the lock, marks what becomes dirty, runs the system call, and takes note.
+    /// Changes bytes: decides where under the lock, marks what becomes dirty, runs the system call, and takes note. Says
+    /// how many bytes were changed: fewer where the disk took no more, and then the file is as if those had been all.
+    /// Where it took none that is thrown, and nothing has changed.
     ///
     /// A span that is absent and written whole gets its bytes before its mark: were it the other way, a death between
     /// the two would leave a dirty span of zeros in place of the region's bytes.
+    @discardableResult
     func change(
         _ decide: (State) throws(Obstacle) -> Change,
-        _ perform: (Range<Int64>) throws(Errno) -> Void
-    ) throws(Obstacle) {
-        var (fresh, covered): ([Int], [Int]) = ([], [])
-        var oldSize: Int64 = 0
-        let change = try enter { state throws(Obstacle) -> Change in
+        isAppend: Bool = false,
+        _ perform: (Range<Int64>) -> Progress
+    ) throws(Obstacle) -> Int {
+        var plan = Plan(isAppend: isAppend)
+        let change = try enter(isAppend: isAppend) { state throws(Obstacle) -> Change in
             let change = try decide(state)
-            oldSize = state.size
-            let end = change.keepsSize ? min(state.size, change.range.upperBound) : change.range.upperBound
-            fresh = try prepare(change.range, growingTo: end, &state)
-            if !fresh.isEmpty {
-                covered = fresh.filter { Self.isLacking($0, state) }
+            plan.oldSize = state.size
+            plan.end = change.keepsSize ? min(state.size, change.range.upperBound) : change.range.upperBound
+            plan.fresh = try prepare(change.range, growingTo: plan.end, &state)
+            if !plan.fresh.isEmpty {
+                plan.covered = plan.fresh.filter { Self.isLacking($0, state) }
                 // Nobody fills them meanwhile.
-                for span in covered { state.filling.insert(span) }
+                for span in plan.covered { state.filling.insert(span) }
             }
-            if change.growsNow { state.size = max(state.size, end) }
+            plan.mustTell = state.isCutDue
+            if !state.strays.isEmpty { state.strays.subtract(plan.fresh) }
             return change
         }
-        defer { leave(releasing: covered) }
-        let range = change.range
-        do throws(Errno) {
-            if fresh.isEmpty {
-                try perform(range)
-            } else if covered.isEmpty {
-                try marks.mark(self, fresh) { () throws(Errno) in try perform(range) }
-            } else {
-                let others = fresh.filter { !covered.contains($0) }
-                if !others.isEmpty { try marks.mark(self, others) {} }
-                try perform(range)
-                try marks.mark(self, covered) {}
-            }
-        } catch {
+        var progress = Progress(bytes: 0, failure: nil)
+        do throws(Errno) { progress = try run(plan, change.range, perform) } catch { progress.failure = error }
+        let isWhole = progress.failure == nil
+        if isWhole || progress.bytes > 0 { note(change, plan, progress.bytes) }
+        leave(plan)
+        if !isWhole { tidy(upTo: change.range.lowerBound + progress.bytes, plan) }
+        if let failure = progress.failure, progress.bytes == 0 { throw .errno(failure) }
+        return Int(progress.bytes)
+    }
+
+    /// What the tables are told of a cut or an extension, before the backing file gets that size.
+    struct Resizing {
+        var size: Int64
+        var old: Int64
+        var modified: Timestamp
+        /// Spans that become dirty with it.
+        var fresh: [Int]
+    }
+
+    /// Cuts or extends. `tell` writes that into the tables, in one transaction; where it fails nothing has happened.
+    func truncate(to size: Int64, telling tell: (Resizing) throws(Obstacle) -> Void) throws(Obstacle) {
+        guard size >= 0, size <= Limits.fileBytesMax else { throw .errno(size < 0 ? .invalid : .fileTooLarge) }
+        let now = time.wall
+        var resizing = Resizing(size: size, old: 0, modified: now, fresh: [])
+        try state.waitThrowing(until: Self.isQuiet) { state throws(Obstacle) in
+            resizing.fresh = try prepareTruncation(to: size, &state)
+            resizing.old = state.size
+            state.isFrozen = true
+        }
+        do throws(Obstacle) { try tell(resizing) } catch {
+            thaw { _ in }
+            throw error
+        }
+        do throws(Errno) { try backing.truncate(to: size) } catch {
+            thaw { $0.becameStuck(resizing, error) }
             throw .errno(error)
         }
-        let now = time.wall
-        state.withLock { state in
-            if !fresh.isEmpty {
-                for span in fresh {
-                    if state.spans[span] == .clean { state.pieces[span] = PieceSet() }
-                    state.spans[span] = .dirty
-                }
-            }
-            if !state.pieces.isEmpty {
-                // Growing changes what lies between the old end and the new, too.
-                let grows = !change.keepsSize && range.upperBound > oldSize
-                state.notePieces(grows ? min(oldSize, range.lowerBound)..<range.upperBound : range)
-            }
-            if !change.keepsSize { state.size = max(state.size, range.upperBound) }
-            (state.modified, state.written) = (now, now)
-            state.isUnsaved = true
-            state.isUncommitted = true
-            state.isUnsynchronized = true
-        }
-        marks.wrote(range.count)
-    }
-
-    /// Cuts or extends. The caller writes the new size to the database before it answers.
-    public func truncate(to size: Int64) throws(Obstacle) {
-        guard size >= 0, size <= Limits.fileBytesMax else { throw .errno(size < 0 ? .invalid : .fileTooLarge) }
-        var fresh: [Int] = []
-        try freezing { state throws(Obstacle) in
-            fresh = try prepareTruncation(to: size, &state)
-        } then: { () throws(Errno) in
-            if fresh.isEmpty {
-                try backing.truncate(to: size)
-            } else {
-                try marks.mark(self, fresh) { () throws(Errno) in try backing.truncate(to: size) }
-            }
-        }
-        let now = time.wall
-        state.withLock { state in
-            for span in fresh { state.spans[span] = .dirty }
-            state.spans.cut(at: Self.spanCount(of: size))
-            // A span that is cut is told whole.
-            state.pieces = state.pieces.filter { Int64($0.key + 1) * Int64(Limits.spanBytes) <= min(size, state.size) }
-            if size < state.size { state.untoldCut = min(state.untoldCut ?? size, size) }
-            if size < state.remoteSize {
-                state.cutFrom = max(state.cutFrom, state.remoteSize)
-                state.remoteSize = size
-            }
-            if let snapshot = state.snapshot, size < snapshot.size {
-                // The region will have that much, or has it already.
-                snapshot.noteCut(size)
-                state.cutFrom = max(state.cutFrom, snapshot.size)
-            }
-            state.size = size
-            (state.modified, state.written) = (now, now)
-            state.isUnsaved = true
-            state.isUncommitted = true
-            state.isUnsynchronized = true
-        }
-    }
-
-    /// A cut that the tables have to be told of. Whoever takes it tells it, in the transaction in which this is called,
-    /// or gives it back: a span that is marked after the cut must not be taken for one from before.
-    func takeUntoldCut() -> Int64? {
-        state.withLock { state in
-            defer { state.untoldCut = nil }
-            return state.untoldCut
-        }
-    }
-
-    func giveBack(untoldCut cut: Int64?) {
-        guard let cut else { return }
-        state.withLock { $0.untoldCut = min($0.untoldCut ?? cut, cut) }
+        thaw { $0.resize(resizing) }
     }
 
     /// The bytes survive a power cut when this returns.
@@ -300,35 +257,28 @@ public final class FileContent: Sendable {
 
     // MARK: Doors
 
-    func enter<Result>(_ body: (inout State) throws(Obstacle) -> Result) throws(Obstacle) -> Result {
-        try state.waitThrowing(until: { !$0.isFrozen }) { state throws(Obstacle) in
+    /// Who appends waits for whoever does: where the other does not get everything in, this one begins where that ended.
+    func enter<Result>(
+        isAppend: Bool = false,
+        _ body: (inout State) throws(Obstacle) -> Result
+    ) throws(Obstacle) -> Result {
+        try state.waitThrowing(until: { !$0.isFrozen && !(isAppend && $0.isAppending) }) { state throws(Obstacle) in
             let result = try body(&state)
             state.insideCount += 1
+            if isAppend { state.isAppending = true }
             return result
         }
     }
 
-    func leave() { leave(releasing: []) }
+    func leave() { leave(Plan()) }
 
-    private func leave(releasing spans: [Int]) {
+    func leave(_ plan: Plan) {
         state.withLock { state in
             state.insideCount -= 1
-            for span in spans { state.filling.remove(span) }
+            if plan.isAppend { state.isAppending = false }
+            for span in plan.covered { state.filling.remove(span) }
         }
         state.broadcast()
-    }
-
-    /// Runs `body` with nobody inside, then `then` with nobody let in, without the lock.
-    private func freezing(
-        _ body: (inout State) throws(Obstacle) -> Void,
-        then: () throws(Errno) -> Void
-    ) throws(Obstacle) {
-        try state.waitThrowing(until: Self.isQuiet) { state throws(Obstacle) in
-            try body(&state)
-            state.isFrozen = true
-        }
-        defer { thaw { _ in } }
-        do throws(Errno) { try then() } catch { throw .errno(error) }
     }
 
     static func isQuiet(_ state: State) -> Bool {

@@ -20,34 +20,37 @@ extension LocalTree {
     /// Puts what was written into the journal: size and time into the tree, and a commit that the uploader will fill.
     /// Called at close, at fsync and after a pause in writing.
     public func saveContent(_ content: FileContent) throws(Obstacle) {
-        let pending = content.state.withLock { state -> Bool? in
+        guard content.isUnsaved else { return }
+        do throws(Errno) { try content.unmarkStrays() } catch { throw .errno(error) }
+        // Inside, so that nobody cuts it between what is told here and what is so.
+        let pending = try content.enter { state throws(Obstacle) -> Bool? in
             guard state.isUnsaved || state.isUncommitted else { return nil }
             defer { (state.isUnsaved, state.isUncommitted) = (false, false) }
             return state.isUncommitted
         }
+        defer { content.leave() }
         guard let isUncommitted = pending else { return }
         let isPlaceDue = isUncommitted && content.takePlaceDue()
-        var cut: Int64?
+        let isCutDue = content.state.withLock { $0.isCutDue }
         do throws(Obstacle) {
             let place = try contents.barrier.telling(content) { generation throws(Obstacle) -> ContentPlace? in
                 let vouched = contents.barrier.vouched
                 return try database.changing { db -> ContentPlace? in
                     guard var node = try NodeTable.find(content.inode, in: db) else { return nil }
                     let before = node.attributes.size
-                    cut = content.takeUntoldCut()
-                    if let cut { try Self.tell(cut: cut, of: &node, db) }
-                    // As they are when it is this transaction's turn: what set a time or a size meanwhile, and has
-                    // written it already, must not be undone.
+                    // As they are when it is this transaction's turn: what set a time meanwhile, and has written it
+                    // already, must not be undone.
                     let (size, modified, written) = content.state.withLock { ($0.size, $0.modified, $0.written) }
                     node.attributes.size = size
                     node.attributes.changed = max(node.attributes.changed, written)
                     node.attributes.modified = modified
                     try NodeTable.update(node, in: db)
-                    if before != size || cut != nil {
+                    if isCutDue { try ContentGenerationTable.noteCutDone(of: node.inode, in: db) }
+                    if before != size {
                         try ContentGenerationTable.noteSize(
                             of: node.inode,
                             from: before,
-                            to: min(size, cut ?? size),
+                            to: size,
                             generation: generation,
                             vouched: vouched,
                             in: db
@@ -59,7 +62,6 @@ extension LocalTree {
             }
             if let place { content.write(place) }
         } catch {
-            content.giveBack(untoldCut: cut)
             content.state.withLock { state in
                 if isPlaceDue { state.isPlaced = false }
                 state.isUnsaved = true
@@ -67,46 +69,66 @@ extension LocalTree {
             }
             throw error
         }
+        if isCutDue {
+            content.state.withLock { $0.isCutDue = false }
+            // An fsync of what is written from here on needs this.
+            noteChange(of: content.inode)
+        }
         grew()
     }
 
-    /// Cuts or extends a file, open or not. Where the tables cannot take it the bytes are cut all the same: then the
-    /// file shows that, and the tables hear of it before they hear of anything else that is done to it.
+    /// Cuts or extends a file, open or not. Where the tables cannot take it, nothing happens.
     public func truncate(_ inode: Inode, to size: Int64) throws(Obstacle) -> LocalNode {
         try contents.with(inode) { content throws(Obstacle) in
-            if content.live.size != size || size == 0 { try content.truncate(to: size) }
-            try noteTruncation(of: content, to: size)
-            try saveContent(content)
+            if content.live.size != size || size == 0 {
+                try content.truncate(to: size) { resizing throws(Obstacle) in try tell(resizing, of: content) }
+                // What is left to tell does not make the file another one, and is told later where it cannot be now.
+                try? saveContent(content)
+            } else {
+                try saveContent(content)
+            }
         }
         noteChange(of: inode)
         return try node(inode)
     }
 
-    private func noteTruncation(of content: FileContent, to size: Int64) throws(Obstacle) {
-        var cut: Int64?
+    /// Before the backing file is cut or extended, with nobody inside: where the daemon dies between the two, the next
+    /// start finishes it.
+    func tell(_ resizing: FileContent.Resizing, of content: FileContent) throws(Obstacle) {
+        let isPlaceDue = content.takePlaceDue()
         do throws(Obstacle) {
-            try contents.barrier.telling(content) { generation throws(Obstacle) in
+            let place = try contents.barrier.telling(content) { generation throws(Obstacle) -> ContentPlace? in
                 let vouched = contents.barrier.vouched
-                try database.changing { db in
+                let place = try database.changing { db -> ContentPlace? in
                     guard var node = try NodeTable.find(content.inode, in: db) else { throw Obstacle.errno(.stale) }
-                    cut = content.takeUntoldCut()
-                    if let cut { try Self.tell(cut: cut, of: &node, db) }
+                    let (before, isCut) = (node.attributes.size, resizing.size < resizing.old)
+                    if isCut { try Self.tell(cut: resizing.size, of: &node, db) }
+                    node.attributes.size = resizing.size
+                    node.attributes.changed = max(node.attributes.changed, resizing.modified)
+                    node.attributes.modified = resizing.modified
+                    try NodeTable.update(node, in: db)
+                    try ContentTable.mark(spans: resizing.fresh, of: node.inode, generation: generation, in: db)
                     try ContentGenerationTable.noteSize(
                         of: node.inode,
-                        from: node.attributes.size,
-                        to: min(size, cut ?? size),
+                        from: before,
+                        to: resizing.size,
                         generation: generation,
                         vouched: vouched,
                         in: db
                     )
-                    node.attributes.size = size
-                    try NodeTable.update(node, in: db)
+                    if isCut { try ContentGenerationTable.noteCutDue(of: node.inode, to: resizing.size, in: db) }
+                    if node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
+                    return isPlaceDue ? try ContentPlace.find(content.inode, in: db) : nil
                 }
+                content.state.withLock { $0.generation = generation }
+                return place
             }
+            if let place { content.write(place) }
         } catch {
-            content.giveBack(untoldCut: cut)
+            if isPlaceDue { content.state.withLock { $0.isPlaced = false } }
             throw error
         }
+        grew()
     }
 
     /// The file was cut: the tables forget spans behind that, and how much further the region's content of it reaches
@@ -116,12 +138,6 @@ extension LocalTree {
         guard size < node.contentSize else { return }
         try ContentGenerationTable.noteCut(of: node.inode, content: node.content, from: node.contentSize, in: db)
         node.contentSize = size
-    }
-
-    static func tell(cut size: Int64, of inode: Inode, _ db: borrowing Connection) throws {
-        guard var node = try NodeTable.find(inode, in: db) else { return }
-        try tell(cut: size, of: &node, db)
-        try NodeTable.update(node, in: db)
     }
 
     /// What is done in the file's folder after this is not seen at the region before what the file is now.

@@ -31,6 +31,7 @@ extension LocalTree {
             case boot: .killed
             default: .cut
             }
+        try finishCuts()
         if ending != .stopped {
             contents.distrust(ending)
             if ending == .cut { try reconcile(vouched: last.vouched, setAside) }
@@ -46,6 +47,17 @@ extension LocalTree {
         do { try database.flush() } catch { throw Errno(error) }
         contents.barrier.begin(after: vouched)
         return ending
+    }
+
+    /// Files that the tables call cut, and whose backing files the daemon did not come to cut.
+    private func finishCuts() throws(Errno) {
+        let due = try database.reading { db throws in try ContentGenerationTable.cutsDue(in: db) }
+        for (inode, size) in due {
+            if let status = try backingStatus(of: inode), status.size > size {
+                try store.open(inode).truncate(to: size)
+            }
+            try database.writing { db throws in try ContentGenerationTable.noteCutDone(of: inode, in: db) }
+        }
     }
 
     /// How large files were in those commits that went to the region, or were about to.

@@ -122,7 +122,9 @@ final class RemoteNews: Sendable {
                 guard let node = newest[earlier.inode], let content = frozen.removeValue(forKey: node.inode) else {
                     continue
                 }
-                try content.adopt(node)
+                if let errno = content.adopt(node) {
+                    logger.error("old bytes of a file could not be let go of", ["inode": node.inode, "errno": errno])
+                }
             case .attributes(let inode):
                 guard unsaved[inode] == nil, let content = held[inode], let node = try? tree.stored(inode) else {
                     continue

@@ -180,7 +180,10 @@ struct Reunion {
             guard let step else { return nil }
             own = step.unsent
             for case .content(let node) in step.effects {
-                if let content = frozen.removeValue(forKey: node.inode) { try content.adopt(node) }
+                guard let content = frozen.removeValue(forKey: node.inode), let errno = content.adopt(node) else {
+                    continue
+                }
+                logger.error("old bytes of a file could not be let go of", ["inode": node.inode, "errno": errno])
             }
             // And nothing of that later: a region that came back from before an earlier return may give out numbers
             // which that one had made void.

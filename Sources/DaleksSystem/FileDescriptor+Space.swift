@@ -35,14 +35,29 @@ extension FileDescriptor {
         to target: borrowing FileDescriptor,
         at offset: Int64
     ) throws(Errno) -> Int64 {
+        let (count, failure) = copySome(range, to: target, at: offset)
+        if let failure { throw failure }
+        return count
+    }
+
+    /// The same as far as it goes, and what kept the rest out.
+    public borrowing func copySome(
+        _ range: Range<Int64>,
+        to target: borrowing FileDescriptor,
+        at offset: Int64
+    ) -> (count: Int64, failure: Errno?) {
         var done: Int64 = 0
         while done < Int64(range.count) {
             let (from, to) = ((raw, Int(range.lowerBound + done)), (target.raw, Int(offset + done)))
-            let count = try retryingInterrupts { Shim.copyFileRange(from, to, range.count - Int(done)) }
-            if count == 0 { break }
-            done += Int64(count)
+            do throws(Errno) {
+                let count = try retryingInterrupts { Shim.copyFileRange(from, to, range.count - Int(done)) }
+                if count == 0 { break }
+                done += Int64(count)
+            } catch {
+                return (done, error)
+            }
         }
-        return done
+        return (done, nil)
     }
 
     public borrowing func setAttribute(_ name: String, _ value: [UInt8]) throws(Errno) {

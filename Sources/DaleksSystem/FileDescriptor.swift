@@ -61,11 +61,26 @@ public struct FileDescriptor: ~Copyable, Sendable {
 
     /// Writes all of it at an offset, or throws; what a failed call left behind is unspecified.
     public borrowing func write(_ buffer: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) {
+        if let failure = writeSome(buffer, at: offset).failure { throw failure }
+    }
+
+    /// Writes as much of it at an offset as gets in, and says how much that was and what kept the rest out.
+    public borrowing func writeSome(
+        _ buffer: UnsafeRawBufferPointer,
+        at offset: Int64
+    ) -> (count: Int, failure: Errno?) {
         var done = 0
         while done < buffer.count {
             let rest = UnsafeRawBufferPointer(rebasing: buffer[done...])
-            done += try retryingInterrupts { pwrite(raw, rest.baseAddress, rest.count, off_t(offset) + off_t(done)) }
+            do throws(Errno) {
+                done += try retryingInterrupts {
+                    pwrite(raw, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
+                }
+            } catch {
+                return (done, error)
+            }
         }
+        return (done, nil)
     }
 
     /// One `read` from a pipe, socket or file position; 0 is the end.

@@ -1,30 +1,8 @@
 import DaleksSQLite
 import DaleksSystem
+import DaleksTestSupport
 import Glibc
 import Testing
-
-/// A file system of one mebibyte, in memory.
-final class TinyDisk: Sendable {
-    let path: String
-
-    static var isAvailable: Bool { getuid() == 0 && TinyDisk() != nil }
-
-    init?(bytes: Int = 1 << 20) {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        path = "\(base)/daleks-tiny-\(Random.word())"
-        guard mkdir(path, 0o700) == 0 else { return nil }
-        guard mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else {
-            rmdir(path)
-            return nil
-        }
-    }
-
-    deinit {
-        // Lazily: a test that failed may still have files open.
-        umount2(path, Int32(MNT_DETACH))
-        rmdir(path)
-    }
-}
 
 @Suite(.serialized) struct DiskFullTests {
     @Test(.enabled(if: TinyDisk.isAvailable, "mounting a small file system needs root"))

@@ -16,7 +16,7 @@ extension Database {
         try write { db throws in
             let trigger =
                 isRefusing
-                ? "CREATE TRIGGER no_room BEFORE INSERT ON \(table) BEGIN SELECT RAISE(ABORT, 'no room'); END"
+                ? "CREATE TRIGGER no_room BEFORE \(step) ON \(table) BEGIN SELECT RAISE(ABORT, 'no room'); END"
                 : "DROP TRIGGER no_room"
             try db.execute(SQL(trigger))
         }

@@ -32,11 +32,11 @@ import Testing
         try expect(bytes, as: "file")
     }
 
-    /// What is done to a file after it was cut.
-    enum Sequel: CaseIterable { case nothing, growth, write }
+    /// What is done to a file after a cut failed.
+    enum Sequel: CaseIterable { case nothing, cut, growth, write }
 
     @Test(arguments: Sequel.allCases, [(true, true), (true, false), (false, true), (false, false)])
-    func `a file that was cut when the index could not hear of it is as it shows, here and elsewhere`(
+    func `a cut for which the index has no room leaves the file as it was, here and elsewhere`(
         sequel: Sequel,
         _ past: (isAtRegion: Bool, isKilled: Bool)
     ) throws {
@@ -44,40 +44,97 @@ import Testing
         defer { here.stop() }
         _ = try here.list()
         here.engine.pause(!past.isAtRegion)
-        let before = [UInt8](repeating: 7, count: 3 * Limits.spanBytes)
-        try here.write(before, to: "file")
+        var bytes = [UInt8](repeating: 7, count: 3 * Limits.spanBytes)
+        try here.write(bytes, to: "file")
         if past.isAtRegion { try here.drain() }
+        let before = try here.lookup("file").attributes
 
-        let size = Limits.spanBytes + 500
         try here.engine.database.refuse(true, rowsOf: "contents")
-        #expect(throws: (any Error).self) { try cut("file", to: size, on: here) }
+        #expect(throws: (any Error).self) { try cut("file", to: Limits.spanBytes + 500, on: here) }
+        #expect(throws: (any Error).self) { try cut("file", to: bytes.count + 5, on: here) }
         try here.engine.database.refuse(false, rowsOf: "contents")
-        #expect(try here.lookup("file").attributes.size == Int64(size))
+        #expect(try here.lookup("file").attributes == before)
 
         if past.isKilled {
             let folder = try StateCopy(of: here).folder
             here.stop()
             here = try Machine(storage, owner: owner, folder: folder, isConnected: false)
         }
-        var after = Array(before.prefix(size))
         switch sequel {
         case .nothing: break
+        case .cut:
+            bytes.removeLast(bytes.count - 700)
+            try cut("file", to: bytes.count, on: here)
         case .growth:
-            after += [UInt8](repeating: 0, count: before.count - size)
-            try cut("file", to: before.count, on: here)
+            bytes += [UInt8](repeating: 0, count: 9)
+            try cut("file", to: bytes.count, on: here)
         case .write:
-            let tail: [UInt8] = [1, 2, 3]
-            after += [UInt8](repeating: 0, count: 2 * Limits.spanBytes + 9 - size)
-            try here.write(tail, to: "file", at: Int64(after.count))
-            after += tail
+            bytes += [1, 2, 3]
+            try here.write([1, 2, 3], to: "file", at: Int64(bytes.count - 3))
         }
         here.region.setUp(true)
         here.engine.pause(false)
         try here.drain()
 
+        #expect(try here.read("file") == bytes)
+        try expect(bytes, as: "file")
+        #expect(try here.engine.database.read { db throws in try ContentTable.dirtyNodes(in: db) } == [])
+    }
+
+    @Test(arguments: [true, false]) func `a cut that the daemon did not live to finish is finished by the next`(
+        isAtRegion: Bool
+    ) throws {
+        var here = try Machine(storage, owner: owner)
+        defer { here.stop() }
+        here.engine.pause(!isAtRegion)
+        let bytes = [UInt8](repeating: 7, count: 3 * Limits.spanBytes)
+        try here.write(bytes, to: "file")
+        if isAtRegion { try here.drain() }
+        let size = Limits.spanBytes + 500
+        let content = try here.engine.tree.openContent(here.lookup("file").inode)
+        // As in `truncate`, which makes the backing file shorter next.
+        var left: StateCopy?
+        #expect(throws: Obstacle.self) {
+            try content.truncate(to: Int64(size)) { resizing throws(Obstacle) in
+                try here.engine.tree.tell(resizing, of: content)
+                left = try? StateCopy(of: here)
+                throw .errno(.interrupted)
+            }
+        }
+        try here.engine.tree.closeContent(content)
+        here.stop()
+
+        here = try Machine(storage, owner: owner, folder: try #require(left).folder, isConnected: false)
+        #expect(try here.lookup("file").attributes.size == Int64(size))
+        here.region.setUp(true)
+        try here.drain()
+
+        let after = Array(bytes.prefix(size))
         #expect(try here.read("file") == after)
         try expect(after, as: "file")
-        #expect(try here.engine.database.read { db throws in try ContentTable.dirtyNodes(in: db) } == [])
+    }
+
+    @Test func `what is appended to a file after it was cut is not cut by the next start`() throws {
+        var here = try Machine(storage, owner: owner)
+        defer { here.stop() }
+        here.engine.pause(true)
+        try here.write([UInt8](repeating: 7, count: 900), to: "file")
+        let content = try here.engine.tree.openContent(here.lookup("file").inode)
+        try cut("file", to: 500, on: here)
+        // As where there was no room to say that it is done.
+        try here.engine.database.writing { db throws in
+            try ContentGenerationTable.noteCutDue(of: content.inode, to: 500, in: db)
+        }
+        content.state.withLock { $0.isCutDue = true }
+
+        let tail = [UInt8](repeating: 8, count: 300)
+        _ = try tail.withUnsafeBytes { bytes in try content.write(bytes, at: nil) }
+        let left = try StateCopy(of: here)
+        try here.engine.tree.closeContent(content)
+        here.stop()
+        here = try Machine(storage, owner: owner, folder: left.folder, isConnected: false)
+
+        #expect(try here.read("file") == [UInt8](repeating: 7, count: 500) + tail)
     }
 
     @Test func `what could not be saved when it was closed is saved later, however many files follow`() throws {
