@@ -93,4 +93,20 @@ import Testing
         #expect(now.epoch > tree.epoch && now.sequence > tree.sequence)
         #expect(now.setbacks.all == [Setback(kept: tree.sequence, resumed: now.sequence)])
     }
+
+    /// However many steps the backup lacked, and whatever the clock did meanwhile.
+    @Test func `no number is given out twice where the clock went back before the restore`() throws {
+        let before = try region.store.tree(of: device.owner)
+        var tree = before
+        tree.comeBack(at: Timestamp(seconds: 2_000_000_000))
+        var (once, again) = (tree, tree)
+
+        once.comeBack(at: Timestamp(seconds: 1_999_000_000))
+        again.comeBack(at: Timestamp(seconds: 1_999_000_001))
+
+        #expect(once.sequence > tree.sequence + 1_000_000_000)
+        #expect(once.epoch > tree.epoch)
+        #expect(again.sequence != once.sequence && again.epoch != once.epoch)
+        #expect(tree.sequence == 2_000_000_000_000_000)
+    }
 }

@@ -35,11 +35,13 @@ struct TreeState: Hashable, Sendable {
     }
 
     /// The database came back from a backup: a new epoch begins, with numbers that were never given out. The clock in
-    /// microseconds is larger than any of them, unless a tree changed a million times a second all its life; `seen` is
-    /// the highest that somebody remembers. So neither an epoch nor a number is used twice, not even where the same
-    /// backup comes back again.
+    /// microseconds is larger than any of them, unless a tree changed a million times a second all its life, or the
+    /// clock went back since: so it is a leap over more than any backup lacks, and as the same backup may come back
+    /// again, over a part that the clock tells. `seen` is the highest that somebody remembers. So neither an epoch nor
+    /// a number is used twice.
     mutating func comeBack(at now: Timestamp, seen: Revision = 0) {
-        let resumed = max(now.nanoseconds / 1_000, sequence + 1, seen + 1)
+        let clock = now.nanoseconds / 1_000
+        let resumed = max(clock, sequence + Self.leap + abs(clock) % Self.leap, seen + 1)
         setbacks.add(Setback(kept: sequence, resumed: resumed))
         sequence = resumed
         epoch = max(resumed, epoch + 1)
@@ -56,4 +58,7 @@ struct TreeState: Hashable, Sendable {
     }
 
     private static let lostCountMax: Int64 = 1 << 40
+
+    /// More steps than a tree takes between two backups.
+    private static let leap: Int64 = 1 << 32
 }
