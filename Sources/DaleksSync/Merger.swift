@@ -121,6 +121,10 @@ struct Merger {
         _ db: borrowing Connection
     ) throws -> LocalNode {
         var node = known
+        if setbacks.covers(known.revision) {
+            // Its names stayed although the region had forgotten it: those that it did not get back go.
+            for place in try EntryTable.places(of: known.inode, db) { try markStale(place.parent, db) }
+        }
         let isOtherContent = record.content != node.content
         node.attributes = record.attributes
         if node.attributes.kind == .folder, try JournalTable.isPending(in: node.inode, in: db) {

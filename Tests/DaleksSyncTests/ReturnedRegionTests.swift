@@ -172,6 +172,28 @@ import Testing
         #expect(try there.read("only here") == [20] && here.read("meanwhile") == [21])
     }
 
+    @Test func `a name that stayed for another machine to send goes where that one has another by now`() throws {
+        let (here, there) = (try machine("here"), try machine("there"))
+        defer { here.stop(); there.stop() }
+        try Self.fill(here)
+        _ = try there.list()
+        let backup = try storage.backup()
+        try here.write([20], to: "draft")
+        try here.drain()
+        #expect(eventually { (try? there.list().contains("draft")) == true })
+        here.region.setUp(false)
+        try here.rename("draft", to: "saved")
+
+        let region = try restore(backup, isAnnounced: true, here, there)
+        #expect(eventually { (try? there.engine.knowsReturns) == true })
+        #expect(try there.list().contains("draft"))
+        here.region.setUp(true)
+
+        #expect(settles(here, region) && settles(there, region))
+        #expect(try there.read("saved") == [20])
+        #expect(try !there.list().contains("draft"))
+    }
+
     @Test func `bytes of a younger content are put aside where they cannot be sent`() throws {
         let (here, there) = (try machine("here"), try machine("there"))
         defer { here.stop(); there.stop() }
