@@ -115,8 +115,8 @@ public enum EntryTable {
         ) { row in (Inode(column: try row.int64(0)), try row.name(1)) }
     }
 
-    /// How many links a file has that lost a name just now. No fewer than it has names here: what the region says of its
-    /// links may not have been taken in yet, and a file that counts as nobody's is not sent any more.
+    /// How many links a file has that lost a name just now. No fewer than it has names here: what the region says of
+    /// its links may not have been taken in yet, and a file that counts as nobody's is not sent any more.
     public static func linksLeft(of node: LocalNode, _ db: borrowing Connection) throws -> UInt32 {
         let links = node.attributes.links
         return links > 1 ? links - 1 : UInt32(clamping: try places(of: node.inode, db).count)

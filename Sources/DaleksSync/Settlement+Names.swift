@@ -120,7 +120,9 @@ extension Settlement {
         isThere: Bool,
         _ db: borrowing Connection
     ) throws {
-        guard let replaced, try !EntryTable.isNamed(replaced, db) else { return }
+        guard let replaced else { return }
+        // The name that it lost here may be its own at the region still, or again.
+        guard try !EntryTable.isNamed(replaced, db) else { return try markStale(replaced, db) }
         guard try isThere || ContentTable.isDirty(replaced, in: db) else { return nameless.append(replaced) }
         try bringBack(replaced, at: spot, db)
     }

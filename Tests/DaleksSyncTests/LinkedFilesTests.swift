@@ -49,4 +49,31 @@ import Testing
         #expect(eventually { (try? elsewhere.read("file")) == [3, 3, 3] })
         #expect(try here.engine.database.read { db throws in try ContentTable.dirtyNodes(in: db) } == [])
     }
+
+    /// Two steps of ours meet a file that another machine made: the link gets a name beside it, and what was renamed
+    /// over the link another.
+    @Test func `links are counted where a name that was replaced here is beside another at the region`() throws {
+        let here = try Machine(storage, owner: owner)
+        let elsewhere = try Machine(storage, owner: owner, name: "elsewhere")
+        defer { here.stop(); elsewhere.stop() }
+        try here.make("folder", .folder)
+        try here.drain()
+        _ = try here.list("folder")
+        #expect(try eventually { try elsewhere.list() == ["folder"] })
+        here.region.setUp(false)
+        try here.write([1], to: "file")
+        try link("file", as: "name", in: "folder", on: here)
+        try here.write([2], to: "draft")
+        try here.rename("draft", to: "folder/name")
+        try elsewhere.write([3], to: "folder/name")
+        try elsewhere.drain()
+
+        here.region.setUp(true)
+        try here.drain()
+
+        #expect(try eventually { try here.list("folder").count == 3 })
+        #expect(try eventually { try elsewhere.list("folder") == here.list("folder") })
+        let links = try elsewhere.lookup("file").attributes.links
+        #expect(try eventually { try here.lookup("file").attributes.links == links })
+    }
 }
