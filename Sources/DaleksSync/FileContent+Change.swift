@@ -60,9 +60,10 @@ extension FileContent {
         let now = time.wall
         state.withLock { state in
             if !change.keepsSize { state.size = max(state.size, range.upperBound) }
-            state.take(
-                plan.fresh.filter { !plan.covered.contains($0) || Self.isWhole($0, upTo: range.upperBound, plan) }
-            )
+            if !plan.fresh.isEmpty {
+                let end = range.upperBound
+                state.take(plan.fresh.filter { !plan.covered.contains($0) || Self.isWhole($0, upTo: end, plan) })
+            }
             if !state.pieces.isEmpty {
                 // Growing changes what lies between the old end and the new, too.
                 let grows = !change.keepsSize && range.upperBound > plan.oldSize

@@ -53,7 +53,7 @@ extension SimulatedClient {
 
     /// As a mount does: what is lacking is fetched, then the operation begins again.
     func doing<Answer>(_ body: (LocalTree) throws(Obstacle) -> Answer) throws(Obstacle) -> Answer {
-        let engine = engine
+        let (engine, line) = (engine, line)
         // As a mount does: the file is open while it waits, so that what was found out about it stays known.
         var open: [Inode] = []
         defer {
@@ -71,6 +71,8 @@ extension SimulatedClient {
                     open.append(inode)
                 }
                 if let errno = engine.fetcher.fetchNow(need) { throw .errno(errno) }
+                // It was killed meanwhile: nobody hears of what is done there now.
+                if line.isDead { throw .errno(.canceled) }
             }
         }
         throw .errno(.timedOut)
@@ -293,9 +295,9 @@ extension SimulatedClient {
             let before = try bytes(node, tree)
             let size = place % (before.count / 4 + 1) * 4
             let after = Set(Words.words(of: Array(before.prefix(size))))
+            _ = try tree.truncate(node.inode, to: Int64(size))
             book.superseded.formUnion(Set(Words.words(of: before)).subtracting(after))
             book.resize(after, from: before.count, to: size)
-            _ = try tree.truncate(node.inode, to: Int64(size))
             return "truncate \(path) (\(Words.short(node.id))) to \(size) of \(before.count)"
         }
     }
@@ -307,8 +309,8 @@ extension SimulatedClient {
             guard node.attributes.kind == .file else { throw .errno(.isDirectory) }
             let before = try bytes(node, tree)
             let size = before.count + more
-            book.resize(Set(Words.words(of: before)), from: before.count, to: size)
             _ = try tree.truncate(node.inode, to: Int64(size))
+            book.resize(Set(Words.words(of: before)), from: before.count, to: size)
             return "truncate \(path) (\(Words.short(node.id))) to \(size), which is longer"
         }
     }
