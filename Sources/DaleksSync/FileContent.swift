@@ -169,9 +169,9 @@ public final class FileContent: Sendable {
         var keepsSize = false
     }
 
-    /// Changes bytes: decides where under the lock, marks what becomes dirty, runs the system call, and takes note. Says
-    /// how many bytes were changed: fewer where the disk took no more, and then the file is as if those had been all.
-    /// Where it took none that is thrown, and nothing has changed.
+    /// Changes bytes: decides where under the lock, marks what becomes dirty, runs the system call, and takes note.
+    /// Says how many bytes were changed: fewer where the disk took no more, and then the file is as if those had been
+    /// all. Where it took none that is thrown, and nothing has changed.
     ///
     /// A span that is absent and written whole gets its bytes before its mark: were it the other way, a death between
     /// the two would leave a dirty span of zeros in place of the region's bytes.
@@ -257,7 +257,8 @@ public final class FileContent: Sendable {
 
     // MARK: Doors
 
-    /// Who appends waits for whoever does: where the other does not get everything in, this one begins where that ended.
+    /// Who appends waits for whoever does: where the other does not get everything in, this one begins where that
+    /// ended.
     func enter<Result>(
         isAppend: Bool = false,
         _ body: (inout State) throws(Obstacle) -> Result

@@ -336,8 +336,8 @@ extension LocalTree {
     }
 
     /// Takes one link off a node. Where the region has not heard of it and needs not, `standing` becomes what it had
-    /// taken the place of, if anything; that is what goes there. The times of `touched` are told by the caller. The name
-    /// is gone already.
+    /// taken the place of, if anything; that is what goes there. The times of `touched` are told by the caller. The
+    /// name is gone already.
     static func unlinkNode(
         _ node: inout LocalNode,
         _ now: Timestamp,

@@ -95,7 +95,8 @@ final class Pusher: Sendable {
         state.broadcast()
     }
 
-    /// Nothing new is sent once this has returned, until it is told to go on. What is on its way is waited for, so long.
+    /// Nothing new is sent once this has returned, until it is told to go on. What is on its way is waited for, so
+    /// long.
     func pause(_ isPaused: Bool, waitingUpTo limit: Duration) {
         guard !isPaused else {
             sending.pause(waitingUpTo: limit)

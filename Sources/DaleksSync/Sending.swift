@@ -4,8 +4,8 @@ import Glibc
 /// Whether changes may be sent now, and who is sending some.
 ///
 /// Nothing new is sent once `pause` has returned: whoever sends comes in first, and who comes in and who is kept out is
-/// decided at one instant. What is on its way by then is waited for, but not for ever: the region may be slow to answer,
-/// and then that one request is all that is still under way.
+/// decided at one instant. What is on its way by then is waited for, but not for ever: the region may be slow to
+/// answer, and then that one request is all that is still under way.
 ///
 /// ## Concurrency
 /// `state` is guarded by its condition. A thread that is in may come in again, and does not wait for itself.

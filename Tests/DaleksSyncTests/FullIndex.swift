@@ -10,8 +10,8 @@ extension Database {
         }
     }
 
-    /// From now on, or no longer, new rows of a table are refused, as where just those needed another page; or that rows
-    /// go, as where the log had no room to say so.
+    /// From now on, or no longer, new rows of a table are refused, as where just those needed another page; or that
+    /// rows go, as where the log had no room to say so.
     func refuse(_ isRefusing: Bool, _ step: String = "INSERT", rowsOf table: String) throws {
         try write { db throws in
             let trigger =
