@@ -149,6 +149,18 @@ public enum NodeTable {
         )
     }
 
+    /// Steps of ours that were answered with a number between these two are forgotten: news need not have them in.
+    public static func forgetAnswers(
+        between first: Int64,
+        and end: Int64,
+        in db: borrowing Connection
+    ) throws {
+        try db.execute(
+            "UPDATE nodes SET answered = 0 WHERE answered > ?1 AND answered < ?2",
+            [.integer(first), .integer(end)]
+        )
+    }
+
     /// Nodes of which no number is known, and that the journal does not make.
     public static func unnumbered(in db: borrowing Connection) throws -> [Inode] {
         try db.query(

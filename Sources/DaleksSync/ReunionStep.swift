@@ -147,6 +147,9 @@ struct ReunionStep {
         for setback in record.setbacks.all {
             try NodeTable.distrustListings(between: setback.kept, and: setback.resumed, in: db)
         }
+        for setback in setbacks.all {
+            try NodeTable.forgetAnswers(between: setback.kept, and: setback.resumed, in: db)
+        }
         for inode in inQuestion {
             guard var node = try NodeTable.find(inode, in: db) else { continue }
             if inode == .root { node.id = record.root }

@@ -194,6 +194,29 @@ import Testing
         #expect(try !there.list().contains("draft"))
     }
 
+    @Test func `a folder whose removal does not fit any more is as the region has it`() throws {
+        let here = try machine("here")
+        defer { here.stop() }
+        try here.make("folder", .folder)
+        try here.write([1], to: "folder/file")
+        try here.drain()
+        let backup = try storage.backup()
+        try here.remove("folder/file")
+        try here.drain()
+        here.region.setUp(false)
+        try here.remove("folder", isFolder: true)
+
+        let region = try restore(backup, isAnnounced: true, here)
+        here.region.setUp(true)
+
+        #expect(settles(here, region))
+        let stranger = try machine("stranger", on: region)
+        defer { stranger.stop() }
+        #expect(try stranger.list("folder") == ["file"])
+        let folder = try stranger.lookup("folder").attributes
+        #expect(eventually { (try? here.lookup("folder").attributes.modified) == folder.modified })
+    }
+
     @Test func `bytes of a younger content are put aside where they cannot be sent`() throws {
         let (here, there) = (try machine("here"), try machine("there"))
         defer { here.stop(); there.stop() }
