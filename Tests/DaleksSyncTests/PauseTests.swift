@@ -51,7 +51,7 @@ import Testing
             isThere.open()
             goesOn.wait(timeout: .seconds(10))
         }
-        try here.write([1], to: "file")
+        try here.make("file")
         #expect(isThere.wait(timeout: .seconds(10)))
         let hasReturned = Lock(false)
         let engine = here.engine
