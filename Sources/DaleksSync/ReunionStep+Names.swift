@@ -74,7 +74,9 @@ extension ReunionStep {
         guard !isEmitted.contains(inode), var node = known[inode] else { return }
         isEmitted.insert(inode)
         for place in names.places[inode] ?? [] { try emit(place.parent, db) }
-        guard inode == .root || names.places[inode]?.isEmpty == false else { return }
+        guard inode == .root || names.places[inode]?.isEmpty == false else {
+            return try forgetNumber(of: node, db)
+        }
         if let record = there.records[node.id] {
             try settle(&node, record, db)
         } else {
@@ -82,6 +84,15 @@ extension ReunionStep {
         }
         try NodeTable.update(node, in: db)
         known[inode] = node
+    }
+
+    /// What has no name here is told nothing of. It may get one back, where its removal does not fit any more, and then
+    /// what the region says of it must not look old.
+    private func forgetNumber(of node: LocalNode, _ db: borrowing Connection) throws {
+        guard let record = there.records[node.id], record.revision < node.revision else { return }
+        var node = node
+        node.revision = record.revision
+        try NodeTable.update(node, in: db)
     }
 
     private mutating func settle(_ node: inout LocalNode, _ record: NodeRecord, _ db: borrowing Connection) throws {
@@ -105,8 +116,9 @@ extension ReunionStep {
         node.isStale = node.attributes.kind == .folder
         guard let places = names.lacking[node.inode], let first = places.first else { return }
         let isOver = replaceable(at: first.spot, by: node)
-        // What goes up after the name is given a name of its own until it is there: nobody sees the file empty.
-        let isLate = isOver != nil || size(of: node) > Int64(Limits.Wire.inlineBytesMax)
+        // A content goes up after the name, or is refused where the account is full: the file is given a name of its
+        // own until it is there, and nobody sees it empty.
+        let isLate = isOver != nil || node.attributes.kind == .file && size(of: node) > 0
         let name = isLate ? try freeName(like: first, db) : first.name
         let creation = Mutation.Creation(
             parent: first.folder,
