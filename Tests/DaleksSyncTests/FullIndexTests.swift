@@ -137,6 +137,22 @@ import Testing
         #expect(try here.read("file") == [UInt8](repeating: 7, count: 500) + tail)
     }
 
+    @Test func `what was left to tell of a cut is told later, and then the file may go`() throws {
+        let here = try Machine(storage, owner: owner)
+        defer { here.stop() }
+        try here.write([1, 2, 3], to: "file")
+        let inode = try here.lookup("file").inode
+        try cut("file", to: 2, on: here)
+        // As where there was no room to say that it is done.
+        let content = try here.engine.tree.openContent(inode)
+        content.state.withLock { ($0.isCutDue, $0.isUnsaved) = (true, true) }
+        here.engine.tree.contents.release(inode)
+        try here.remove("file")
+        here.engine.tree.letGo(of: inode)
+
+        #expect(eventually { (try? here.engine.tree.stored(inode)) == nil })
+    }
+
     @Test func `what could not be saved when it was closed is saved later, however many files follow`() throws {
         let here = try Machine(storage, owner: owner)
         defer { here.stop() }
