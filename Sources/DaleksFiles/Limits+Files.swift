@@ -156,6 +156,8 @@ extension Limits {
 
         /// Tries at a link's password in so long a while.
         static let linkAttemptsMax = 10
+        /// A form with one password, each of its bytes written as three.
+        static let linkFormBytesMax = 1 << 10
         static let linkAttemptsInterval = Duration.seconds(900)
 
         /// How long whoever gave a link's password need not give it again.

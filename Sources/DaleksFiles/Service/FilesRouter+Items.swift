@@ -179,11 +179,23 @@ extension FilesRouter {
         _ id: NodeID,
         _ request: HTTPRequest,
         _ items: Items,
-        for reader: UserID
+        for reader: UserID,
+        showing isShown: Bool = false
     ) throws(APIError) -> HTTPResponse {
         let node = try items.store.node(id, for: reader)
         guard node.attributes.kind == .folder else {
             return try items.response(id, for: reader, Items.Wish(isInline: try request.query.flag("inline") ?? false))
+        }
+        if isShown, LinkPage.isWanted(request) {
+            // The last part of the address: names in it are below that.
+            let name = request.path.split(separator: "/").last.map(String.init) ?? ""
+            let here = request.path.hasSuffix("/") ? "" : name
+            return LinkPage.folder(
+                name,
+                try page(of: id, request, items, for: reader),
+                here: here,
+                ticket: try request.query.only("ticket")
+            )
         }
         return try entries(of: id, request, items, for: reader)
     }
@@ -194,13 +206,21 @@ extension FilesRouter {
         _ items: Items,
         for reader: UserID
     ) throws(APIError) -> HTTPResponse {
-        let page = try items.store.children(
+        .json(of: try page(of: folder, request, items, for: reader))
+    }
+
+    static func page(
+        of folder: NodeID,
+        _ request: HTTPRequest,
+        _ items: Items,
+        for reader: UserID
+    ) throws(APIError) -> ChildrenPage {
+        try items.store.children(
             of: folder,
             after: try name(request.query, "after"),
             limit: try limit(request.query),
             for: reader
         )
-        return .json(of: page)
     }
 
     static func zip(_ id: NodeID, _ items: Items, for reader: UserID) throws(APIError) -> HTTPResponse {

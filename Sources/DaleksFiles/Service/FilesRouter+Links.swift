@@ -68,7 +68,7 @@ extension FilesRouter {
         router.on(.get, Routes.Files.publicPattern) { [items, visitors] request, context throws(APIError) in
             let top: NodeID = try context.parameters.identifier("id")
             try visitors.requirePublic(top)
-            return try Self.contentOrEntries(top, request, items, for: PublicAccess.nobody)
+            return try Self.contentOrEntries(top, request, items, for: PublicAccess.nobody, showing: true)
         }
         router.on(.get, Routes.Files.publicPathPattern) { [items, visitors] request, context throws(APIError) in
             let top: NodeID = try context.parameters.identifier("id")
@@ -76,7 +76,7 @@ extension FilesRouter {
             guard case .node(let id) = try items.store.resolve(context.parameters.rest, from: top) else {
                 throw TreeStore.hidden
             }
-            return try Self.contentOrEntries(id, request, items, for: PublicAccess.nobody)
+            return try Self.contentOrEntries(id, request, items, for: PublicAccess.nobody, showing: true)
         }
         router.on(.get, Routes.Files.signedPattern) { [items, visitors] request, context throws(APIError) in
             let signed = try visitors.checkSigned(context.parameters)
@@ -86,25 +86,19 @@ extension FilesRouter {
     }
 
     private func addLinkVisits(to router: inout Router) {
-        router.on(.get, Routes.Files.visitPattern) { [visitors] _, context throws(APIError) in
-            let visit = try visitors.visit(try context.parameters.text("token"))
-            var writer = JSONWriter()
-            writer.object { writer in
-                let isOpen = visit.link.password == nil
-                // With a password even the name is for those who know it.
-                if isOpen, let name = visit.name { writer.member("name", name.description) }
-                if isOpen { writer.member("kind", visit.node.attributes.kind.word) }
-                if isOpen { writer.member("size", visit.node.attributes.size) }
-                writer.member("link", visit.link.record.kind.rawValue)
-                writer.member("needs_password", !isOpen)
-                writer.member("expires", ifPresent: visit.link.record.expires?.nanoseconds)
+        router.on(.get, Routes.Files.visitPattern) { [items, visitors] request, context throws(APIError) in
+            let token = try context.parameters.text("token")
+            guard LinkPage.isWanted(request) else { return try Self.described(try visitors.visit(token)) }
+            do throws(APIError) { return try Self.front(token, request, items, visitors) } catch {
+                return LinkPage.failure(error)
             }
-            return .json(bytes: writer.bytes).with("Cache-Control", "no-store")
         }
         router.on(.post, Routes.Files.visitOpenPattern) { [visitors] request, context throws(APIError) in
-            let visit = try visitors.visit(try context.parameters.text("token"))
+            let token = try context.parameters.text("token")
+            let isForm = request.fields["Content-Type"]?.hasPrefix("application/x-www-form-urlencoded") == true
+            if isForm { return try Self.openByForm(token, request, visitors) }
             let given: LinkPassword = try Self.body(of: request)
-            let ticket = try visitors.open(visit, password: given.password)
+            let ticket = try visitors.open(try visitors.visit(token), password: given.password)
             var writer = JSONWriter()
             writer.object { $0.member("ticket", ticket) }
             return .json(bytes: writer.bytes).with("Cache-Control", "no-store")
@@ -124,6 +118,58 @@ extension FilesRouter {
         }
     }
 
+    private static func described(_ visit: PublicAccess.Visit) throws(APIError) -> HTTPResponse {
+        var writer = JSONWriter()
+        writer.object { writer in
+            let isOpen = visit.link.password == nil
+            // With a password even the name is for those who know it.
+            if isOpen, let name = visit.name { writer.member("name", name.description) }
+            if isOpen { writer.member("kind", visit.node.attributes.kind.word) }
+            if isOpen { writer.member("size", visit.node.attributes.size) }
+            writer.member("link", visit.link.record.kind.rawValue)
+            writer.member("needs_password", !isOpen)
+            writer.member("expires", ifPresent: visit.link.record.expires?.nanoseconds)
+        }
+        return .json(bytes: writer.bytes).with("Cache-Control", "no-store")
+    }
+
+    /// The same as a page. Without a good ticket it asks for the password.
+    private static func front(
+        _ token: String,
+        _ request: HTTPRequest,
+        _ items: Items,
+        _ visitors: PublicAccess
+    ) throws(APIError) -> HTTPResponse {
+        let visit = try visitors.visit(token)
+        let ticket = try request.query.only("ticket")
+        do throws(APIError) { try visitors.requireTicket(ticket, for: visit) } catch {
+            return LinkPage.question(token: token)
+        }
+        let isFolder = visit.node.attributes.kind == .folder
+        let entries = isFolder ? try page(of: visit.node.id, request, items, for: visit.link.issuer) : nil
+        return LinkPage.front(visit, token: token, ticket: ticket, entries)
+    }
+
+    private static func openByForm(
+        _ token: String,
+        _ request: HTTPRequest,
+        _ visitors: PublicAccess
+    ) throws(APIError) -> HTTPResponse {
+        let text = String(decoding: try request.body.bytes(max: Limits.Files.linkFormBytesMax), as: UTF8.self)
+        do throws(APIError) {
+            let password = try QueryItems(parsing: text).only("password") ?? ""
+            guard password.utf8.count <= Limits.Wire.linkPasswordBytesMax else {
+                throw .forbidden("the password is wrong")
+            }
+            let ticket = try visitors.open(try visitors.visit(token), password: password)
+            let place = "../\(PercentEncoding.encode(token))?ticket=\(PercentEncoding.encode(ticket))"
+            return HTTPResponse.empty(.seeOther).with("Location", place).with("Cache-Control", "no-store")
+        } catch {
+            let isOver = error.status == .notFound || error.status == .gone
+            return isOver ? LinkPage.failure(error) : LinkPage.question(token: token, wrong: error)
+        }
+    }
+
     private static func visit(
         _ context: Context,
         _ request: HTTPRequest,
@@ -138,7 +184,7 @@ extension FilesRouter {
         var node = try items.store.node(id, for: visit.link.issuer)
         guard node.attributes.kind == .file else {
             node.rights = nil
-            return try contentOrEntries(id, request, items, for: visit.link.issuer)
+            return try contentOrEntries(id, request, items, for: visit.link.issuer, showing: true)
         }
         let isView = visit.link.record.kind == .view
         let asksInline = try request.query.flag("inline") ?? false
