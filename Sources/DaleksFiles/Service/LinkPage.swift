@@ -46,8 +46,8 @@ struct LinkPage {
             """
             \(notice(wrong?.detail))<form method="post" action="\(address([token, "open"], nil))">
             <div class="field"><label for="password">Password</label>
-            <input id="password" name="password" type="password" required maxlength="\(Limits.Wire.linkPasswordBytesMax)"
-            autofocus></div>
+            <input id="password" name="password" type="password" required
+            maxlength="\(Limits.Wire.linkPasswordBytesMax)" autofocus></div>
             <div class="buttons"><button>Open</button></div>
             </form>
             """,
