@@ -7,8 +7,8 @@ import DaleksSystem
 struct RegionMeasures {
     enum Kind: String, CaseIterable {
         case lookup, listing, batch, missing, upload, download, sharing
-        /// Waits for something to change, so most of its time is nobody's.
-        case changes
+        /// Wait for something to change, so most of their time is nobody's.
+        case changes, lease
     }
 
     private let times: [Kind: Histogram]

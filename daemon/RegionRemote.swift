@@ -130,6 +130,18 @@ struct RegionRemote: Remote {
         }
     }
 
+    func takeLease(_ request: LeaseRequest, on id: NodeID) throws(RemoteError) -> LeaseRecord {
+        try asking(.lease) { () throws(ClientFailure) in try files.takeLease(request, on: id) }
+    }
+
+    func returnLease(_ number: Int64, of device: DeviceID, on id: NodeID) throws(RemoteError) {
+        try asking(.lease) { () throws(ClientFailure) in try files.returnLease(number, of: device, on: id) }
+    }
+
+    func watchLeases(_ watch: LeaseWatch) throws(RemoteError) -> LeaseNews {
+        try asking(.lease) { () throws(ClientFailure) in try files.watchLeases(watch) }
+    }
+
     func cancelAll() { http.shutdown() }
 
     private func asking<Answer>(

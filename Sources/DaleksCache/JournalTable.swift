@@ -179,6 +179,21 @@ public enum JournalTable {
         ) { row in try row.int64(0) }
     }
 
+    /// Where the rows about what lies in a folder stand, up to a place.
+    public static func places(
+        ofFilesIn folder: Inode,
+        upTo place: Int64,
+        in db: borrowing Connection
+    ) throws -> [Int64] {
+        try db.query(
+            """
+            SELECT place FROM journal WHERE place <= ?2
+                AND EXISTS (SELECT 1 FROM entries WHERE entries.node = journal.node AND entries.parent = ?1)
+            """,
+            [.integer(folder.column), .integer(place)]
+        ) { row in try row.int64(0) }
+    }
+
     /// Rows about a node itself, after a place.
     public static func rows(of node: Inode, after place: Int64, in db: borrowing Connection) throws -> [Row] {
         try db.query(

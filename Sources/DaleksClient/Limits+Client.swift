@@ -8,6 +8,8 @@ extension Limits {
         public static let lockAttemptsMax = 200
         /// The longest an ordinary request may take, unless it carries content.
         public static let requestDeadline: Duration = .seconds(15)
+        /// How long the region may take for a lease beside what it was asked to wait: programs wait for it.
+        public static let leaseDeadline: Duration = .seconds(8)
         /// A chunk over a slow line: a megabyte at 32 KiB a second.
         public static let chunkDeadline: Duration = .seconds(60)
         /// A change that one request asks for: a folder of many thousands takes a while to go to the trash.

@@ -16,7 +16,7 @@ enum MountVerb: Verb {
             .text(placeholder: "LIST"),
             help:
                 "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev, "
-                + "durability=TIER.",
+                + "durability=TIER, locks=local.",
             short: "o",
             repeats: true
         ),

@@ -152,6 +152,8 @@ final class GuestNotices: TreeObserver {
         if parent == .root { update() }
     }
 
+    func whenHeard(_ completion: @escaping @Sendable () -> Void) { notices.whenHeard(completion) }
+
     func update() { if guests.update() { own.guestChanged() } }
 
     func stop() { notices.stop() }

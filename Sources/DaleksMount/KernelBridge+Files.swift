@@ -16,7 +16,7 @@ extension KernelBridge {
         do throws(Obstacle) {
             let handle = try open(inode, flags)
             // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
-            if !reply.opened(handle: handle, options: openOptions) { try? files.close(handle) }
+            if !reply.opened(handle: handle, options: openOptions(inode, flags)) { try? files.close(handle) }
         } catch {
             overcome(error, reply) { [self] reply in open(inode, flags, reply) }
         }
@@ -25,8 +25,13 @@ extension KernelBridge {
     /// Pages stay good between opens. Closing reports nothing, unless it waits for the region: what was written is in
     /// the backing file and marked, which a crash survives, and the journal gets it with the release or before a
     /// rename, whichever comes first.
-    private var openOptions: FUSEOpenOptions {
-        durability < .closeRegion ? [.keepsCache, .skipsFlush] : [.keepsCache]
+    ///
+    /// Where locks come here, closing ends them, so that it must be heard of: of what is opened to be written, and of
+    /// files that are locked already. Else a lock on what was opened to be read ends with its last descriptor.
+    private func openOptions(_ inode: Inode, _ flags: FUSEOpenFlags) -> FUSEOpenOptions {
+        guard durability < .closeRegion else { return [.keepsCache] }
+        let mayEndLocks = keepsLocks && (flags.access != .read || engine.locks.concerns(inode))
+        return mayEndLocks ? [.keepsCache] : [.keepsCache, .skipsFlush]
     }
 
     private func open(_ inode: Inode, _ flags: FUSEOpenFlags) throws(Obstacle) -> UInt64 {
@@ -72,7 +77,7 @@ extension KernelBridge {
         let epoch = engine.epoch
         do throws(Obstacle) {
             let (node, handle) = try createOpen(parent, name, making, flags)
-            send(node, handle, since: epoch, reply)
+            send(node, handle, flags, since: epoch, reply)
         } catch {
             overcome(error, reply) { [self] reply in create(parent, name, making, flags, reply) }
         }
@@ -100,15 +105,22 @@ extension KernelBridge {
     private func finish(_ node: LocalNode, _ flags: FUSEOpenFlags, since epoch: UInt64, _ reply: consuming CreateReply)
     {
         do throws(Obstacle) {
-            send(node, try open(node.inode, flags), since: epoch, reply)
+            send(node, try open(node.inode, flags), flags, since: epoch, reply)
         } catch {
             overcome(error, reply) { [self] reply in finish(node, flags, since: epoch, reply) }
         }
     }
 
-    private func send(_ node: LocalNode, _ handle: UInt64, since epoch: UInt64, _ reply: consuming CreateReply) {
+    private func send(
+        _ node: LocalNode,
+        _ handle: UInt64,
+        _ flags: FUSEOpenFlags,
+        since epoch: UInt64,
+        _ reply: consuming CreateReply
+    ) {
+        let options = openOptions(node.inode, flags)
         files.retain(node.inode)
-        guard !reply.created(entry(node, since: epoch), handle: handle, options: openOptions) else { return }
+        guard !reply.created(entry(node, since: epoch), handle: handle, options: options) else { return }
         files.forget(node.inode, count: 1)
         try? files.close(handle)
     }
@@ -228,6 +240,11 @@ extension KernelBridge {
         lockOwner: UInt64,
         reply: consuming EmptyReply
     ) {
+        if keepsLocks { engine.locks.closed(local(inode), by: lockOwner) }
+        guard durability >= .closeRegion else {
+            reply.success()
+            return
+        }
         do throws(Obstacle) {
             try files.flush(handle)
             whenAtRegion(.closeRegion, .node(local(inode)), reply) { reply in reply.success() }
@@ -237,6 +254,12 @@ extension KernelBridge {
     }
 
     func release(_ request: FUSERequest, _ release: FUSERelease, reply: consuming EmptyReply) {
+        defer {
+            // Not before what was written is saved: giving a lease back publishes that.
+            if keepsLocks {
+                engine.locks.released(local(release.inode), handle: release.handle, owner: release.unlocksOwner)
+            }
+        }
         do throws(Obstacle) {
             try files.close(release.handle)
             reply.success()

@@ -25,6 +25,8 @@ final class KernelBridge: FUSEFileSystem {
     let durability: Durability
     /// How long a call waits for the region before it fails.
     let regionDeadline: Duration
+    /// Whether locks of programs come here and hold on all machines; else the kernel keeps them to itself.
+    let keepsLocks: Bool
     /// Where its inodes begin, of all those that the kernel knows.
     let volume: VolumeNumber
     /// What stands in its root besides; only the account's own tree has such.
@@ -36,10 +38,12 @@ final class KernelBridge: FUSEFileSystem {
         engine: SyncEngine,
         durability: Durability,
         regionDeadline: Duration,
+        keepsLocks: Bool = false,
         volume: VolumeNumber = .own,
         guests: Guests? = nil,
         measures: WaitMeasures? = nil
     ) {
+        self.keepsLocks = keepsLocks
         self.volume = volume
         self.guests = guests
         self.measures = measures

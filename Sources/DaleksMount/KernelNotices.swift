@@ -64,6 +64,19 @@ final class KernelNotices: TreeObserver {
         listingChanged(parent)
     }
 
+    /// Once the kernel has taken what is queued by now.
+    func whenHeard(_ completion: @escaping @Sendable () -> Void) {
+        let left = Lock(pools.count)
+        let taken: @Sendable () -> Void = {
+            let isLast = left.withLock { left in
+                left -= 1
+                return left == 0
+            }
+            if isLast { completion() }
+        }
+        for pool in pools where !pool.submit(taken) { taken() }
+    }
+
     /// Something stands in the root that is not of the tree, or no more.
     func guestChanged() {
         queue(.root) { [session] () throws(Errno) in

@@ -19,6 +19,8 @@ public final class MountedAccount: Sendable {
         public var durability = Durability.local
         /// How long a call that waits for the region does so before it fails.
         public var regionDeadline = Duration.seconds(30)
+        /// Locks hold on all machines; else the kernel keeps them to this one.
+        public var keepsLocks = true
         public var source: String
         /// Whose account it is, and of which region: facts about every file.
         public var owner = ""
@@ -71,11 +73,10 @@ public final class MountedAccount: Sendable {
                         (1...3_600).contains(seconds)
                     else { throw UnknownOption(word: String(word), reason: "wants a number of seconds, up to 3600") }
                     regionDeadline = .seconds(seconds)
-                case "locks=region":
-                    let reason = "is not there yet; locks hold on this machine (locks=local)"
-                    throw UnknownOption(word: String(word), reason: reason)
+                case "locks=region": keepsLocks = true
+                case "locks=local": keepsLocks = false
                 // What every line of fstab may carry and what we do anyway.
-                case "locks=local", "noatime", "relatime", "defaults", "default_permissions", "_netdev", "noauto",
+                case "noatime", "relatime", "defaults", "default_permissions", "_netdev", "noauto",
                     "nofail", "user", "users":
                     continue
                 default: throw UnknownOption(word: String(word), reason: nil)
@@ -92,7 +93,7 @@ public final class MountedAccount: Sendable {
         public var description: String {
             if let reason { return "the mount option `\(word)` \(reason)" }
             return "`\(word)` is not a mount option; known are allow_other, owners=stored, nonempty, ro, rw, noexec, "
-                + "suid, dev, locks=local, durability=…, region-deadline=… and fstab's common words"
+                + "suid, dev, locks=region, locks=local, durability=…, region-deadline=… and fstab's common words"
         }
     }
 
@@ -140,12 +141,15 @@ public final class MountedAccount: Sendable {
         mountOptions.ignoresDevices = !options.allowsDevices
         mountOptions.forbidsExecution = options.forbidsExecution
         mountOptions.invalidation = .explicit
+        mountOptions.posixLocks = options.keepsLocks
+        mountOptions.flockLocks = options.keepsLocks
         waits = options.metrics.map { WaitMeasures($0) }
         let bridge = KernelBridge(
             files: files,
             engine: engine,
             durability: options.durability,
             regionDeadline: options.regionDeadline,
+            keepsLocks: options.keepsLocks,
             guests: guests,
             measures: waits
         )
@@ -193,6 +197,7 @@ public final class MountedAccount: Sendable {
                 engine: shares,
                 durability: options.durability,
                 regionDeadline: options.regionDeadline,
+                keepsLocks: options.keepsLocks,
                 volume: number,
                 measures: waits
             )

@@ -111,6 +111,46 @@ extension Volumes {
         volume.copyFileRange(request, copy, reply: reply)
     }
 
+    // MARK: Locks
+
+    func getlk(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        owner: UInt64,
+        lock: FUSELock,
+        reply: consuming LockReply
+    ) {
+        guard let volume = volume(of: inode) else { return reply.refuse(.stale) }
+        volume.getlk(request, inode: inode, handle: handle, owner: owner, lock: lock, reply: reply)
+    }
+
+    func setlk(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        owner: UInt64,
+        lock: FUSELock,
+        waits: Bool,
+        reply: consuming EmptyReply
+    ) {
+        guard let volume = volume(of: inode) else { return reply.refuse(.stale) }
+        volume.setlk(request, inode: inode, handle: handle, owner: owner, lock: lock, waits: waits, reply: reply)
+    }
+
+    func flock(
+        _ request: FUSERequest,
+        inode: UInt64,
+        handle: UInt64,
+        owner: UInt64,
+        kind: FUSELock.Kind,
+        waits: Bool,
+        reply: consuming EmptyReply
+    ) {
+        guard let volume = volume(of: inode) else { return reply.refuse(.stale) }
+        volume.flock(request, inode: inode, handle: handle, owner: owner, kind: kind, waits: waits, reply: reply)
+    }
+
     // MARK: Folders
 
     func opendir(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {

@@ -14,6 +14,8 @@ final class RegionWaits: Sendable {
         case node(Inode)
         /// Names in folders, and these folders.
         case names([Inode])
+        /// A file, the folders that it lies in, and what lies beside it there.
+        case around(Inode, [Inode])
         /// Everything that the region had done at that cursor.
         case feed(Cursor)
     }
@@ -166,6 +168,13 @@ final class RegionWaits: Sendable {
                 try JournalTable.places(in: folder, upTo: wait.place, in: db)
                     + JournalTable.places(of: folder, upTo: wait.place, in: db)
             }
+        case .around(let inode, let folders):
+            places =
+                try JournalTable.places(of: inode, upTo: wait.place, in: db)
+                + folders.flatMap { folder in
+                    try JournalTable.places(in: folder, upTo: wait.place, in: db)
+                        + JournalTable.places(ofFilesIn: folder, upTo: wait.place, in: db)
+                }
         case .feed(let cursor):
             guard let here = try MetaTable.text(.cursor, in: db).flatMap({ Cursor($0) }) else { return .waiting }
             let isHere = here.epoch > cursor.epoch || here.epoch == cursor.epoch && here.sequence >= cursor.sequence

@@ -25,6 +25,10 @@ public protocol Remote: Sendable {
     func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError)
     func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError)
     func revoke(from who: String, on id: NodeID) throws(RemoteError)
+    /// Leases (feature `leases`). Who asks says which device of the account it is.
+    func takeLease(_ request: LeaseRequest, on id: NodeID) throws(RemoteError) -> LeaseRecord
+    func returnLease(_ number: Int64, of device: DeviceID, on id: NodeID) throws(RemoteError)
+    func watchLeases(_ watch: LeaseWatch) throws(RemoteError) -> LeaseNews
     func cancelAll()
 }
 
@@ -38,6 +42,13 @@ extension Remote {
     public func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError) { throw Self.unsupported }
     public func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError) { throw Self.unsupported }
     public func revoke(from who: String, on id: NodeID) throws(RemoteError) { throw Self.unsupported }
+
+    // As a region answers that knows no leases.
+    public func takeLease(_ request: LeaseRequest, on id: NodeID) throws(RemoteError) -> LeaseRecord { throw .notFound }
+    public func returnLease(_ number: Int64, of device: DeviceID, on id: NodeID) throws(RemoteError) {
+        throw .notFound
+    }
+    public func watchLeases(_ watch: LeaseWatch) throws(RemoteError) -> LeaseNews { throw .notFound }
 
     private static var unsupported: RemoteError {
         .refused(code: "unsupported", detail: "sharing is not arranged from here")

@@ -20,6 +20,8 @@ final class RemoteNews: Sendable {
     /// Belongs to whoever has the turn.
     private let unheeded = Lock(Unheeded())
     private let returns: Lock<Setbacks>
+    /// What the observer is still being told.
+    let announcements = Announcements()
 
     /// `account`: whose replica it is, where that matters.
     init(tree: LocalTree, waits: RegionWaits, account: UserID? = nil, logger: Logger) {
@@ -58,6 +60,8 @@ final class RemoteNews: Sendable {
         concerning concerned: [NodeID],
         _ merge: (inout Merger, borrowing Connection) throws -> Void
     ) throws(Errno) {
+        announcements.begin()
+        defer { announcements.end() }
         let effects = try inTurn { () throws(Errno) in try applyInTurn(concerned, merge) }
         // Before anybody is told: an answer that began before this and is sent after must not be believed for long.
         if !effects.isEmpty { epochs.withLock { $0 += 1 } }
@@ -134,6 +138,12 @@ final class RemoteNews: Sendable {
             }
         }
         return effects
+    }
+
+    /// Calls back when what the observer was told has come where it belongs.
+    func whenHeard(_ completion: @escaping @Sendable () -> Void) {
+        guard let observer = observer.withLock({ $0 }) else { return completion() }
+        observer.whenHeard(completion)
     }
 
     /// A name here changed without the kernel having asked for it.

@@ -59,6 +59,9 @@ public final class SyncEngine: Sendable {
     let puller: Puller
     /// Instead of a tree of the account's own, what others share with it.
     let shares: Shares?
+    /// Locks of programs that hold on all machines.
+    public let locks: FileLocks
+    private let leases: EngineLeases
     private let logger: Logger
     private let folderLock: Lock<LockFile?>
     private let threads = Lock<[Thread]>([])
@@ -180,6 +183,17 @@ public final class SyncEngine: Sendable {
         )
         let pusher = pusher
         let waits = waits
+        leases = EngineLeases(
+            tree: tree,
+            remote: remote,
+            waits: waits,
+            pusher: pusher,
+            news: news,
+            shares: shares,
+            time: time,
+            logger: logger
+        )
+        locks = FileLocks(ground: leases, time: time, logger: logger)
         wake.withLock { wake in
             wake.call = {
                 pusher.wake()
@@ -340,6 +354,8 @@ public final class SyncEngine: Sendable {
     /// Stops everything and makes it durable. What is not at the region stays in the journal.
     public func stop() {
         for content in tree.contents.allLoaded { try? tree.saveContent(content) }
+        // While there is somebody to publish what was done under them.
+        locks.stop()
         puller.stop()
         shares?.stop()
         waits.stop()
@@ -354,6 +370,8 @@ public final class SyncEngine: Sendable {
             return threads
         }
         for thread in running { thread.join() }
+        locks.join()
+        leases.close()
         labour.farewells.close()
         do throws(Errno) { try tree.noteStopped() } catch {
             logger.error("the replica could not be made durable", ["reason": error])
@@ -389,48 +407,6 @@ public final class SyncEngine: Sendable {
     /// Gets what a request lacked, then calls back on another thread; nil is success.
     public func fetch(_ need: Need, _ completion: @escaping @Sendable (Errno?) -> Void) {
         fetcher.fetch(need, completion)
-    }
-
-    /// What somebody waits to be at the region.
-    public enum Awaited: Sendable {
-        /// A node as it is now: content, attributes, and its own names.
-        case node(Inode)
-        /// What was done up to now in folders.
-        case names(in: [Inode])
-    }
-
-    /// Calls back once the region has it: nil, or why it has not, which is known at once where the region refused and
-    /// else after `limit`. What it lacks then is sent later all the same.
-    public func whenAtRegion(
-        _ awaited: Awaited,
-        within limit: Duration,
-        _ completion: @escaping @Sendable (Errno?) -> Void
-    ) {
-        pusher.hurry()
-        switch awaited {
-        case .node(let inode): waits.add(.node(inode), within: limit, completion)
-        case .names(let folders): waits.add(.names(folders), within: limit, completion)
-        }
-    }
-
-    /// Calls back once everything that the region has done by now is here: nil, or why that is not so.
-    public func whenCaughtUp(within limit: Duration, _ completion: @escaping @Sendable (Errno?) -> Void) {
-        if let shares {
-            return shares.catchUp { error in
-                completion(error.map { $0 == .loggedOut ? .accessDenied : .timedOut })
-            }
-        }
-        let (remote, waits) = (remote, waits)
-        let accepted = labour.fetches.submit {
-            do throws(RemoteError) {
-                let record = try remote.tree()
-                guard let cursor = Cursor(record.cursor) else { return completion(.io) }
-                waits.add(.feed(cursor), within: limit, completion)
-            } catch {
-                completion(error == .loggedOut ? .accessDenied : .timedOut)
-            }
-        }
-        if !accepted { completion(.timedOut) }
     }
 
     /// Lets go of what is too much in the cache now, instead of soon, and says how many bytes that was.

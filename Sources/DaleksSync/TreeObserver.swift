@@ -8,4 +8,10 @@ public protocol TreeObserver: AnyObject, Sendable {
     func contentChanged(_ inode: Inode)
     func entryChanged(_ name: Name, in parent: Inode)
     func entryRemoved(_ name: Name, in parent: Inode, node: Inode)
+    /// Calls back, at once or later, when everything told before has its effect.
+    func whenHeard(_ completion: @escaping @Sendable () -> Void)
+}
+
+extension TreeObserver {
+    public func whenHeard(_ completion: @escaping @Sendable () -> Void) { completion() }
 }

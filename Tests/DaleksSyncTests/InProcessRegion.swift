@@ -132,6 +132,47 @@ final class InProcessRegion: Remote {
         try asking { () throws(APIError) in try storage.store.usage(of: owner) }
     }
 
+    // MARK: Leases
+
+    func takeLease(_ request: LeaseRequest, on id: NodeID) throws(RemoteError) -> LeaseRecord {
+        let holder = LeaseHolder(user: owner, device: request.device)
+        // Looks often instead of being woken, as with changes.
+        for round in 0...request.waitSeconds * 200 {
+            let outcome = try asking { () throws(APIError) in
+                try storage.store.takeLease(request.mode, on: id, by: holder, wishKept: .seconds(2))
+            }
+            switch outcome.value {
+            case .given(let record): return record
+            case .taken(let isUsed, _):
+                if isUsed && request.unlessUsed || round == request.waitSeconds * 200 { break }
+                pause()
+                continue
+            }
+            break
+        }
+        throw .refused(code: "locked", detail: "another machine has the lease on this file")
+    }
+
+    func returnLease(_ number: Int64, of device: DeviceID, on id: NodeID) throws(RemoteError) {
+        try asking { () throws(APIError) in
+            _ = try storage.store.returnLease(number, on: id, by: LeaseHolder(user: owner, device: device))
+        }
+    }
+
+    func watchLeases(_ watch: LeaseWatch) throws(RemoteError) -> LeaseNews {
+        let holder = LeaseHolder(user: owner, device: watch.device)
+        let lost = try asking { () throws(APIError) in try storage.store.renewLeases(watch.held, by: holder).value }
+        let known = Set(watch.held.filter(\.isRecalled).map(\.node))
+        var recalled: [NodeID] = []
+        for _ in 0..<max(1, watch.waitSeconds * 200) {
+            let asked = try asking { () throws(APIError) in try storage.store.recalledLeases(of: holder) }
+            recalled = asked ?? []
+            guard asked?.allSatisfy(known.contains) == true, lost.isEmpty else { break }
+            pause()
+        }
+        return LeaseNews(seconds: 28, recalled: recalled, lost: lost)
+    }
+
     /// Until it is worth looking again.
     func pause() { _ = line.wait(timeout: .milliseconds(5)) { $0.isCanceled || !$0.isUp ? true : nil } }
 
