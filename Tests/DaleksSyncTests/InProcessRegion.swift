@@ -162,12 +162,12 @@ final class InProcessRegion: Remote {
     func watchLeases(_ watch: LeaseWatch) throws(RemoteError) -> LeaseNews {
         let holder = LeaseHolder(user: owner, device: watch.device)
         let lost = try asking { () throws(APIError) in try storage.store.renewLeases(watch.held, by: holder).value }
-        let known = Set(watch.held.filter(\.isRecalled).map(\.node))
+        let known = Dictionary(uniqueKeysWithValues: watch.held.filter(\.isRecalled).map { ($0.node, $0.number) })
         var recalled: [NodeID] = []
         for _ in 0..<max(1, watch.waitSeconds * 200) {
             let asked = try asking { () throws(APIError) in try storage.store.recalledLeases(of: holder) }
-            recalled = asked ?? []
-            guard asked?.allSatisfy(known.contains) == true, lost.isEmpty else { break }
+            recalled = (asked ?? []).map(\.place.node)
+            guard asked?.allSatisfy({ known[$0.place.node] == $0.number }) == true, lost.isEmpty else { break }
             pause()
         }
         return LeaseNews(seconds: 28, recalled: recalled, lost: lost)

@@ -9,8 +9,9 @@ struct LeaseWaiter: Sendable {
     enum Question: Sendable {
         /// Wants one, and will wait for it; `unlessUsed`: but not for programs that hold locks.
         case take(LeaseMode, NodeID, unlessUsed: Bool)
-        /// Wants to hear of what others want, but for what it knows is wanted and still uses.
-        case watch(known: Set<NodeID>)
+        /// Wants to hear of what others want, but for what it knows is wanted: by their numbers, since one that was
+        /// given back meanwhile and had again is another.
+        case watch(known: [NodeID: Int64])
     }
 
     enum Verdict: Sendable {
@@ -62,8 +63,9 @@ struct Leases: Sendable {
         case .watch(let known):
             let recalled = try store.recalledLeases(of: holder)
             // Who has none waits for nothing.
-            guard recalled?.allSatisfy(known.contains) == true, now < deadline else {
-                let news = LeaseNews(seconds: Limits.Files.leaseSecondsTold, recalled: recalled ?? [], lost: [])
+            guard recalled?.allSatisfy({ known[$0.place.node] == $0.number }) == true, now < deadline else {
+                let nodes = (recalled ?? []).map(\.place.node)
+                let news = LeaseNews(seconds: Limits.Files.leaseSecondsTold, recalled: nodes, lost: [])
                 return (.answer(.json(of: news)), [])
             }
             return (.waits(until: now + Limits.Files.leaseLookInterval), [])

@@ -43,13 +43,18 @@ extension FilesRouter {
             let renewed = try leases.leases.store.renewLeases(watch.held, by: holder)
             leases.announce(renewed.told)
             guard renewed.value.isEmpty else {
-                let recalled = try leases.leases.store.recalledLeases(of: holder) ?? []
+                let recalled = (try leases.leases.store.recalledLeases(of: holder) ?? []).map(\.place.node)
                 return .json(
                     of: LeaseNews(seconds: Limits.Files.leaseSecondsTold, recalled: recalled, lost: renewed.value)
                 )
             }
             return try leases.ask(
-                .watch(known: Set(watch.held.filter(\.isRecalled).map(\.node))),
+                .watch(
+                    known: Dictionary(
+                        watch.held.filter(\.isRecalled).map { ($0.node, $0.number) },
+                        uniquingKeysWith: { first, _ in first }
+                    )
+                ),
                 of: asked.principal,
                 device: watch.device,
                 waiting: watch.waitSeconds

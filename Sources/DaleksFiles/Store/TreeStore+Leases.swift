@@ -156,7 +156,7 @@ extension TreeStore {
     }
 
     /// Which of the device's leases others want; nil where it has none.
-    func recalledLeases(of holder: LeaseHolder) throws(APIError) -> [NodeID]? {
+    func recalledLeases(of holder: LeaseHolder) throws(APIError) -> [LeaseTable.Lease]? {
         let now = time.wall
         return try read { db in
             let leases = try LeaseTable.leases(of: holder, at: now, db)
@@ -165,7 +165,7 @@ extension TreeStore {
                 try LeaseTable.wishes(on: lease.place, at: now, db).contains {
                     $0.holder != holder && Self.exclude($0.mode, lease.mode)
                 }
-            }.map(\.place.node)
+            }
         }
     }
 

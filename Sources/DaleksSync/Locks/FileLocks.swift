@@ -302,11 +302,11 @@ public final class FileLocks: Sendable {
         let numbers = Dictionary(held.map { ($0.node, $0.number) }, uniquingKeysWith: { first, _ in first })
         let (recalled, lost) = (Set(news.recalled), Set(news.lost))
         let inodes = state.withLock { state in
-            state.files.compactMap { inode, file in file.lease.map { (inode, $0.node, file.isLocked) } }
+            state.files.compactMap { inode, file in file.lease.map { (inode, $0, file.isLocked) } }
         }
-        for (inode, node, isLocked) in inodes {
-            let isRecalled = recalled.contains(node)
-            guard let number = numbers[node] else {
+        for (inode, lease, isLocked) in inodes {
+            let (node, isRecalled) = (lease.node, recalled.contains(lease.node))
+            guard let number = numbers[node], number == lease.number else {
                 // Given while the question was under way.
                 if isRecalled { change(inode) { $0.recalled(true, at: $1) } }
                 continue
