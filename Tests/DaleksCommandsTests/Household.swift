@@ -29,7 +29,7 @@ final class Household: Sendable {
                 "--state", scratch.path("users"), "--port", "\(ports.0)", "--issuer", usersURL, "--region",
                 "local=\(filesURL)", "--registration", "open",
                 // All these people come from one address.
-                "--attempts-per-address", "1000",
+                "--attempts-per-address", "1000", "--registrations-per-hour", "1000",
             ]
         )
         files = try RunningProgram(
