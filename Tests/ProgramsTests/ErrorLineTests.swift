@@ -141,7 +141,10 @@ struct ErrorLineTests {
         try Files.createPrivateDirectory(scratch.path("empty"), durable: false)
         try expectLine(demo, at: "empty", state: "file", [scratch.path("file"), "--state"])
         // A second daemon, and a second demonstration, on the state of the first.
-        try expectLine(demo, at: "empty", state: "state/client", ["process", "--state"])
+        let state = ["--credentials", demo.credentials, "--state", scratch.path("state/client")]
+        try daleksd.run(state + [scratch.path("empty")]).expectLine(1, "process", "--state")
+        let second = try daleks.run(["mount"] + state + [scratch.path("empty")])
+        second.expectLine(1, demo.mount, "daleks umount", "--profile")
         try daleks.run(Demo.arguments(scratch, demo.ports))
             .expectLine(1, "process \(demo.process.processID)", "--state")
     }
