@@ -82,6 +82,8 @@ final class ContentBarrier: ContentMarks {
             }
             content.state.withLock { state in
                 state.generation = generation
+                // Before this generation can be closed: whoever writes says so himself only after he was here.
+                state.isUnsynchronized = true
                 // Nobody cuts it while somebody is inside.
                 if isCutDue { state.isCutDue = false }
             }

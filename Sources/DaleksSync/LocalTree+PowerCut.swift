@@ -66,7 +66,9 @@ extension LocalTree {
                 // Of later writes nothing is certain.
                 certain = sent.size
             } else if !lost.isEmpty {
-                certain = min(certain, max(found.keptSize ?? certain, min(size, dirtyEnd)))
+                // What the region has is certain too, whatever was vouched for here before it had that.
+                let atRegion = node.content == 0 ? 0 : node.contentSize
+                certain = min(certain, max(found.keptSize ?? certain, min(size, dirtyEnd), atRegion))
             } else {
                 // Only the size is in doubt, and the backing file knows better: an fsync made it certain there.
                 certain = max(certain, min(size, dirtyEnd))

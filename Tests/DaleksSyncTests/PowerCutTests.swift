@@ -320,4 +320,32 @@ import Testing
         let found = try after.read("log")
         #expect(found == bytes, "\(found.count) bytes: \(after.account(of: "log"))")
     }
+
+    @Test func `what the region has is certain, whatever size was vouched for before`() throws {
+        let before = try machine()
+        defer { before.stop() }
+        let bytes = Self.bytes(25_000)
+        try before.write(Array(bytes[..<24_000]), to: "log")
+        try before.drain()
+        before.engine.pause(true)
+        try before.write(Array(bytes[24_000...]), to: "log", at: 24_000)
+        let inode = try before.lookup("log").inode
+        let left = try StateCopy(of: before)
+        // An append that no flush vouched for went to the region, and another one began: the last size that was vouched
+        // for is that of before both.
+        let index = try ReplicaDatabase.open(at: left.folder.path("state/replica.db"), logger: .silent)
+        try index.writing { db throws in
+            let node: [Value] = [.integer(Int64(inode.rawValue))]
+            try db.execute("UPDATE contents SET generation = 1000000, kept_size = 20000 WHERE node = ?1", node)
+            try db.execute("UPDATE spans SET generation = 1000000 WHERE node = ?1", node)
+        }
+        index.close()
+
+        let after = try restarted(left, isConnected: false)
+        defer { after.stop() }
+        #expect(try after.lookup("log").attributes.size == 24_000, "\(after.account(of: "log"))")
+        after.region.setUp(true)
+        #expect(try after.read("log") == Array(bytes[..<24_000]))
+        #expect(try Files.entries(of: left.folder.path("state/set-aside")).count == 1)
+    }
 }
