@@ -100,8 +100,7 @@ extension FUSESession {
 }
 
 /// A pointer on its way to the threads that share it.
-//
-// Unchecked: libfuse locks its session itself.
+/// Unchecked: libfuse locks its session itself.
 private struct RawSession: @unchecked Sendable {
     let pointer: OpaquePointer
 }
