@@ -43,6 +43,11 @@ struct KeyTests {
     /// DALEKS_ROTATIONS=40 and more in the long form.
     private static let rotationCount = Environment.current["DALEKS_ROTATIONS"].flatMap { Int($0) } ?? 8
 
+    @Test func `no key is called what an option is`() throws {
+        // One in 64 would be, and `daleks admin keys revoke` would not take it.
+        for _ in 0..<400 { #expect(try !KeyRing.draw(.es256).publicKey.jwk.keyID.hasPrefix("-")) }
+    }
+
     @Test func `through rotation after rotation every token checks, with the set of now and with a kept one`() throws {
         let folder = ScratchFolder()
         let clock = ManualClock()

@@ -208,10 +208,18 @@ final class KeyRing: Sendable {
 
     // MARK: The way of a key
 
+    /// A new key. Its id is a digest in base64, and one that begins with a dash would be an option on a command line.
+    static func draw(_ algorithm: SignatureAlgorithm) throws(CryptoError) -> SigningKey {
+        while true {
+            let key = try SigningKey.generate(algorithm)
+            if !key.publicKey.jwk.keyID.hasPrefix("-") { return key }
+        }
+    }
+
     private func announce(_ algorithm: SignatureAlgorithm, at now: Timestamp) throws(APIError) {
         guard records.count < Limits.Users.keyCountMax else { throw .internalError("there are too many keys") }
         let key: SigningKey
-        do throws(CryptoError) { key = try SigningKey.generate(algorithm) } catch { throw failure(error) }
+        do throws(CryptoError) { key = try Self.draw(algorithm) } catch { throw failure(error) }
         let publicKey = key.publicKey.jwk
         // The file first: a record without its key would be a key that cannot sign; a file without its record is
         // found and removed at the next start.
@@ -313,7 +321,7 @@ final class KeyRing: Sendable {
             return found.map { $0.id == changed.id ? changed : $0 }
         }
         let key: SigningKey
-        do throws(CryptoError) { key = try SigningKey.generate(algorithm) } catch { throw failure(error) }
+        do throws(CryptoError) { key = try Self.draw(algorithm) } catch { throw failure(error) }
         let publicKey = key.publicKey.jwk
         do throws(KeyFolderError) { try folder.save(key, named: publicKey.keyID) } catch { throw failure(error) }
         let record = KeyRecord(
