@@ -5,10 +5,21 @@ import DaleksSystem
 
 /// Builds libmicrohttpd's form of an answer.
 enum ResponseSender {
+    /// For what says nothing of its own: whatever a browser takes it for, it loads nothing and stands in no frame.
+    static let policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    /// Where we speak TLS ourselves. A gateway that does says it for us.
+    private static let transport = "max-age=31536000; includeSubDomains"
+
     /// Nil where there is no memory or no descriptor for it.
     static func make(_ response: HTTPResponse, for exchange: Exchange, _ connection: OpaquePointer) -> OpaquePointer? {
         guard let raw = body(response.body, for: exchange, connection) else { return nil }
-        for field in response.fields.all where isOurs(field.name) { add(field.name, field.value, to: raw) }
+        var hasPolicy = false
+        for field in response.fields.all where isOurs(field.name) {
+            add(field.name, field.value, to: raw)
+            hasPolicy = hasPolicy || isPolicy(field.name)
+        }
+        if !hasPolicy { add("Content-Security-Policy", policy, to: raw) }
+        if exchange.core.configuration.tls != nil { add("Strict-Transport-Security", transport, to: raw) }
         exchange.requestID.withCString { id in _ = MHD_add_response_header(raw, "X-Request-Id", id) }
         _ = MHD_add_response_header(raw, "X-Content-Type-Options", "nosniff")
         if exchange.core.isDraining { _ = MHD_add_response_header(raw, "Connection", "close") }
@@ -17,6 +28,10 @@ enum ResponseSender {
 
     private static func add(_ name: String, _ value: String, to raw: OpaquePointer) {
         _ = name.withCString { name in value.withCString { value in MHD_add_response_header(raw, name, value) } }
+    }
+
+    private static func isPolicy(_ name: String) -> Bool {
+        name.utf8.count == 23 && name.lowercased() == "content-security-policy"
     }
 
     /// The message's frame is libmicrohttpd's business, and two fields are the server's own.

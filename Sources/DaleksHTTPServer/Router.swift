@@ -136,6 +136,9 @@ public struct Router: Sendable {
         }
         response.fields.set("X-Request-Id", request.requestID)
         response.fields.set("X-Content-Type-Options", "nosniff")
+        if response.fields["Content-Security-Policy"] == nil {
+            response.fields.set("Content-Security-Policy", ResponseSender.policy)
+        }
         response.fields.set("Date", HTTPDate.text(TimeSource.system.wall))
         return response
     }

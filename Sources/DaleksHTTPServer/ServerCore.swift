@@ -179,6 +179,11 @@ final class ServerCore: Sendable {
 
     // MARK: The daemon
 
+    /// In the words of GnuTLS: keys that are agreed on anew each time, so that who steals ours opens nothing of before,
+    /// and ciphers that notice changes. Everything of the last ten years knows some of them.
+    private static let priorities =
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM"
+
     func startDaemon() throws(HTTPServerError) {
         var options = daleks_mhd_options()
         var flags = MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
@@ -201,7 +206,7 @@ final class ServerCore: Sendable {
         let silence = max(grants.stallTimeout, grants.keepAliveTimeout)
         options.timeout_seconds = UInt32(max(1, (silence.milliseconds + 999) / 1_000))
         options.arena_bytes = grants.headerBytesMax + Limits.HTTPServer.arenaExtraBytes
-        let raw = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2".withCString { priorities in
+        let raw = Self.priorities.withCString { priorities in
             options.tls_priorities = priorities
             return daleks_mhd_start(&options)
         }

@@ -24,7 +24,7 @@ extension Limits {
         /// Hashing starts with the whole password; nobody types more.
         static let passwordBytesMax = 1_024
 
-        /// A recovery code with its dashes has 19.
+        /// A recovery code with its dashes has 29.
         static let codeBytesMax = 64
 
         /// App passwords of one account, and log-ins that go on at a time: nobody has more programs, and a list shows

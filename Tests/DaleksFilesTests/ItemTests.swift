@@ -76,6 +76,7 @@ import Testing
             #expect(answer.fields["X-Content-Type-Options"] == "nosniff")
             #expect(answer.fields["Content-Disposition"]?.hasPrefix("attachment") == true)
             #expect(answer.fields["Content-Security-Policy"]?.contains("sandbox") == true)
+            #expect(answer.fields["Content-Security-Policy"]?.contains("frame-ancestors 'none'") == true)
         }
         // A picture by its name is one by its bytes too, or it is a download.
         _ = try send(.put, "/v1/paths/fake.png", Array("<script>".utf8))

@@ -66,6 +66,8 @@ import Testing
             let reply = try #require(client.get(target))
             ids.insert(try #require(reply.fields["X-Request-Id"]))
             #expect(reply.fields["X-Content-Type-Options"] == "nosniff")
+            #expect(reply.fields["Content-Security-Policy"]?.contains("frame-ancestors 'none'") == true)
+            #expect(reply.fields.all.allSatisfy { !$0.name.lowercased().hasPrefix("access-control-") })
             #expect(reply.fields["Date"].flatMap { HTTPDate.parse($0) } != nil)
         }
         #expect(ids.count == 4)
@@ -88,6 +90,7 @@ import Testing
         ("GET /event HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", 400),
         ("G{T /event HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("BREW /event HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+        ("TRACE /event HTTP/1.1\r\nHost: a\r\n\r\n", 501),
         ("GET /event HTTP/2.0\r\nHost: a\r\n\r\n", 505),
         ("GET /event HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n", 417),
         ("PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),

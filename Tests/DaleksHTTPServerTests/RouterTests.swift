@@ -70,6 +70,7 @@ import Testing
             let answer = try text(router, .get, target)
             #expect(answer.fields["X-Request-Id"]?.isEmpty == false)
             #expect(answer.fields["X-Content-Type-Options"] == "nosniff")
+            #expect(answer.fields["Content-Security-Policy"]?.contains("frame-ancestors 'none'") == true)
             #expect(answer.fields["Date"].flatMap { HTTPDate.parse($0) } != nil)
         }
     }

@@ -87,6 +87,39 @@ private func output(_ program: String, _ arguments: [String], input: String = ""
         }
     }
 
+    private func secureServer(_ folder: TestFolder) throws -> TestServer {
+        try makeCertificate(folder, "here")
+        return try TestServer {
+            $0.tls = TLSFiles(certificateChain: "\(folder.path)/chain", privateKey: "\(folder.path)/key")
+        } routes: { router in
+            router.on(.get, "/") { request, _ throws(APIError) in .text("over \(request.scheme)") }
+        }
+    }
+
+    @Test func `a secure server tells browsers to come back over TLS alone`() throws {
+        let folder = try TestFolder()
+        let server = try secureServer(folder)
+
+        #expect(try ask(server.port).contains("Strict-Transport-Security: max-age=31536000; includeSubDomains"))
+        let plain = try TestServer { router in
+            router.on(.get, "/") { _, _ throws(APIError) in .text("here") }
+        }
+        #expect(try plain.connect().get("/")?.fields["Strict-Transport-Security"] == nil)
+    }
+
+    @Test(arguments: [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", true), ("ECDHE-ECDSA-CHACHA20-POLY1305", true),
+        ("ECDHE-ECDSA-AES256-SHA", false), ("ECDHE-ECDSA-AES128-SHA256", false),
+    ])
+    func `a secure server takes no suite that does not notice changes`(suite: String, isGood: Bool) throws {
+        let folder = try TestFolder()
+        let server = try secureServer(folder)
+
+        let said = try ask(server.port, ["-tls1_2", "-cipher", "\(suite):@SECLEVEL=0"])
+
+        #expect(said.contains("over https") == isGood)
+    }
+
     @Test func `who does not finish the handshake is shut out`() throws {
         let folder = try TestFolder()
         try makeCertificate(folder, "name")

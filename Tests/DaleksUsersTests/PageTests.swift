@@ -47,6 +47,18 @@ struct PageTests {
         #expect(!String(decoding: page.body, as: UTF8.self).contains("without TLS"))
     }
 
+    @Test func `whoever is logged in finds the way out from each page`() throws {
+        let service = try TestService()
+        try service.register()
+        let browser = Browser(service)
+        _ = try browser.logIn(at: "/account")
+
+        for path in ["/account", "/device"] {
+            #expect(try browser.get(path).text.contains("<a class=\"person\" href=\"/account\">"), "\(path)")
+        }
+        #expect(try browser.get("/account").text.contains("action=\"/logout\""))
+    }
+
     @Test func `without TLS pages are for this machine only`() throws {
         let service = try TestService { $0.issuer = "http://users.example" }
 

@@ -224,7 +224,9 @@ struct PasswordTests {
 
     @Test(arguments: [
         ("short12", false), ("längerer", true), ("12345678", false), ("Password1", false), ("ANN@example.com", false),
-        (" ann@EXAMPLE.com", false), ("aaaaaaaaaaaaa", false), ("abcabcabcabc", false), ("zzzzzzzy", true),
+        (" ann@EXAMPLE.com", false), ("aaaaaaaaaaaaa", false), ("Daleks2026", false),
+        ("sunshine!", false), ("Football2027", false), ("football83649271", true), ("daleksdaleks", true),
+        ("ann123456", true), ("daleks!!!!", false), ("abcabcabcabc", false), ("zzzzzzzy", true),
         ("correct horse", true), (String(repeating: "xy z", count: 256), true),
         (String(repeating: "xy z", count: 256) + "!", false), ("pass\u{0}word!", true),
     ])

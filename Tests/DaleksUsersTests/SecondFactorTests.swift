@@ -109,6 +109,14 @@ struct SecondFactorTests {
         #expect(codes.count == RecoveryCode.count && Set(codes).count == codes.count)
     }
 
+    @Test func `a recovery code has more bits than a plain digest must hide`() {
+        // ASVS 6.5.2: with fewer than 112 its digest would have to be a password's.
+        let codes = (0..<50).map { _ in RecoveryCode.make() }
+
+        #expect(codes.allSatisfy { $0.wholeMatch(of: /([a-z2-7]{4}-){5}[a-z2-7]{4}/) != nil })
+        #expect(RecoveryCode.bytes * 8 >= 112 && Set(codes).count == codes.count)
+    }
+
     @Test(arguments: Backend.allCases)
     func `a recovery code lets in once, however it is typed`(backend: Backend) throws {
         let service = try TestService(on: backend)

@@ -151,7 +151,7 @@ struct SecretPageTests {
         let on = try browser.post("/account/second-factor/confirm", confirm)
 
         func codes(_ page: Browser.Shown) -> [String] {
-            page.text.matches(of: /[a-z2-7]{4}(?:-[a-z2-7]{4}){3}/).map { String($0.0) }
+            page.text.matches(of: /[a-z2-7]{4}(?:-[a-z2-7]{4}){5}/).map { String($0.0) }
         }
         #expect(codes(on).count == RecoveryCode.count)
         #expect(!canLogIn(service, TestService.password))

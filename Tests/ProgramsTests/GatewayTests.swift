@@ -28,4 +28,15 @@ struct GatewayTests {
         }
         #expect(servers[names[1]]?.contains("proxy_pass http://daleks_files_de;") == true)
     }
+
+    @Test func `browsers come back over TLS alone`() throws {
+        let words = ["daleks.example", "users=127.0.0.1:7401", "de=127.0.0.1:7402"]
+        let text = try configuration(words + ["--certificate", "/etc/cert.pem", "--key", "/etc/key.pem"])
+
+        let blocks = text.split(separator: "\nserver {").dropFirst()
+        #expect(blocks.count == 2)
+        for block in blocks {
+            #expect(block.contains("Strict-Transport-Security \"max-age=31536000; includeSubDomains\" always;"))
+        }
+    }
 }

@@ -122,6 +122,9 @@ struct Items: Sendable {
         return bytes + [UInt8](repeating: 0, count: size - bytes.count)
     }
 
+    private static let scriptless =
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+
     /// Nothing that a user stored runs in anybody's browser as part of our pages.
     static func guardAgainstScripts(_ response: inout HTTPResponse, name: Name, isInline: Bool) {
         let way = isInline ? "inline" : "attachment"
@@ -132,7 +135,7 @@ struct Items: Sendable {
         )
         let full = PercentEncoding.encode(shown)
         response.fields.set("Content-Disposition", "\(way); filename=\"\(plain)\"; filename*=UTF-8''\(full)")
-        response.fields.set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+        response.fields.set("Content-Security-Policy", scriptless)
         response.fields.set("Cross-Origin-Resource-Policy", "same-origin")
         response.fields.set("Referrer-Policy", "no-referrer")
     }

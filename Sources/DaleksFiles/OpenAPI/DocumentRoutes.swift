@@ -42,7 +42,10 @@ extension FilesRouter {
             """
         let digest = Base64.encode(SHA256.digest(of: Array(style.utf8)).bytes, .standard)
         return HTTPResponse.text(html.text, contentType: "text/html; charset=utf-8")
-            .with("Content-Security-Policy", "default-src 'none'; style-src 'sha256-\(digest)'; frame-ancestors 'none'")
+            .with(
+                "Content-Security-Policy",
+                "default-src 'none'; style-src 'sha256-\(digest)'; base-uri 'none'; frame-ancestors 'none'"
+            )
             .with("Cache-Control", "public, max-age=300")
             .with("X-Frame-Options", "DENY")
             .with("Referrer-Policy", "no-referrer")

@@ -1,9 +1,13 @@
 /// What is tried first by those who guess: words and walks over the keyboard that every published list begins with,
 /// none shorter than a password may be.
 enum CommonPasswords {
-    /// `password` in lower case.
-    static func contains(_ password: String) -> Bool {
+    /// `password` in lower case; `own` are words that nobody but who guesses for this very person or place would try.
+    static func contains(_ password: String, besides own: [Substring] = []) -> Bool {
         if words.contains(password[...]) { return true }
+        // A word with a year or an exclamation mark behind it is what a word is.
+        let ending = password.reversed().prefix { !$0.isLetter }.count
+        let stem = password.dropLast(ending)
+        if ending <= 4, words.contains(stem) || own.contains(stem) { return true }
         // One sign over and over, or one short piece: aaaaaaaa, abcabcabc.
         let bytes = Array(password.utf8)
         return (1...3).contains { period in

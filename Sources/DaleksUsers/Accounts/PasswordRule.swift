@@ -13,7 +13,8 @@ enum PasswordRule {
         guard plain != email.text, Email(password) != email else {
             throw .invalid("the password must not be the e-mail address")
         }
-        guard !CommonPasswords.contains(plain) else {
+        let own = email.text.prefix { $0 != "@" }
+        guard !CommonPasswords.contains(plain, besides: ["daleks", own]) else {
             throw .invalid("this password is among the first that are guessed; choose another")
         }
     }

@@ -40,7 +40,10 @@ struct Page: Sendable {
         return response
     }
 
-    private var header: HTML { person.map { "<span class=\"person\">\($0)</span>" } ?? .empty }
+    /// Where the account is, there is the way out.
+    private var header: HTML {
+        person.map { "<a class=\"person\" href=\"\(site.path(PagePaths.account))\">\($0)</a>" } ?? .empty
+    }
 
     private var insecure: HTML {
         .when(
