@@ -110,5 +110,15 @@ reference: ## Writes docs/reference.md anew, from what the built programs say
 	deploy/reference $(BUILD)/debug >$(BUILD)/reference.md && mv $(BUILD)/reference.md docs/reference.md
 .PHONY: test-stranger test-packages reference
 
+sbom: static ## Lists the libraries of the installed programs, as CycloneDX, in .build/sbom.cdx.json
+	deploy/sbom $(addprefix $(BUILD)/static/release/,$(PROGRAMS)) >$(BUILD)/sbom.cdx.json
+
+coverage: deps-test ## Tells which lines of Sources the tests run; under 85 percent it fails
+	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" Tests/coverage
+
+mutations: deps-test ## Makes mistakes in the product that its tests must notice
+	PATH="$(CURDIR)/$(BUILD)/tools:$$PATH" Tests/Mutations/run
+.PHONY: sbom coverage mutations
+
 clean: ## Removes what was built
 	rm -rf $(BUILD)
