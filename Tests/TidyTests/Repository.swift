@@ -5,7 +5,9 @@ struct Repository {
     /// Folders with texts of ours, and the single files at the top.
     private static let folders = ["Sources", "Tests", "daemon", "bench", "docs", "systemd", "deploy", ".ci"]
     private static let topFiles = ["Package.swift", "Makefile", "README.md", "CONTRIBUTING.md"]
-    private static let endings = [".swift", ".h", ".modulemap", ".md", ".sh", ".service", ".conf", "Makefile", ".py"]
+    private static let endings = [
+        ".swift", ".h", ".c", ".modulemap", ".md", ".sh", ".service", ".conf", "Makefile", ".py",
+    ]
     /// A text of ours is smaller; a picture or a recording is not read.
     private static let fileBytesMax = 1 << 20
 
