@@ -17,14 +17,20 @@ public enum ContentGenerationTable {
         vouched: Int64,
         in db: borrowing Connection
     ) throws {
-        try db.execute(
+        try db.withStatement(
             """
             INSERT INTO contents (node, generation, kept_size) VALUES (?1, ?2, min(?3, ?4))
             ON CONFLICT (node) DO UPDATE SET generation = ?2,
                 kept_size = CASE WHEN generation <= ?5 THEN min(?3, ?4) ELSE min(kept_size, ?4) END
-            """,
-            [.integer(node.column), .integer(generation), .integer(old), .integer(new), .integer(vouched)]
-        )
+            """
+        ) { statement in
+            try statement.bind(node.column, at: 1)
+            try statement.bind(generation, at: 2)
+            try statement.bind(old, at: 3)
+            try statement.bind(new, at: 4)
+            try statement.bind(vouched, at: 5)
+            try statement.run()
+        }
     }
 
     /// The size that is vouched for, where the one in the tree is not.

@@ -64,6 +64,13 @@ public enum ContentTable {
         }
     }
 
+    private static let markQuery = SQL(
+        """
+        INSERT INTO spans (node, span, state, generation) VALUES (?1, ?2, 2, ?3)
+        ON CONFLICT (node, span) DO UPDATE SET state = 2, digest = NULL, generation = excluded.generation
+        """
+    )
+
     /// Before the first byte of a write goes into them.
     public static func mark(
         spans: some Sequence<Int>,
@@ -71,14 +78,13 @@ public enum ContentTable {
         generation: Int64,
         in db: borrowing Connection
     ) throws {
-        for span in spans {
-            try db.execute(
-                """
-                INSERT INTO spans (node, span, state, generation) VALUES (?1, ?2, 2, ?3)
-                ON CONFLICT (node, span) DO UPDATE SET state = 2, digest = NULL, generation = excluded.generation
-                """,
-                [.integer(node.column), .integer(Int64(span)), .integer(generation)]
-            )
+        try db.withStatement(markQuery) { statement in
+            for span in spans {
+                try statement.bind(node.column, at: 1)
+                try statement.bind(span, at: 2)
+                try statement.bind(generation, at: 3)
+                try statement.run()
+            }
         }
     }
 

@@ -9,7 +9,8 @@ import DaleksSystem
 /// ## Concurrency
 /// Each shard has its own lock, held for arithmetic. Who reads a node from the database first asks for the shard's
 /// `generation` and gives it back with the node: a commit that changed anything in the shard meanwhile has raised it,
-/// and the node, which may be older than that commit, is not kept.
+/// and the node, which may be older than that commit, is not kept. `stage`, `committed` and `undone` belong to whoever
+/// has the writer's turn.
 public final class NodeMemory: Sendable {
     /// A moment of one shard.
     public struct Generation: Sendable {
@@ -29,6 +30,8 @@ public final class NodeMemory: Sendable {
     }
 
     private let shards: [Lock<Shard>]
+    /// What the transaction that runs leaves of some of the rows it changes.
+    private let staged = Lock<[LocalNode]>([])
 
     public init() { shards = (0..<Limits.NodeMemory.shardCount).map { _ in Lock(Shard()) } }
 
@@ -57,8 +60,26 @@ public final class NodeMemory: Sendable {
         }
     }
 
+    /// What a transaction makes of a node, told by its last step: kept once that is committed, so that who asks next
+    /// needs neither the database nor the writer's turn.
+    public func stage(_ node: LocalNode) { staged.withLock { $0.append(node) } }
+
+    /// The transaction came to nothing.
+    public func undone() { staged.withLock { $0.removeAll(keepingCapacity: true) } }
+
     /// A commit changed these.
-    public func forget(_ rows: [Int64]) {
+    public func committed(_ rows: [Int64]) {
+        let nodes = staged.withLock { staged in
+            defer { staged.removeAll(keepingCapacity: true) }
+            return staged
+        }
+        forget(rows)
+        for node in nodes where rows.contains(node.inode.column) {
+            shard(of: node.inode).withLock { $0.keep(node) }
+        }
+    }
+
+    private func forget(_ rows: [Int64]) {
         for row in rows {
             let inode = Inode(column: row)
             shard(of: inode).withLock { shard in

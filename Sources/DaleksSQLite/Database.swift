@@ -157,10 +157,15 @@ public final class Database: Sendable {
     /// read of them before must not be believed any more. One watch at a time; `committed` does arithmetic only.
     ///
     /// SQLite does not tell of tables without rowids, nor of rows that REPLACE or a DELETE without WHERE took away.
-    public func watch(table: String, committed: @escaping @Sendable ([Int64]) -> Void) throws {
+    /// `undone` comes where a transaction was rolled back, before the next can begin, and perhaps more than once.
+    public func watch(
+        table: String,
+        committed: @escaping @Sendable ([Int64]) -> Void,
+        undone: @escaping @Sendable () -> Void = {}
+    ) throws {
         try turn.take()
         defer { turn.release() }
-        writer.install(RowWatch(table: table, committed: committed))
+        writer.install(RowWatch(table: table, committed: committed, undone: undone))
     }
 
     /// The last commit. A caller that asks right after its own commit may be told of a later one, which is as good:

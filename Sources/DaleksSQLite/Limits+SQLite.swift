@@ -24,6 +24,10 @@ extension Limits {
         /// two context switches, more than a small transaction; but nobody may be passed over for ever.
         static let overtakesMax = 32
 
+        /// How long a thread looks whether the turn becomes free before it sleeps: a transaction of a few rows takes
+        /// about as long, and to be woken takes as long again, or much longer where the machine is busy.
+        static let turnLookNanoseconds = 40_000
+
         /// How long the last part of a checkpoint waits, holding the writer's turn, for readers of the old log.
         static let restartWait = Duration.milliseconds(20)
 

@@ -8,12 +8,18 @@ import Glibc
 final class RowWatch {
     private let table: UnsafeMutablePointer<CChar>
     private let committed: @Sendable ([Int64]) -> Void
+    private let undone: @Sendable () -> Void
     private var rows: [Int64] = []
 
-    init(table: String, committed: @escaping @Sendable ([Int64]) -> Void) {
+    init(
+        table: String,
+        committed: @escaping @Sendable ([Int64]) -> Void,
+        undone: @escaping @Sendable () -> Void = {}
+    ) {
         guard let copy = strdup(table) else { preconditionFailure("no memory for the name of a table") }
         self.table = copy
         self.committed = committed
+        self.undone = undone
     }
 
     deinit { free(table) }
@@ -39,5 +45,8 @@ final class RowWatch {
         rows.removeAll(keepingCapacity: rows.count <= 1_024)
     }
 
-    func forget() { rows.removeAll() }
+    func forget() {
+        rows.removeAll()
+        undone()
+    }
 }

@@ -1,6 +1,7 @@
 import DaleksCore
 import DaleksSystem
 import Glibc
+import Synchronization
 
 /// Who may use the writer connection: one thread at a time, held through a whole transaction.
 ///
@@ -21,11 +22,14 @@ final class WriterTurn: Sendable {
 
     private let timeout: Duration
     private let state = Condition(State())
+    /// What `state` says, for a look without its lock.
+    private let isOwned = Atomic<Bool>(false)
 
     init(timeout: Duration) { self.timeout = timeout }
 
     func take() throws(SQLiteError) {
         let thread = pthread_self()
+        if isOwned.load(ordering: .relaxed) { lookForAWhile() }
         var isFirstTry = true
         let isTaken = state.wait(timeout: timeout) { state -> Bool? in
             precondition(state.owner != thread, "a write inside a write of the same database")
@@ -40,12 +44,24 @@ final class WriterTurn: Sendable {
                 state.overtakenCount = 0
             }
             state.owner = thread
+            isOwned.store(true, ordering: .relaxed)
             return true
         } whileWaiting: { state, change in
             state.waitingCount += change
         }
         guard let isTaken else { throw SQLiteError(.busy, "another thread kept the database for \(timeout)") }
         guard isTaken else { throw SQLiteError(.closed, "the database was closed") }
+    }
+
+    /// A transaction is mostly over sooner than a thread that sleeps is woken.
+    private func lookForAWhile() {
+        var (begin, now) = (timespec(), timespec())
+        clock_gettime(CLOCK_MONOTONIC, &begin)
+        while isOwned.load(ordering: .relaxed) {
+            clock_gettime(CLOCK_MONOTONIC, &now)
+            let passed = (now.tv_sec - begin.tv_sec) * 1_000_000_000 + now.tv_nsec - begin.tv_nsec
+            if passed > Limits.SQLite.turnLookNanoseconds { return }
+        }
     }
 
     /// Whether the calling thread has it.
@@ -57,6 +73,7 @@ final class WriterTurn: Sendable {
     func release() {
         let wakes = state.withLock { state in
             state.owner = nil
+            isOwned.store(false, ordering: .relaxed)
             guard state.waitingCount > 0, !state.isWaking else { return false }
             state.isWaking = true
             return true

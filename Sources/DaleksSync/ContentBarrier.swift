@@ -61,6 +61,9 @@ final class ContentBarrier: ContentMarks {
 
     var vouched: Int64 { state.withLock { $0.vouched } }
 
+    /// The generation that is open now.
+    var open: Int64 { state.withLock { $0.open } }
+
     // MARK: Telling the index
 
     func mark(_ content: FileContent, _ spans: [Int], _ change: () throws(Errno) -> Void) throws(Errno) {
@@ -68,7 +71,16 @@ final class ContentBarrier: ContentMarks {
             let inode = content.inode
             // A small file is placed when it is saved, which is soon and not in the writer's way.
             let isPlaceDue = spans != [0] && content.takePlaceDue()
-            let isCutDue = content.state.withLock { $0.isCutDue }
+            let (isCutDue, premark) = content.state.withLock { ($0.isCutDue, $0.premark) }
+            // Told when the file was made, in this very generation, which stays open until the bytes are in.
+            if premark == generation, spans == [0], !isCutDue {
+                content.state.withLock { state in
+                    (state.generation, state.isUnsynchronized) = (generation, true)
+                    // Once: what the region has taken of the span is clean after that.
+                    state.premark = 0
+                }
+                return try change()
+            }
             let place: ContentPlace?
             do throws(Errno) {
                 place = try database.writing { db throws -> ContentPlace? in
@@ -92,8 +104,8 @@ final class ContentBarrier: ContentMarks {
         }
     }
 
-    func unmark(_ content: FileContent, _ spans: Set<Int>) throws(Errno) {
-        try database.writing { db throws in try ContentTable.drop(spans: spans.sorted(), of: content.inode, in: db) }
+    func unmark(_ inode: Inode, _ spans: Set<Int>) throws(Errno) {
+        try database.writing { db throws in try ContentTable.drop(spans: spans.sorted(), of: inode, in: db) }
     }
 
     /// Runs `body`, which writes what it says of the content with the generation that it is given.

@@ -113,11 +113,12 @@ final class ContentCache: Sendable {
         state.broadcast()
     }
 
-    /// The content of a reserved node, which nobody has used and nothing is known of, for use until `release`.
-    func useNew(_ node: LocalNode) throws(Errno) -> FileContent {
+    /// The content of a reserved node, which nobody has used and nothing is known of but that its first span was marked
+    /// in `generation`, for use until `release`.
+    func useNew(_ node: LocalNode, markedIn generation: Int64) throws(Errno) -> FileContent {
         defer { cancelReservation(of: node.inode) }
         let isSuspect = state.withLock { $0.isSuspect }
-        let known = KnownContent(node: node, spans: [], isSuspect: isSuspect)
+        let known = KnownContent(node: node, spans: [], isSuspect: isSuspect, premark: generation)
         let content = try FileContent(known, backing: try store.open(node.inode), time: time, marks: barrier)
         state.withLock { $0.slots[node.inode] = Slot(content: content, useCount: 1) }
         return content
@@ -185,6 +186,8 @@ final class ContentCache: Sendable {
             state.broadcast()
             for inode in held.keys { leave(inode) }
         }
+        // What was marked and not written to would look like somebody's bytes.
+        for content in held.values { try? content.unmarkStrays() }
         return try body(held)
     }
 

@@ -1,3 +1,4 @@
+import DaleksCache
 import DaleksSystem
 
 /// What tells the index of a file's changes. A protocol because the barrier behind it holds on to files.
@@ -8,7 +9,7 @@ protocol ContentMarks: AnyObject, Sendable {
 
     /// Commits that the spans are not dirty: what was to be written there did not get in, and the file ends before
     /// them.
-    func unmark(_ content: FileContent, _ spans: Set<Int>) throws(Errno)
+    func unmark(_ inode: Inode, _ spans: Set<Int>) throws(Errno)
 
     /// Throws where so many more bytes may not be written now.
     func admit(_ count: Int) throws(Obstacle)

@@ -45,8 +45,12 @@ struct ContentPlace: Hashable {
     /// Where a node is now.
     static func find(_ inode: Inode, in db: borrowing Connection) throws -> ContentPlace? {
         guard let node = try NodeTable.find(inode, in: db) else { return nil }
+        return try find(node, in: db)
+    }
+
+    static func find(_ node: LocalNode, in db: borrowing Connection) throws -> ContentPlace {
         var path: [Name] = []
-        var (current, bytes) = (inode, 0)
+        var (current, bytes) = (node.inode, 0)
         while current != .root, let place = try EntryTable.places(of: current, db).first {
             bytes += place.name.bytes.count + 1
             guard bytes <= pathBytesMax else { break }

@@ -105,11 +105,11 @@ extension FileContent {
         guard state.withLock({ !$0.strays.isEmpty }) else { return }
         freeze()
         let strays = state.withLock { $0.strays }
-        do throws(Errno) { try marks.unmark(self, strays) } catch {
+        do throws(Errno) { try marks.unmark(inode, strays) } catch {
             thaw { _ in }
             throw error
         }
-        thaw { $0.strays = [] }
+        thaw { ($0.strays, $0.premark) = ([], 0) }
     }
 }
 
@@ -133,6 +133,8 @@ extension FileContent.State {
         for span in resizing.fresh { spans[span] = .dirty }
         spans.cut(at: FileContent.spanCount(of: size))
         strays.subtract(resizing.fresh)
+        // The tables may have dropped it.
+        premark = 0
         // A span that is cut is told whole.
         pieces = pieces.filter { Int64($0.key + 1) * Int64(Limits.spanBytes) <= min(size, self.size) }
         if size < remoteSize {

@@ -54,6 +54,9 @@ public final class FileContent: Sendable {
         var generation: Int64 = 0
         /// Spans that the tables call dirty because of writes that did not get in, and that are none.
         var strays: Set<Int> = []
+        /// The generation in which the first span was marked when the file was made, before anybody wrote to it; 0
+        /// where it was not, or where the mark is gone.
+        var premark: Int64 = 0
         /// Whether the backing file says whose it is.
         var isPlaced = false
         var insideCount = 0
@@ -94,6 +97,7 @@ public final class FileContent: Sendable {
         state.owed = known.owed
         // Who wrote and closed may have left to us what an fsync has to make certain.
         state.generation = known.generation
+        if let premark = known.premark { (state.premark, state.strays) = (premark, [0]) }
         state.isUnsynchronized = state.spans.contains(.dirty)
         // Without spans nothing but the size must be kept, and leftovers of older content must not shine through. The
         // size is compared first: most files have it, and setting it costs.
@@ -114,7 +118,7 @@ public final class FileContent: Sendable {
     // MARK: What the kernel asks
 
     /// Whether the tables lack something of what it is now.
-    var isUnsaved: Bool { state.withLock { $0.isUnsaved || $0.isUncommitted } }
+    var isUnsaved: Bool { state.withLock { $0.isUnsaved || $0.isUncommitted || !$0.strays.isEmpty } }
 
     public var live: (size: Int64, modified: Timestamp) { state.withLock { ($0.size, $0.modified) } }
 
@@ -314,4 +318,6 @@ struct KnownContent {
     /// The last generation in which the index was told of it.
     var generation: Int64 = 0
     var owed: Set<Int> = []
+    /// Made a moment ago, with its first span marked in this generation.
+    var premark: Int64?
 }

@@ -75,6 +75,7 @@ extension LocalTree {
                 time: now
             )
             try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
+            stage(node)
             return node
         }
     }
@@ -116,6 +117,7 @@ extension LocalTree {
             guard node.attributes.links > 0 else { return }
             let change = Mutation.ExtendedChange(node: node.id, name: name, value: value, time: now)
             try Self.journal(.extended(change), JournalTable.Subjects(node: inode), db)
+            stage(node)
         }
         noteChange(of: inode)
         grew()

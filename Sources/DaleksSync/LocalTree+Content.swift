@@ -57,7 +57,9 @@ extension LocalTree {
                         )
                     }
                     if isUncommitted, node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
-                    return isPlaceDue ? try ContentPlace.find(content.inode, in: db) : nil
+                    let place = isPlaceDue ? try ContentPlace.find(node, in: db) : nil
+                    stage(node)
+                    return place
                 }
             }
             if let place { content.write(place) }
@@ -118,7 +120,9 @@ extension LocalTree {
                     )
                     if isCut { try ContentGenerationTable.noteCutDue(of: node.inode, to: resizing.size, in: db) }
                     if node.attributes.links > 0 { try journalCommit(of: node.inode, db) }
-                    return isPlaceDue ? try ContentPlace.find(content.inode, in: db) : nil
+                    let place = isPlaceDue ? try ContentPlace.find(node, in: db) : nil
+                    stage(node)
+                    return place
                 }
                 content.state.withLock { $0.generation = generation }
                 return place

@@ -40,17 +40,18 @@ extension LocalTree {
                 return rule == .keep ? try Self.refuse(.exists) : nil
             }
             try Self.requireRenamable(node, over: standing, into: newParent, rule, db)
-            return try Self.perform(
-                Step(
-                    node: node,
-                    standing: standing,
-                    from: (source, name),
-                    to: (target, newName),
-                    rule: rule,
-                    now: now
-                ),
-                db
+            var step = Step(
+                node: node,
+                standing: standing,
+                from: (source, name),
+                to: (target, newName),
+                rule: rule,
+                now: now
             )
+            let renamed = try Self.perform(&step, db)
+            if source.inode != target.inode { stage(step.from.folder) }
+            stage(step.to.folder, renamed.node)
+            return renamed
         }
         if let renamed {
             noteChange(of: renamed.node.inode, isFolder: renamed.node.attributes.kind == .folder)
@@ -118,7 +119,7 @@ extension LocalTree {
         return folder == .root
     }
 
-    private static func perform(_ step: Step, _ db: borrowing Connection) throws -> Renamed {
+    private static func perform(_ step: inout Step, _ db: borrowing Connection) throws -> Renamed {
         let isExchange = step.rule == .exchange
         let (from, to) = (step.from.folder.inode, step.to.folder.inode)
         try EntryTable.delete(step.from.name, in: from, db)
@@ -141,7 +142,7 @@ extension LocalTree {
             }
             replaced = standing
         }
-        try touchFolders(step, db)
+        try touchFolders(&step, db)
         let mutation = Mutation.Rename(
             parent: step.from.folder.id,
             name: step.from.name,
@@ -168,7 +169,7 @@ extension LocalTree {
     }
 
     /// Times of both folders, and their link counts: a folder that moves takes its `..` along.
-    private static func touchFolders(_ step: Step, _ db: borrowing Connection) throws {
+    private static func touchFolders(_ step: inout Step, _ db: borrowing Connection) throws {
         let isFolder = step.node.attributes.kind == .folder
         let standingIsFolder = step.standing?.attributes.kind == .folder
         var (leaving, arriving) = (isFolder ? -1 : 0, isFolder ? 1 : 0)
@@ -176,12 +177,11 @@ extension LocalTree {
             arriving -= 1
             if step.rule == .exchange { leaving += 1 }
         }
-        var (source, target) = (step.from.folder, step.to.folder)
-        if source.inode == target.inode {
-            try touch(&target, step.now, linkChange: leaving + arriving, db)
+        if step.from.folder.inode == step.to.folder.inode {
+            try touch(&step.to.folder, step.now, linkChange: leaving + arriving, db)
         } else {
-            try touch(&source, step.now, linkChange: leaving, db)
-            try touch(&target, step.now, linkChange: arriving, db)
+            try touch(&step.from.folder, step.now, linkChange: leaving, db)
+            try touch(&step.to.folder, step.now, linkChange: arriving, db)
         }
     }
 }

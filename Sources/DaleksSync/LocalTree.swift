@@ -46,7 +46,11 @@ public final class LocalTree: Sendable {
         self.farewells = farewells
         self.journalGrew = journalGrew
         // A database that refuses this is closed, and nothing will be read from it either.
-        try? database.watch(table: "nodes") { [memory] rows in memory.forget(rows) }
+        try? database.watch(table: "nodes") { [memory] rows in
+            memory.committed(rows)
+        } undone: { [memory] in
+            memory.undone()
+        }
         // Whoever looks after a file for a moment may be all that keeps it here.
         contents.whenUnused { [weak self] inode in self?.collectIfDeparting(inode) }
     }
@@ -132,7 +136,7 @@ public final class LocalTree: Sendable {
     }
 
     public func create(_ name: Name, in parent: Inode, _ wanted: Creation) throws(Obstacle) -> LocalNode {
-        try create(name, in: parent, wanted) { _ in }
+        try create(name, in: parent, wanted) { _, _ in }
     }
 
     /// A new file, and its bytes in use until `closeContent`. As `create` and `openContent`, without asking the index
@@ -144,9 +148,12 @@ public final class LocalTree: Sendable {
     ) throws(Obstacle) -> (node: LocalNode, content: FileContent) {
         precondition(wanted.kind == .file, "only a file has bytes")
         var reserved: Inode?
+        let generation = contents.barrier.open
         let node: LocalNode
         do throws(Obstacle) {
-            node = try create(name, in: parent, wanted) { node in
+            node = try create(name, in: parent, wanted) { node, db in
+                // Who makes a file writes to it next: then that needs no transaction.
+                try ContentTable.mark(spans: CollectionOfOne(0), of: node.inode, generation: generation, in: db)
                 contents.reserve(node.inode)
                 reserved = node.inode
             }
@@ -154,7 +161,13 @@ public final class LocalTree: Sendable {
             if let reserved { contents.cancelReservation(of: reserved) }
             throw error
         }
-        do throws(Errno) { return (node, try contents.useNew(node)) } catch { throw .errno(error) }
+        do throws(Errno) {
+            return (node, try contents.useNew(node, markedIn: generation))
+        } catch {
+            // It is there, empty, and nobody has it open.
+            try? contents.barrier.unmark(node.inode, [0])
+            throw .errno(error)
+        }
     }
 
     /// `made` runs in the transaction, which may fail after it.
@@ -162,7 +175,7 @@ public final class LocalTree: Sendable {
         _ name: Name,
         in parent: Inode,
         _ wanted: Creation,
-        made: (LocalNode) -> Void
+        made: (LocalNode, borrowing Connection) throws -> Void
     ) throws(Obstacle) -> LocalNode {
         let now = time.wall
         let node = try database.changing { db in
@@ -207,7 +220,8 @@ public final class LocalTree: Sendable {
                 )
             )
             try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
-            made(node)
+            try made(node, db)
+            stage(node, folder)
             return node
         }
         noteChange(of: node.inode, isFolder: wanted.kind == .folder)
@@ -234,6 +248,7 @@ public final class LocalTree: Sendable {
                 JournalTable.Subjects(node: inode, parent: parent),
                 db
             )
+            stage(node, folder)
             return node
         }
         noteChange(of: inode)
@@ -259,6 +274,7 @@ public final class LocalTree: Sendable {
                     db
                 )
             }
+            stage(folder)
             return node
         }
         noteChange(of: node.inode, isFolder: isFolder)
@@ -287,6 +303,9 @@ public final class LocalTree: Sendable {
     func isNamedByKernel(_ inode: Inode) -> Bool { kernelNodes.withLock { $0[inode] != nil } }
 
     func submitFarewells(_ job: @escaping @Sendable () -> Void) -> Bool { farewells.submit(job) }
+
+    /// Last of all in a transaction: what it leaves of these.
+    func stage(_ nodes: LocalNode...) { for node in nodes { memory.stage(node) } }
 
     var wallNow: Timestamp { time.wall }
     func grew() { journalGrew() }

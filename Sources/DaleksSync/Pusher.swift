@@ -189,8 +189,9 @@ final class Pusher: Sendable {
     private func saveIdleWriters() {
         let before = tree.wallNow - .seconds(2)
         for content in tree.contents.allLoaded {
-            let isIdle = content.state.withLock { ($0.isUncommitted || $0.isUnsaved) && $0.modified < before }
-            guard isIdle, (try? tree.saveContent(content)) != nil else { continue }
+            guard content.isUnsaved, content.live.modified < before, (try? tree.saveContent(content)) != nil else {
+                continue
+            }
             // Where it could not be saved when it was closed nobody works with it, and it may have no name any more.
             tree.collectIfDeparting(content.inode)
         }

@@ -30,6 +30,10 @@ enum Shim {
         daleks_lgetxattr(path, name, value, UInt(count))
     }
 
+    static func lengthenTurns(of thread: Int32, to nanoseconds: UInt) {
+        _ = daleks_lengthen_turns(thread, nanoseconds)
+    }
+
     static func punchHole(_ descriptor: Int32, _ offset: Int, _ count: Int) -> Int32 {
         daleks_punch_hole(descriptor, offset, count)
     }

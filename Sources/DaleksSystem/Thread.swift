@@ -45,7 +45,22 @@ public final class Thread: Sendable {
 
     /// The calling thread lets others go first from now on, for good: for work that nobody waits for, on machines where
     /// somebody works. On Linux this is a thread's own, whatever POSIX says of processes.
-    public static func standBack() { _ = nice(5) }
+    ///
+    /// Less time is not all: a thread that works gives way only once its turn is over, some milliseconds later, unless
+    /// it asked for longer turns than whoever wakes.
+    public static func standBack() {
+        _ = nice(Int32(niceness))
+        Shim.lengthenTurns(of: 0, to: turnNanoseconds)
+    }
+
+    /// The same for a process that was started a moment ago, and for every thread that it will have.
+    public static func standBack(process: Int32) {
+        setpriority(Int32(bitPattern: PRIO_PROCESS.rawValue), id_t(process), Int32(niceness))
+        Shim.lengthenTurns(of: process, to: turnNanoseconds)
+    }
+
+    private static let niceness = 5
+    private static let turnNanoseconds: UInt = 20_000_000
 
     /// Waits until the body returned and what it captured was let go. Never from the thread itself.
     public func join() { finished.wait() }

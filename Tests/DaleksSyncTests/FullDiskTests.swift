@@ -132,7 +132,7 @@ import Testing
         func mark(_ content: FileContent, _ spans: [Int], _ change: () throws(Errno) -> Void) throws(Errno) {
             try change()
         }
-        func unmark(_ content: FileContent, _ spans: Set<Int>) throws(Errno) {}
+        func unmark(_ inode: Inode, _ spans: Set<Int>) throws(Errno) {}
         func admit(_ count: Int) throws(Obstacle) {}
         func wrote(_ count: Int) {}
     }

@@ -31,7 +31,7 @@ import Testing
         #expect(memory.find(inode)?.inode == inode)
 
         let early = memory.generation(of: inode)
-        memory.forget([5])
+        memory.committed([5])
         memory.keep(node(5), readAfter: early)
 
         #expect(memory.find(inode) == nil)
