@@ -155,7 +155,7 @@ final class Demo {
         )
         let process: Subprocess
         do throws(SubprocessError) { process = try Subprocess.start(command) } catch { throw .failed("\(error)") }
-        // Here they share the machine with whoever works in the mount, and nobody waits for them.
+        // Here they share the machine with whoever works in the mount, who seldom waits for them.
         Thread.standBack(process: process.processID)
         services.append((name, process, log))
         let http = Call.http(caFile: nil)
