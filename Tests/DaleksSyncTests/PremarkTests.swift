@@ -111,6 +111,29 @@ import Testing
         try here.engine.tree.closeContent(content)
     }
 
+    @Test func `a file that was only made when the daemon died is sent empty, and waits for nothing`() throws {
+        let before = try Machine(storage, owner: owner)
+        before.engine.pause(true)
+        let (node, _) = try makeOpen("file", on: before)
+        let left = try StateCopy(of: before)
+        before.stop()
+        let elsewhere = try Machine(storage, owner: owner, name: "elsewhere")
+        defer { elsewhere.stop() }
+
+        let here = try Machine(storage, owner: owner, folder: left.folder)
+        defer { here.stop() }
+        here.engine.pause(false)
+        try here.drain()
+
+        #expect(try marks(of: node.inode, on: here).spans == [])
+        #expect(try eventually { try elsewhere.list() == ["file"] })
+        #expect(try elsewhere.read("file") == [])
+        try elsewhere.write([4], to: "file")
+        try elsewhere.drain()
+        #expect(eventually { (try? here.read("file")) == [4] })
+        #expect(try here.list() == ["file"])
+    }
+
     @Test func `what another machine writes into a file that is open here and empty is no conflict`() throws {
         let here = try Machine(storage, owner: owner)
         let elsewhere = try Machine(storage, owner: owner, name: "elsewhere")
