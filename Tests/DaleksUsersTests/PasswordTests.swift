@@ -87,11 +87,24 @@ struct PasswordTests {
             settings.passwordParameters = Argon2id.Parameters(memory: 4 << 10, passes: 2, lanes: 1) ?? .standard
         }
         try service.register()
-        var times: [String: [Duration]] = ["ann@example.com": [], "nobody@example.com": []]
-        var bodies: [String: Set<String>] = [:]
         let before = try service.measure("daleks_users_password_hashes_total")
+        var bodies: [String: Set<String>] = [:]
+        var ratios: [Double] = []
 
-        // In turns, so that what else the machine does falls on both.
+        // Whoever can be told apart can be told apart each time; what else the machine does falls on one of them
+        // now and then.
+        repeat {
+            ratios.append(try ratioOfTimes(service, bodies: &bodies))
+        } while ratios.count < 3 && !(0.8...1.25).contains(ratios[ratios.count - 1])
+
+        #expect((0.8...1.25).contains(ratios[ratios.count - 1]), "\(ratios)")
+        #expect(bodies["ann@example.com"] == bodies["nobody@example.com"] && bodies["ann@example.com"]?.count == 1)
+        #expect(try service.measure("daleks_users_password_hashes_total") - before == 120 * ratios.count)
+    }
+
+    /// How long an answer about nobody takes, against one about somebody, in 60 turns of each.
+    private func ratioOfTimes(_ service: TestService, bodies: inout [String: Set<String>]) throws -> Double {
+        var times: [String: [Duration]] = ["ann@example.com": [], "nobody@example.com": []]
         for round in 0..<60 {
             for email in round % 2 == 0 ? times.keys.sorted() : times.keys.sorted().reversed() {
                 let start = TimeSource.system.now
@@ -101,12 +114,8 @@ struct PasswordTests {
                 bodies[email, default: []].insert("\(answer.status) \(try problem.string("detail"))")
             }
         }
-
         let medians = times.mapValues { $0.sorted()[$0.count / 2] }
-        let ratio = try required(medians["nobody@example.com"]) / required(medians["ann@example.com"])
-        #expect((0.8...1.25).contains(ratio), "\(medians)")
-        #expect(bodies["ann@example.com"] == bodies["nobody@example.com"] && bodies["ann@example.com"]?.count == 1)
-        #expect(try service.measure("daleks_users_password_hashes_total") - before == 120)
+        return try required(medians["nobody@example.com"]) / required(medians["ann@example.com"])
     }
 
     @Test func `cores are taken by so many at a time, in the order in which they came`() {
