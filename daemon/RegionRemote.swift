@@ -94,6 +94,18 @@ struct RegionRemote: Remote {
         return bytes
     }
 
+    func read(_ reads: ContentReads) throws(RemoteError) -> [ContentAnswers.Answer] {
+        let answers = try asking(.download) { () throws(ClientFailure) in try files.read(reads) }
+        let bytes = answers.reduce(0) { sum, answer in
+            switch answer {
+            case .bytes(let bytes), .whole(_, let bytes): sum + bytes.count
+            case .problem, .later: sum
+            }
+        }
+        measures.received(bytes)
+        return answers
+    }
+
     func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
         try asking(.changes) { () throws(ClientFailure) in try files.changes(after: cursor, waitSeconds: waitSeconds) }
     }

@@ -20,8 +20,13 @@ public struct ContentReads: Hashable, Sendable, JSONEncodable, JSONDecodable {
     }
 
     public var reads: [Read]
+    /// Wishes to be told what each span hashes to of which all the bytes come (feature `read_digests`).
+    public var wantsDigests: Bool
 
-    public init(_ reads: [Read]) { self.reads = reads }
+    public init(_ reads: [Read], wantsDigests: Bool = false) {
+        self.reads = reads
+        self.wantsDigests = wantsDigests
+    }
 
     /// What the answer may be as large as.
     public var bytesMax: Int { reads.reduce(0) { $0 + $1.range.count } }
@@ -29,12 +34,14 @@ public struct ContentReads: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public func encode(to json: inout JSONWriter) {
         json.beginObject()
         json.member("reads", reads)
+        if wantsDigests { json.member("digests", true) }
         json.endObject()
     }
 
     public init(json: JSONValue) throws(JSONError) {
         let reader = JSONReader(json)
         reads = try reader.list("reads")
+        wantsDigests = reader.has("digests") ? try reader.bool("digests") : false
         guard (1...Limits.Wire.chunkBatchCountMax).contains(reads.count) else {
             throw reader.refused("reads", "must be 1 to \(Limits.Wire.chunkBatchCountMax)")
         }
@@ -67,12 +74,15 @@ extension ContentReads.Read: JSONEncodable, JSONDecodable {
 }
 
 /// What became of each read, in the order asked: a byte that says which (0: the bytes, 1: a problem as JSON, 2: nothing
-/// more, ask for the rest again), how long it is (4 bytes, big-endian), and that many bytes.
+/// more, ask for the rest again, 3: the digest of the whole span and its bytes), how long it is (4 bytes, big-endian),
+/// and that many bytes.
 public struct ContentAnswers: Hashable, Sendable {
     public static let contentType = "application/vnd.daleks.content"
 
     public enum Answer: Hashable, Sendable {
         case bytes([UInt8])
+        /// All of a span, and what it hashes to.
+        case whole(Digest, [UInt8])
         /// As the body of an error.
         case problem([UInt8])
         /// The answer was full before it.
@@ -89,6 +99,7 @@ public struct ContentAnswers: Hashable, Sendable {
             let (form, content): (UInt8, [UInt8]) =
                 switch answer {
                 case .bytes(let content): (0, content)
+                case .whole(let digest, let content): (3, digest.bytes + content)
                 case .problem(let content): (1, content)
                 case .later: (2, [])
                 }
@@ -110,6 +121,9 @@ public struct ContentAnswers: Hashable, Sendable {
             case 0: answers.append(.bytes(content))
             case 1: answers.append(.problem(content))
             case 2 where content.isEmpty: answers.append(.later)
+            case 3:
+                guard let digest = Digest(bytes: content.prefix(Digest.byteCount)) else { return nil }
+                answers.append(.whole(digest, Array(content.dropFirst(Digest.byteCount))))
             default: return nil
             }
             rest = rest.dropFirst(5 + count)

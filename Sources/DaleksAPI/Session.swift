@@ -262,6 +262,8 @@ public struct Capabilities: Hashable, Sendable, JSONEncodable, JSONDecodable {
         case chunkBatches = "chunk_batches"
         /// `POST /v1/content`.
         case batchedReads = "batched_reads"
+        /// `POST /v1/content` tells what whole spans hash to.
+        case readDigests = "read_digests"
         /// Leases, under which a machine decides about locks.
         case leases
     }

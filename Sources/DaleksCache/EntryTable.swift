@@ -115,6 +115,17 @@ public enum EntryTable {
         ) { row in (Inode(column: try row.int64(0)), try row.name(1)) }
     }
 
+    /// The oldest of its names: in which folder, and where in that.
+    public static func firstPlace(
+        of node: Inode,
+        _ db: borrowing Connection
+    ) throws -> (parent: Inode, position: Int64)? {
+        try db.first(
+            "SELECT parent, position FROM entries WHERE node = ?1 ORDER BY position LIMIT 1",
+            [.integer(node.column)]
+        ) { row in (Inode(column: try row.int64(0)), try row.int64(1)) }
+    }
+
     /// How many links a file has that lost a name just now. No fewer than it has names here: what the region says of
     /// its links may not have been taken in yet, and a file that counts as nobody's is not sent any more.
     public static func linksLeft(of node: LocalNode, _ db: borrowing Connection) throws -> UInt32 {

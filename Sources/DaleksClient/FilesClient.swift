@@ -114,6 +114,22 @@ public struct FilesClient: Sendable {
         _ = try send(request)
     }
 
+    /// Stretches of many files (feature `batched_reads`).
+    public func read(_ asking: ContentReads) throws(ClientFailure) -> [ContentAnswers.Answer] {
+        var request = ClientRequest(.post, service.baseURL + Routes.Files.content)
+        request.fields.set("Content-Type", "application/json")
+        request.body = .bytes(asking.jsonBytes)
+        request.sink = .memory(max: asking.bytesMax + Limits.Client.answerBytesMax)
+        request.deadline = Limits.Client.chunkDeadline
+        // It changes nothing.
+        request.isIdempotent = true
+        let body = try send(request).body
+        guard let answers = ContentAnswers(bytes: body)?.answers, answers.count == asking.reads.count else {
+            throw .malformed("the region's answer to reads cannot be understood")
+        }
+        return answers
+    }
+
     func get<Body: JSONDecodable>(_ path: String) throws(ClientFailure) -> Body {
         var request = ClientRequest(.get, service.baseURL + path)
         request.sink = .memory(max: Limits.Client.answerBytesMax)

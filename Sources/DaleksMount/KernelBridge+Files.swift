@@ -171,18 +171,32 @@ extension KernelBridge {
         flags: FUSEOpenFlags,
         reply: consuming ReadReply
     ) {
-        // What is lacking is found out before the reply is spent on a buffer.
         do throws(Obstacle) {
-            try files.requireReadable(handle, at: offset, count: count)
+            let isScattered = try files.noteRead(handle, at: offset, count: count)
+            read(handle, offset, count, isScattered, reply)
         } catch {
-            overcome(error, reply) { [self] reply in
-                read(request, inode: inode, handle: handle, offset: offset, count: count, flags: flags, reply: reply)
-            }
+            overcome(error, reply) { _ in }
+        }
+    }
+
+    private func read(
+        _ handle: UInt64,
+        _ offset: Int64,
+        _ count: Int,
+        _ isScattered: Bool,
+        _ reply: consuming ReadReply
+    ) {
+        // What is lacking is found out before the reply is spent on a buffer.
+        let glimpse: Glimpse?
+        do throws(Obstacle) {
+            glimpse = try files.requireReadable(handle, at: offset, count: count, isScattered: isScattered)
+        } catch {
+            overcome(error, reply) { [self] reply in read(handle, offset, count, isScattered, reply) }
             return
         }
         reply.fill { buffer throws(Errno) in
             do throws(Obstacle) {
-                return try files.read(handle, into: buffer, at: offset)
+                return try files.read(handle, into: buffer, at: offset, with: glimpse)
             } catch {
                 // Lost between asking and reading: a newer content came in. The caller may ask again.
                 if case .errno(let errno) = error { throw errno }

@@ -28,7 +28,7 @@ public final class WaitMeasures: Sendable {
     func note(_ need: Need, since began: Instant, isFailed: Bool) {
         let waited = TimeSource.system.now - began
         switch need {
-        case .spans, .manifest: bytes.observe(waited)
+        case .spans, .pieces, .manifest: bytes.observe(waited)
         case .folder: folders.observe(waited)
         case .room: room.observe(waited)
         }

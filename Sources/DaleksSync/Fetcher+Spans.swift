@@ -45,6 +45,10 @@ extension Fetcher {
         guard revision > 0 else { return }
         let lacking = spans.filter { content.lacks($0, of: revision) }
         guard let first = lacking.first else { return }
+        // Of a large file the rest follows, for which the manifest is wanted anyway.
+        if lacking == [0], knownManifest(of: node.id, at: revision) == nil, remote.features.contains(.readDigests) {
+            return try fetchAlone(first, of: content, node.id, revision)
+        }
         let manifest = try manifest(of: node.id, at: revision)
         guard lacking.count > 1 else { return try fetchSpan(first, of: content, node.id, revision, manifest) }
         let outcome = Condition<(left: Int, failure: FetchFailure?)>((lacking.count, nil))
@@ -72,20 +76,76 @@ extension Fetcher {
         _ revision: Revision,
         _ manifest: Manifest
     ) throws(FetchFailure) {
+        try once(index, of: content, revision) { () throws(FetchFailure) in
+            let (bytes, digest) = try bytes(of: index, id, revision, manifest)
+            try fill(index, of: content, with: bytes, digest, revision)
+        }
+    }
+
+    /// A span of a file of whose manifest nothing is known: the region tells its digest with the bytes, which saves the
+    /// way there and back.
+    private func fetchAlone(
+        _ index: Int,
+        of content: FileContent,
+        _ id: NodeID,
+        _ revision: Revision
+    ) throws(FetchFailure) {
+        try once(index, of: content, revision) { () throws(FetchFailure) in
+            let read = ContentReads.Read(node: id, content: revision, index: index)
+            let answers: [ContentAnswers.Answer]
+            do throws(RemoteError) {
+                answers = try remote.read(ContentReads([read], wantsDigests: true))
+            } catch {
+                throw .remote(error)
+            }
+            guard case .whole(let digest, let bytes) = answers.first else {
+                // A hole, or a problem, which the manifest tells or meets as well.
+                let manifest = try manifest(of: id, at: revision)
+                let (bytes, digest) = try bytes(of: index, id, revision, manifest)
+                return try fill(index, of: content, with: bytes, digest, revision)
+            }
+            try fill(index, of: content, with: bytes, digest, revision)
+        }
+    }
+
+    /// Runs `body` where the span lacks bytes, and nobody else is at it.
+    private func once(
+        _ index: Int,
+        of content: FileContent,
+        _ revision: Revision,
+        _ body: () throws(FetchFailure) -> Void
+    ) throws(FetchFailure) {
         let key = SpanKey(inode: content.inode, span: index)
-        state.waitThrowing(until: { !$0.flying.contains(key) }) { _ = $0.flying.insert(key) }
+        let isOurs = state.wait(timeout: Self.patience) { $0.flying.insert(key).inserted ? true : nil }
+        guard isOurs == true else { throw .remote(.unreachable("what was asked for before has not come")) }
         defer {
             state.withLock { _ = $0.flying.remove(key) }
             state.broadcast()
         }
         // Whoever was at it before may have brought it.
         guard content.lacks(index, of: revision) else { return }
-        let bytes = try bytes(of: index, id, revision, manifest)
+        try body()
+    }
+
+    /// Puts bytes where they are lacking. They count once they hash to what the region's manifest says; a hole has no
+    /// digest and no bytes.
+    func fill(
+        _ index: Int,
+        of content: FileContent,
+        with bytes: [UInt8],
+        _ digest: Digest?,
+        _ revision: Revision
+    ) throws(FetchFailure) {
+        let found = SHA256.digest(of: bytes)
+        guard digest == nil ? bytes.isEmpty : found == digest else {
+            logger.error("bytes from the region are damaged", ["inode": content.inode, "span": index])
+            throw .damaged
+        }
         let inode = content.inode
         do throws(Errno) {
             try content.fill(index, with: bytes, of: revision) { () throws(Errno) in
                 try tree.database.writing { db throws in
-                    try ContentTable.fill(index, digest: SHA256.digest(of: bytes), of: inode, in: db)
+                    try ContentTable.fill(index, digest: found, of: inode, in: db)
                 }
             }
         } catch {

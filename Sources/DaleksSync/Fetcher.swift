@@ -1,7 +1,6 @@
 import DaleksAPI
 import DaleksCache
 import DaleksCore
-import DaleksCrypto
 import DaleksJSON
 import DaleksSQLite
 import DaleksSystem
@@ -18,6 +17,8 @@ final class Fetcher: Sendable {
         var flying: Set<SpanKey> = []
         var aheadCount = 0
         var manifests: [ManifestKey: Manifest] = [:]
+        /// Being asked for.
+        var flyingManifests: Set<ManifestKey> = []
         var isStopping = false
     }
 
@@ -27,7 +28,7 @@ final class Fetcher: Sendable {
     }
 
     /// Reads of bytes that are not here fail after this, so that no program hangs on a region that is away.
-    private static let patience: Duration = .seconds(10)
+    static let patience: Duration = .seconds(10)
 
     /// Manifests are small beside what they describe; past this the lot is dropped and asked for again.
     private static let manifestCountMax = 1_024
@@ -36,10 +37,14 @@ final class Fetcher: Sendable {
     private let news: RemoteNews
     let remote: any Remote
     let time: TimeSource
-    private let logger: Logger
+    let logger: Logger
     let labour: Labour
     private let gate: SpaceGate
     let state = Condition(State())
+    /// What is got before it is asked for.
+    let ahead = Lock(Ahead())
+    /// What is kept of spans that are not here.
+    let glimpses = Lock(Glimpses())
 
     init(
         tree: LocalTree,
@@ -63,6 +68,7 @@ final class Fetcher: Sendable {
         state.withLock { $0.isStopping = true }
         state.broadcast()
         labour.fetches.close()
+        labour.order.close()
         labour.ahead.close()
         labour.spans.close()
     }
@@ -77,17 +83,18 @@ final class Fetcher: Sendable {
         guard isFirst else { return }
         let accepted = labour.fetches.submit { [self] in finish(need, perform(need)) }
         if !accepted { _ = Thread(name: "fetch-refused") { [self] in finish(need, .tryAgain) } }
+        noteWanted(need)
     }
 
     /// The same, waiting here. Not on a thread of the kernel's requests.
     func fetchNow(_ need: Need) -> Errno? { perform(need) }
 
-    private func finish(_ need: Need, _ error: Errno?) {
+    func finish(_ need: Need, _ error: Errno?) {
         let completions = state.withLock { $0.waiting.removeValue(forKey: need) ?? [] }
         for completion in completions { completion(error) }
     }
 
-    private func perform(_ need: Need) -> Errno? {
+    func perform(_ need: Need) -> Errno? {
         let deadline = time.now + Self.patience
         var retry = Retry()
         while true {
@@ -95,6 +102,7 @@ final class Fetcher: Sendable {
                 switch need {
                 case .folder(let inode): try fetchFolder(inode)
                 case .spans(let inode, let spans): try fetchSpans(spans, of: inode)
+                case .pieces(let inode, let pieces): try fetchPieces(pieces, of: inode)
                 case .manifest(let inode):
                     let node = try row(inode)
                     _ = try manifest(of: node.id, at: node.content)
@@ -275,20 +283,21 @@ final class Fetcher: Sendable {
 
     // MARK: Bytes
 
+    /// As they came, and what they have to hash to. A hole has neither.
     func bytes(
         of index: Int,
         _ id: NodeID,
         _ revision: Revision,
         _ manifest: Manifest
-    ) throws(FetchFailure) -> [UInt8] {
-        guard let span = manifest.spans.first(where: { $0.index == index }), let digest = span.digest else { return [] }
-        let bytes: [UInt8]
-        do throws(RemoteError) { bytes = try remote.span(index, of: id, at: revision) } catch { throw .remote(error) }
-        guard SHA256.digest(of: bytes) == digest else {
-            logger.error("bytes from the region are damaged", ["node": id, "span": index])
-            throw .damaged
+    ) throws(FetchFailure) -> (bytes: [UInt8], digest: Digest?) {
+        guard let span = manifest.spans.first(where: { $0.index == index }), let digest = span.digest else {
+            return ([], nil)
         }
-        return bytes
+        do throws(RemoteError) {
+            return (try remote.span(index, of: id, at: revision), digest)
+        } catch {
+            throw .remote(error)
+        }
     }
 
     /// Without asking for it.
@@ -298,7 +307,16 @@ final class Fetcher: Sendable {
 
     func manifest(of id: NodeID, at revision: Revision) throws(FetchFailure) -> Manifest {
         let key = ManifestKey(node: id, revision: revision)
-        if let known = state.withLock({ $0.manifests[key] }) { return known }
+        // Several spans of a file begin at once.
+        let known = state.wait(timeout: Self.patience) { state -> Manifest?? in
+            if let known = state.manifests[key] { return .some(known) }
+            return state.flyingManifests.insert(key).inserted ? .some(nil) : nil
+        }
+        if let known = known ?? nil { return known }
+        defer {
+            state.withLock { _ = $0.flyingManifests.remove(key) }
+            state.broadcast()
+        }
         let manifest: Manifest
         do throws(RemoteError) { manifest = try remote.manifest(of: id, at: revision) } catch { throw .remote(error) }
         state.withLock { state in

@@ -130,6 +130,7 @@ extension FileContent.State {
     /// The backing file has its new size, and the tables know of it.
     mutating func resize(_ resizing: FileContent.Resizing) {
         let size = resizing.size
+        glimpses = [:]
         for span in resizing.fresh { spans[span] = .dirty }
         spans.cut(at: FileContent.spanCount(of: size))
         strays.subtract(resizing.fresh)

@@ -102,6 +102,7 @@ extension FileContent {
         state.withLock { state in
             state.filling.remove(span)
             state.spans[span] = outcome
+            if outcome != .absent { state.dropGlimpses(of: span) }
         }
         state.broadcast()
     }
@@ -143,6 +144,7 @@ extension FileContent {
             state.failure = state.failure ?? failure
             state.strays = []
             state.spans.removeAll()
+            state.glimpses = [:]
             state.pieces = [:]
             state.size = node.attributes.size
             state.revision = node.content
@@ -196,6 +198,7 @@ extension FileContent.State {
     mutating func settle(_ commit: Mutation.Commit, _ revision: Revision, cut: Int64?, cleaned: [Int]) {
         let least = cut ?? size
         self.revision = revision
+        glimpses = [:]
         owed.subtract(commit.spans.lazy.map(\.index))
         // The backing file names the content that edits build on.
         isPlaced = false

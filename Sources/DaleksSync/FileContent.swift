@@ -24,6 +24,8 @@ public final class FileContent: Sendable {
         /// For dirty spans that were whole when they were first written to: which pieces changed since the region's
         /// content. One that is not here counts as changed all over.
         var pieces: [Int: PieceSet] = [:]
+        /// Pieces of absent spans, of the region's content: see `Glimpse`.
+        var glimpses: [Int: [UInt8]] = [:]
         var size: Int64
         /// The region's content that clean and absent spans belong to.
         var revision: Revision
@@ -131,21 +133,48 @@ public final class FileContent: Sendable {
         }
     }
 
-    /// Fills as much of the buffer as the file has from `offset` on.
-    public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(Obstacle) -> Int {
+    /// Fills as much of the buffer as the file has from `offset` on. What is not here comes from the glimpse.
+    public func read(
+        into buffer: UnsafeMutableRawBufferPointer,
+        at offset: Int64,
+        with glimpse: Glimpse? = nil
+    ) throws(Obstacle) -> Int {
+        var parts: [(offset: Int64, bytes: [UInt8])] = []
         let count = try enter { state throws(Obstacle) -> Int in
             guard offset >= 0 else { throw .errno(.invalid) }
             let count = Int(min(Int64(buffer.count), max(0, state.size - offset)))
-            if count > 0 { try Self.requirePresent(offset..<offset + Int64(count), inode, state) }
+            guard count > 0 else { return 0 }
+            let range = offset..<offset + Int64(count)
+            if let glimpse, Self.hasAll(range, glimpse, state) {
+                parts = glimpse.parts.filter { part in
+                    Self.isLacking(Int(part.offset / Int64(Limits.spanBytes)), state)
+                }
+            } else {
+                try Self.requirePresent(range, inode, state)
+            }
             return count
         }
         defer { leave() }
         guard count > 0 else { return 0 }
+        let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
         do throws(Errno) {
-            return try backing.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+            let read = try backing.read(into: target, at: offset)
+            guard !parts.isEmpty else { return read }
         } catch {
             throw .errno(error)
         }
+        for part in parts {
+            let range = (part.offset..<part.offset + Int64(part.bytes.count)).clamped(
+                to: offset..<offset + Int64(count)
+            )
+            guard !range.isEmpty else { continue }
+            part.bytes.withUnsafeBytes { bytes in
+                let from = Int(range.lowerBound - part.offset)
+                let to = UnsafeMutableRawBufferPointer(rebasing: target[Int(range.lowerBound - offset)...])
+                to.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[from..<from + range.count]))
+            }
+        }
+        return count
     }
 
     /// Writes at `offset`, or at the end of the file as it is when the write happens. Says how much of it got in.

@@ -22,6 +22,8 @@ struct Labour: Sendable {
     let spans: any WorkQueue
     /// Spans that nobody asked for yet.
     let ahead: any WorkQueue
+    /// What was asked for, in the order in which it was.
+    let order: any WorkQueue
     /// Nodes that nobody can reach any more, out of the replica.
     let farewells: any WorkQueue
     /// Instead of sleeping, where time is not the machine's.
@@ -34,7 +36,9 @@ struct Labour: Sendable {
             fetches: WorkerPool(name: "fetch", threadCountMax: 8, waitingCountMax: 65_536),
             // Enough to fill a fast line, few enough for a small region.
             spans: WorkerPool(name: "span", threadCountMax: 8, waitingCountMax: 4_096),
-            ahead: WorkerPool(name: "ahead", threadCountMax: 6, waitingCountMax: Fetcher.aheadCountMax),
+            // As many spans under way as a fast line is long, and room beside them for what somebody waits for.
+            ahead: WorkerPool(name: "ahead", threadCountMax: 10, waitingCountMax: 4 * Fetcher.aheadCountMax),
+            order: WorkerPool(name: "order", threadCountMax: 1, waitingCountMax: 256),
             farewells: WorkerPool(name: "farewell", threadCountMax: 1, waitingCountMax: 16, standsBack: true),
             rest: nil
         )

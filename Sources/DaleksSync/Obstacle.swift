@@ -15,6 +15,8 @@ public enum Need: Hashable, Sendable {
     case folder(Inode)
     /// Some spans of a file's bytes.
     case spans(Inode, Range<Int>)
+    /// Some pieces of spans, counted through the whole file.
+    case pieces(Inode, Range<Int>)
     /// What the bytes of a file are made of.
     case manifest(Inode)
     /// Not of the region, but for it: that it has taken some of what is written here.

@@ -19,6 +19,8 @@ public protocol Remote: Sendable {
     var features: Set<Capabilities.Feature> { get }
     func manifest(of id: NodeID, at revision: Revision) throws(RemoteError) -> Manifest
     func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8]
+    /// Stretches of many files at once, answered in order (feature `batchedReads`, and `readDigests` for the digests).
+    func read(_ asking: ContentReads) throws(RemoteError) -> [ContentAnswers.Answer]
     func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage
     func usage() throws(RemoteError) -> UsageRecord
     /// Who else may see or change a node. People are named by e-mail address, handle or id, as they are called.
@@ -37,6 +39,10 @@ extension Remote {
 
     public func put(_ chunks: [ChunkBatch.Member]) throws(RemoteError) {
         for chunk in chunks { try put(chunk.content, digest: chunk.digest) }
+    }
+
+    public func read(_ asking: ContentReads) throws(RemoteError) -> [ContentAnswers.Answer] {
+        throw .refused(code: "unsupported", detail: "this region reads one stretch at a time")
     }
 
     public func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError) { throw Self.unsupported }

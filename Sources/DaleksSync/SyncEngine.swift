@@ -416,6 +416,9 @@ public final class SyncEngine: Sendable {
     /// Spans that will be read soon, if all goes on as it does.
     public func fetchAhead(_ spans: Range<Int>, of inode: Inode) { fetcher.fetchAhead(spans, of: inode) }
 
+    /// Somebody opened a file.
+    public func noteOpened(_ inode: Inode) { fetcher.noteOpened(inode) }
+
     /// With true: no change is sent any more once this returns, neither operations nor bytes; what is on its way by
     /// then is waited for, so long. Reading goes on. With false: what was kept goes out.
     public func pause(_ isPaused: Bool, waitingUpTo limit: Duration = SyncEngine.pauseLimit) {

@@ -17,6 +17,7 @@ extension FileSystem {
         try require(writes || truncates ? .change : .see, on: inode)
         if isShared { try requireFile(inode) }
         let content = try engine.tree.openContent(inode)
+        if !truncates { engine.noteOpened(inode) }
         if truncates {
             do throws(Obstacle) {
                 _ = try engine.tree.truncate(inode, to: 0)
@@ -42,23 +43,35 @@ extension FileSystem {
         return (present(node), openFiles.insert(file))
     }
 
-    /// Throws what `read` would lack, before anything is spent on reading.
-    public func requireReadable(_ handle: UInt64, at offset: Int64, count: Int) throws(Obstacle) {
+    /// Whether a read that comes now is one of somebody who reads a little here and there. Who goes from front to back
+    /// has more of it fetched before he asks.
+    public func noteRead(_ handle: UInt64, at offset: Int64, count: Int) throws(Obstacle) -> Bool {
+        let file = try openFiles.find(handle)
+        let size = file.content.live.size
+        let (wanted, isScattered) = file.readAhead.withLock { $0.note(offset, count: count, size: size) }
+        if let wanted, file.content.lacksAny(of: wanted) { engine.fetchAhead(wanted, of: file.content.inode) }
+        return isScattered
+    }
+
+    /// Throws what `read` would lack, before anything is spent on reading. What it answers is for `read`.
+    public func requireReadable(
+        _ handle: UInt64,
+        at offset: Int64,
+        count: Int,
+        isScattered: Bool
+    ) throws(Obstacle) -> Glimpse? {
         let file = try openFiles.find(handle)
         try requireStill(.see, on: file)
-        let size = file.content.live.size
-        if let wanted = file.readAhead.withLock({ $0.note(offset, count: count, size: size) }) {
-            if file.content.lacksAny(of: wanted) { engine.fetchAhead(wanted, of: file.content.inode) }
-        }
-        try file.content.requireReadable(at: offset, count: count)
+        return try file.content.requireReadable(at: offset, count: count, isScattered: isScattered)
     }
 
     public func read(
         _ handle: UInt64,
         into buffer: UnsafeMutableRawBufferPointer,
-        at offset: Int64
+        at offset: Int64,
+        with glimpse: Glimpse?
     ) throws(Obstacle) -> Int {
-        try openFiles.find(handle).content.read(into: buffer, at: offset)
+        try openFiles.find(handle).content.read(into: buffer, at: offset, with: glimpse)
     }
 
     /// `clearsSetID`: the writer may not keep setuid and setgid.

@@ -46,6 +46,11 @@ extension Golden {
             """,
             optional: ["reads.from", "reads.bytes"]
         ),
+        Golden(
+            ContentReads([ContentReads.Read(node: T.file, content: 11, index: 2)], wantsDigests: true),
+            #"{"reads":[{"node":"\#(T.fileText)","content":11,"index":2}],"digests":true}"#,
+            optional: ["digests"]
+        ),
     ]
 
     private static let split = SplitSpan(

@@ -112,6 +112,12 @@ struct PieceTests {
         #expect(answers.bytes == [0, 0, 0, 0, 2, 9, 8, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0x7b, 0x7d, 2, 0, 0, 0, 0])
         #expect(ContentAnswers(bytes: answers.bytes) == answers)
         #expect(ContentAnswers(bytes: [0, 0, 0, 0, 2, 9]) == nil)
+
+        let digest = try #require(Digest(bytes: [UInt8](repeating: 7, count: Digest.byteCount)))
+        let whole = ContentAnswers([.whole(digest, [9]), .whole(digest, [])])
+        #expect(whole.bytes == [3, 0, 0, 0, 33] + digest.bytes + [9, 3, 0, 0, 0, 32] + digest.bytes)
+        #expect(ContentAnswers(bytes: whole.bytes) == whole)
+        #expect(ContentAnswers(bytes: [3, 0, 0, 0, 2, 9, 9]) == nil)
     }
 
     @Test func `a region that names no features has none`() throws {

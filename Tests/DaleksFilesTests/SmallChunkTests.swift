@@ -135,15 +135,18 @@ import Testing
             whole,
         ]
 
-        let answers = region.content.read(reads, for: device.owner, requestID: "r").answers
+        let answers = region.content.read(ContentReads(reads), for: device.owner, requestID: "r").answers
 
         #expect(answers[0] == .bytes(Array(bytes[10..<20])))
         guard case .problem(let problem) = answers[1] else { throw TestFailure("a stranger's node was read") }
         #expect(String(decoding: problem, as: UTF8.self).contains("not_found"))
         #expect(answers[2] == .bytes([]))
         #expect(answers[3] == .bytes(bytes))
+        let told = region.content.read(ContentReads(reads, wantsDigests: true), for: device.owner, requestID: "r")
+        #expect(Array(told.answers.prefix(3)) == Array(answers.prefix(3)))
+        #expect(told.answers[3] == .whole(SHA256.digest(of: bytes), bytes))
         let many = region.content.read(
-            [ContentReads.Read](repeating: whole, count: 400),
+            ContentReads([ContentReads.Read](repeating: whole, count: 400)),
             for: device.owner,
             requestID: "r"
         )

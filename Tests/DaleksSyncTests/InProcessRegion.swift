@@ -21,6 +21,9 @@ final class InProcessRegion: Remote {
         var onPut: (@Sendable () -> Void)?
         var onListing: (@Sendable () -> Void)?
         var batchCount = 0
+        var readCount = 0
+        var onRead: (@Sendable (ContentReads) -> Void)?
+        var alterRead: (@Sendable (ContentAnswers.Answer) -> ContentAnswers.Answer)?
     }
 
     private let current: Lock<RegionStorage>
@@ -111,7 +114,30 @@ final class InProcessRegion: Remote {
     }
 
     func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8] {
-        try asking { () throws(APIError) in try storage.content.read(index, of: id, at: revision, for: owner) }
+        line.withLock { $0.readCount += 1 }
+        return try asking { () throws(APIError) in try storage.content.read(index, of: id, at: revision, for: owner) }
+    }
+
+    let features: Set<Capabilities.Feature> = [.batchedReads, .readDigests]
+
+    /// How often bytes were asked for.
+    var readCount: Int { line.withLock { $0.readCount } }
+
+    /// Called whenever bytes are asked for, before they are told.
+    func onRead(_ body: (@Sendable (ContentReads) -> Void)?) { line.withLock { $0.onRead = body } }
+
+    func read(_ reads: ContentReads) throws(RemoteError) -> [ContentAnswers.Answer] {
+        line.withLock { $0.readCount += 1 }
+        line.withLock { $0.onRead }?(reads)
+        let answers = try asking { () throws(APIError) in
+            storage.content.read(reads, for: owner, requestID: "read").answers
+        }
+        return line.withLock { $0.alterRead }.map(answers.map) ?? answers
+    }
+
+    /// What comes over the line in place of what the region said.
+    func alterReads(_ body: (@Sendable (ContentAnswers.Answer) -> ContentAnswers.Answer)?) {
+        line.withLock { $0.alterRead = body }
     }
 
     func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage {

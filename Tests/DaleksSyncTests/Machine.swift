@@ -113,6 +113,7 @@ final class Machine {
     func read(_ path: String) throws -> [UInt8] {
         let node = try lookup(path)
         let content = try doing { tree throws(Obstacle) in try tree.openContent(node.inode) }
+        engine.noteOpened(node.inode)
         defer { try? engine.tree.closeContent(content) }
         let size = Int(content.live.size)
         var bytes = [UInt8](repeating: 0xee, count: size)

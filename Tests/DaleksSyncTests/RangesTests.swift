@@ -186,7 +186,9 @@ import Testing
         let size: Int64 = 64 << 20
         var wanted: [Range<Int>] = []
         for offset in stride(from: Int64(0), to: size, by: 131_072) {
-            if let range = ahead.note(offset, count: 131_072, size: size) { wanted.append(range) }
+            let (range, isScattered) = ahead.note(offset, count: 131_072, size: size)
+            #expect(!isScattered)
+            if let range { wanted.append(range) }
         }
         #expect(zip(wanted, wanted.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
         #expect(wanted.last?.upperBound == 64)
@@ -194,10 +196,22 @@ import Testing
 
         var random = SeededGenerator(seed: 3)
         ahead = ReadAhead()
-        let asked = (0..<200).compactMap { _ in
+        let asked = (0..<200).map { _ in
             ahead.note(Int64.random(in: 0..<1 << 40, using: &random), count: 4_096, size: 1 << 40)
         }
-        #expect(asked.count < 5)
+        #expect(asked.count { $0.ahead != nil } < 5)
+        #expect(asked.count(where: \.isScattered) > 195)
+    }
+
+    @Test func `who begins in the middle and goes on gets the span that he is in`() {
+        var ahead = ReadAhead()
+        let middle: Int64 = (7 << 20) + 300_000
+        #expect(ahead.note(middle, count: 4_096, size: 64 << 20).isScattered)
+
+        let (range, isScattered) = ahead.note(middle + 4_096, count: 16_384, size: 64 << 20)
+
+        #expect(!isScattered)
+        #expect(range?.lowerBound == 7)
     }
 
     @Test func `a reader that was behind the end of a file that was cut is no surprise`() {
@@ -205,7 +219,7 @@ import Testing
         for offset in stride(from: Int64(0), to: 8 << 20, by: 131_072) {
             _ = ahead.note(offset, count: 131_072, size: 8 << 20)
         }
-        #expect(ahead.note(7 << 20, count: 4_096, size: 1_000) == nil)
-        #expect(ahead.note(0, count: 4_096, size: 0) == nil)
+        #expect(ahead.note(7 << 20, count: 4_096, size: 1_000).ahead == nil)
+        #expect(ahead.note(0, count: 4_096, size: 0).ahead == nil)
     }
 }

@@ -105,13 +105,18 @@ extension FilesDocument {
             Tag.sync,
             Access.reader,
             "Read stretches of many files at once",
-            body: .json(.object(["reads": .list(read, countMax: Limits.Wire.chunkBatchCountMax)])),
+            body: .json(
+                .object(
+                    ["reads": .list(read, countMax: Limits.Wire.chunkBatchCountMax)],
+                    optional: ["digests": .bool]
+                )
+            ),
             answers: [
                 .typed(
                     200,
                     ContentAnswers.contentType,
                     .bytes,
-                    "for each a byte (0 bytes, 1 a problem, 2 ask again), a length (4, big-endian), and so much"
+                    "for each a byte (0 bytes, 1 problem, 2 ask again, 3 digest and all bytes), a length, and so much"
                 )
             ]
         ),

@@ -144,9 +144,20 @@ struct ChunkAccess: Sendable {
         range: Range<Int> = 0..<Limits.spanBytes,
         for caller: UserID
     ) throws(APIError) -> [UInt8] {
+        try located(index, of: node, at: content, range: range, for: caller).bytes
+    }
+
+    /// The same, and where it was read from.
+    private func located(
+        _ index: Int,
+        of node: NodeID,
+        at content: Revision,
+        range: Range<Int>,
+        for caller: UserID
+    ) throws(APIError) -> (span: TreeStore.LocatedSpan, bytes: [UInt8]) {
         let span = try store.span(index, of: node, at: content, for: caller)
         do throws(ChunkStoreError) {
-            return try read(span, range)
+            return (span, try read(span, range))
         } catch {
             // The collector may have taken this revision meanwhile, or its chunks were moved; the index knows.
             let again = try store.span(index, of: node, at: content, for: caller)
@@ -154,7 +165,8 @@ struct ChunkAccess: Sendable {
                 if case .damaged = error { measures.damagedChunks.increment() }
                 throw StorageFailure.apiError(error, store.logger)
             }
-            return try Self.translating(store.logger) { () throws(ChunkStoreError) in try read(again, range) }
+            let bytes = try Self.translating(store.logger) { () throws(ChunkStoreError) in try read(again, range) }
+            return (again, bytes)
         }
     }
 
@@ -213,9 +225,9 @@ struct ChunkAccess: Sendable {
     }
 
     /// Each read's bytes or why there are none, as much as one answer holds.
-    func read(_ reads: [ContentReads.Read], for caller: UserID, requestID: String) -> ContentAnswers {
+    func read(_ asking: ContentReads, for caller: UserID, requestID: String) -> ContentAnswers {
         var (answers, bytes): ([ContentAnswers.Answer], Int) = ([], 0)
-        for read in reads {
+        for read in asking.reads {
             guard bytes + read.range.count <= Limits.Wire.chunkBatchBytesMax else {
                 answers.append(.later)
                 // Those behind it too, so that a short one does not overtake.
@@ -223,7 +235,7 @@ struct ChunkAccess: Sendable {
                 continue
             }
             do throws(APIError) {
-                let content = try self.read(
+                let (span, content) = try located(
                     read.index,
                     of: read.node,
                     at: read.content,
@@ -231,12 +243,24 @@ struct ChunkAccess: Sendable {
                     for: caller
                 )
                 bytes += content.count
-                answers.append(.bytes(content))
+                if asking.wantsDigests, !content.isEmpty, read.range.lowerBound == 0, content.count == span.extent {
+                    answers.append(.whole(Self.digest(of: span, content), content))
+                } else {
+                    answers.append(.bytes(content))
+                }
             } catch {
                 answers.append(.problem(error.problem(requestID: requestID)))
             }
         }
         return ContentAnswers(answers)
+    }
+
+    /// As the manifest tells it: of a span that is split, what it would be as one chunk.
+    private static func digest(of span: TreeStore.LocatedSpan, _ bytes: [UInt8]) -> Digest {
+        guard span.stretches.count == 1, let only = span.stretches.first?.stretch, only.from == 0,
+            only.range == 0..<bytes.count, only.part.bytes == bytes.count
+        else { return SHA256.digest(of: bytes) }
+        return only.part.digest
     }
 
     static func translating<Result>(

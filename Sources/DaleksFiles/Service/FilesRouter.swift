@@ -163,7 +163,7 @@ struct FilesRouter: Sendable {
             body: .limited(to: Int64(Limits.Files.digestQueryBytesMax))
         ) { [content] request, asked throws(APIError) in
             let asking: ContentReads = try Self.body(of: request, max: Limits.Files.digestQueryBytesMax)
-            let answers = content.read(asking.reads, for: asked.principal.user, requestID: request.requestID)
+            let answers = content.read(asking, for: asked.principal.user, requestID: request.requestID)
             return .bytes(answers.bytes, contentType: ContentAnswers.contentType)
         }
         router.onAuthenticated(.get, Routes.Files.manifestPattern, by: readers) {

@@ -67,6 +67,7 @@ final class SimulatedClient: @unchecked Sendable {
                 fetches: NoQueue(),
                 spans: NoQueue(),
                 ahead: NoQueue(),
+                order: NoQueue(),
                 farewells: NoQueue(),
                 rest: { pause in
                     stage.pass(Int(pause.nanoseconds / 3_000_000))
