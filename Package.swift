@@ -143,8 +143,9 @@ let package = Package(
         program("lossy-disk", path: "Tests/LossyDisk", uses: ["DaleksFUSE", "DaleksTestSupport"] + ground),
         .testTarget(
             name: "CrashTests",
-            dependencies: ["DaleksTestSupport", "lossy-disk", "daleks", "daleksd", "daleks-users", "daleks-files"]
-                + ground,
+            dependencies: [
+                "DaleksTestSupport", "lossy-disk", "posix-twin", "daleks", "daleksd", "daleks-users", "daleks-files",
+            ] + ground,
             swiftSettings: house
         ),
         .testTarget(name: "TidyTests", dependencies: ["DaleksTestSupport"] + ground, swiftSettings: house),
@@ -175,6 +176,7 @@ let package = Package(
         tests(of: "DaleksAPI", uses: ["DaleksCore"] + vocabulary),
         // Tries POSIX by system calls, in C and in a process of its own: a mount must not be asked by who serves it.
         program("posix-probe", path: "Tests/PosixProbe", uses: []),
+        program("posix-twin", path: "Tests/PosixTwin", uses: []),
         tests(
             of: "DaleksMount",
             uses: ["daleks", "daleksd", "daleks-users", "daleks-files", "posix-probe"] + ground

@@ -212,14 +212,23 @@ extension KernelBridge {
         reply: consuming WriteReply
     ) {
         do throws(Obstacle) {
-            let count = try files.write(write.handle, bytes, at: write.offset, clearsSetID: write.clearsSetID)
-            answer(write, count, reply)
+            answer(write, try put(bytes, write), reply)
         } catch {
             guard case .needs = error else { return overcome(error, reply) { _ in } }
             // The bytes are the request's own and go with this call, so a write that waits takes a copy.
             let copy = Array(bytes)
             overcome(error, reply) { [self] reply in self.write(write, copy, reply) }
         }
+    }
+
+    private func put(_ bytes: UnsafeRawBufferPointer, _ write: FUSEWrite) throws(Obstacle) -> Int {
+        try files.write(
+            write.handle,
+            bytes,
+            at: write.offset,
+            clearsSetID: write.clearsSetID,
+            isFromPageCache: write.isFromPageCache
+        )
     }
 
     private func answer(_ write: FUSEWrite, _ count: Int, _ reply: consuming WriteReply) {
@@ -233,9 +242,7 @@ extension KernelBridge {
     private func write(_ write: FUSEWrite, _ copy: [UInt8], _ reply: consuming WriteReply) {
         let outcome: Result<Int, Obstacle> = copy.withUnsafeBytes { bytes in
             do throws(Obstacle) {
-                return .success(
-                    try files.write(write.handle, bytes, at: write.offset, clearsSetID: write.clearsSetID)
-                )
+                return .success(try put(bytes, write))
             } catch {
                 return .failure(error)
             }

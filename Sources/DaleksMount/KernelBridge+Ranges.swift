@@ -29,7 +29,7 @@ extension KernelBridge {
             return
         }
         do throws(Obstacle) {
-            try files.allocate(handle, offset..<end, allocation)
+            try files.allocate(handle, offset..<end, allocation, clearsSetID: Self.clearsSetID(request))
             reply.success()
         } catch {
             overcome(error, reply) { [self] reply in
@@ -59,6 +59,10 @@ extension KernelBridge {
         whence: Int32,
         reply: consuming SeekReply
     ) {
+        guard offset >= 0 else {
+            reply.error(.noSuchDevice)
+            return
+        }
         do throws(Obstacle) {
             // SEEK_DATA is 3, SEEK_HOLE 4.
             switch whence {
@@ -73,6 +77,10 @@ extension KernelBridge {
         }
     }
 
+    /// These two calls do not say whether the caller may keep setuid and setgid as writing does. On a disk whoever has
+    /// CAP_FSETID may: root.
+    private static func clearsSetID(_ request: FUSERequest) -> Bool { request.userID != 0 }
+
     func copyFileRange(_ request: FUSERequest, _ copy: FUSECopy, reply: consuming WriteReply) {
         do throws(Obstacle) {
             reply.written(
@@ -80,7 +88,7 @@ extension KernelBridge {
                     from: (copy.sourceHandle, copy.sourceOffset),
                     to: (copy.targetHandle, copy.targetOffset),
                     count: copy.count,
-                    clearsSetID: true
+                    clearsSetID: Self.clearsSetID(request)
                 )
             )
         } catch {

@@ -28,6 +28,8 @@ final class ContentCache: Sendable {
         var idle: [(inode: Inode, since: UInt64)] = []
         var idleHead = 0
         var idleEvents: UInt64 = 0
+        /// How often what somebody knew of a file was left to the tables.
+        var departures: UInt64 = 0
         /// Being loaded, or being changed from outside: whoever wants one of these waits.
         var loading: Set<Inode> = []
         var isSuspect = false
@@ -191,12 +193,17 @@ final class ContentCache: Sendable {
         return try body(held)
     }
 
-    /// The content if somebody uses it now. The caller does not count as a user: it must not keep it.
-    func loaded(_ inode: Inode) -> FileContent? {
-        state.withLock { state in
-            guard let slot = state.slots[inode] else { return nil }
-            return slot.useCount > 0 || slot.content.isUnsaved ? slot.content : nil
-        }
+    /// The content if somebody uses it now, or if the tables do not know all of it. The caller does not count as a
+    /// user: it must not keep it.
+    func loaded(_ inode: Inode) -> FileContent? { state.withLock { $0.loaded(inode) } }
+
+    /// How often, up to now, a file that was loaded became one that the tables alone tell of. Who reads the tables
+    /// first and then finds it not loaded has read too early where this has changed.
+    var departures: UInt64 { state.withLock { $0.departures } }
+
+    /// The tables know all of a file that nobody works with, told before that shows.
+    func noteSaved(_ inode: Inode) {
+        state.withLock { if $0.slots[inode]?.useCount == 0 { $0.departures += 1 } }
     }
 
     func with<Result>(
@@ -259,8 +266,14 @@ extension ContentCache.State {
         return slot.content
     }
 
+    fileprivate func loaded(_ inode: Inode) -> FileContent? {
+        guard let slot = slots[inode] else { return nil }
+        return slot.useCount > 0 || slot.content.isUnsaved || slot.content.isBusy ? slot.content : nil
+    }
+
     /// The last user is gone.
     fileprivate mutating func rest(_ inode: Inode) {
+        departures += 1
         idleEvents += 1
         idleCount += 1
         slots[inode]?.useCount = 0
@@ -288,6 +301,7 @@ extension ContentCache.State {
     /// Takes a content out, and keeps what no table knows of it.
     fileprivate mutating func drop(_ inode: Inode) -> FileContent? {
         guard let slot = slots.removeValue(forKey: inode) else { return nil }
+        departures += 1
         if slot.useCount == 0 { idleCount -= 1 }
         let known = slot.content.state.withLock { ($0.revision, $0.pieces) }
         if pieces.count >= ContentCache.piecesCountMax { pieces = [:] }

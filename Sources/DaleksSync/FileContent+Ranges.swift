@@ -5,10 +5,14 @@ import Glibc
 /// Ranges of a file: set aside, cleared, looked for and copied.
 extension FileContent {
     /// Sets space aside on this machine, so that a write there does not run out of it. Unless the size is kept, the
-    /// file reaches at least to the end of the range; what is new reads as zeros.
+    /// file reaches at least to the end of the range; what is new reads as zeros. Times move as on a local disk.
     public func allocate(_ range: Range<Int64>, keepsSize: Bool) throws(Obstacle) {
         if keepsSize || range.upperBound <= live.size {
-            return try inside { () throws(Errno) in try backing.allocate(range) }
+            let nothing = range.lowerBound..<range.lowerBound
+            try change({ _ throws(Obstacle) in Change(range: nothing, keepsSize: true) }) { _ in
+                Self.all(of: nothing) { () throws(Errno) in try backing.allocate(range) }
+            }
+            return
         }
         // Nothing is written, but the span that the old end cut gets longer.
         try change({ state throws(Obstacle) in

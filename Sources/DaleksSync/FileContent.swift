@@ -122,6 +122,9 @@ public final class FileContent: Sendable {
     /// Whether the tables lack something of what it is now.
     var isUnsaved: Bool { state.withLock { $0.isUnsaved || $0.isUncommitted || !$0.strays.isEmpty } }
 
+    /// Whether somebody is inside, who may be telling the tables.
+    var isBusy: Bool { state.withLock { $0.insideCount > 0 } }
+
     public var live: (size: Int64, modified: Timestamp) { state.withLock { ($0.size, $0.modified) } }
 
     /// Throws what a read there would lack.

@@ -25,6 +25,7 @@ extension LocalTree {
 
     public func setAttributes(of inode: Inode, _ wanted: AttributeEdit) throws(Obstacle) -> LocalNode {
         let node: LocalNode
+        let departures = contents.departures
         if let modified = wanted.modified {
             // Held, so that nobody begins to work with the file on the strength of the time before.
             node = try contents.holding([inode]) { held throws(Obstacle) in
@@ -47,7 +48,7 @@ extension LocalTree {
         }
         noteChange(of: inode, isFolder: node.attributes.kind == .folder)
         grew()
-        return live(node)
+        return try current(node, readAfter: departures) ?? node
     }
 
     private func change(_ inode: Inode, _ wanted: AttributeEdit) throws(Obstacle) -> LocalNode {

@@ -71,6 +71,7 @@ extension LocalTree {
             }
             throw error
         }
+        contents.noteSaved(content.inode)
         if isCutDue {
             content.state.withLock { $0.isCutDue = false }
             // An fsync of what is written from here on needs this.

@@ -39,7 +39,7 @@ extension LocalTree {
                 // Two names of one file, or the same name twice: POSIX says to do nothing.
                 return rule == .keep ? try Self.refuse(.exists) : nil
             }
-            try Self.requireRenamable(node, over: standing, into: newParent, rule, db)
+            try Self.requireRenamable(node, in: parent, over: standing, into: newParent, rule, db)
             var step = Step(
                 node: node,
                 standing: standing,
@@ -83,6 +83,7 @@ extension LocalTree {
 
     private static func requireRenamable(
         _ node: LocalNode,
+        in parent: Inode,
         over standing: LocalNode?,
         into newParent: Inode,
         _ rule: RenameRule,
@@ -96,10 +97,7 @@ extension LocalTree {
         case (.exchange, let standing?):
             // The other node must not come to lie in itself either; its new place is where `node` is now.
             guard standing.attributes.kind == .folder else { return }
-            for place in try EntryTable.places(of: node.inode, db) where try isInside(place.parent, standing.inode, db)
-            {
-                throw Obstacle.errno(.invalid)
-            }
+            if try isInside(parent, standing.inode, db) { throw Obstacle.errno(.invalid) }
         case (.replace, let standing?):
             if isFolder, standing.attributes.kind != .folder { throw Obstacle.errno(.notDirectory) }
             if !isFolder, standing.attributes.kind == .folder { throw Obstacle.errno(.isDirectory) }
@@ -143,6 +141,18 @@ extension LocalTree {
             replaced = standing
         }
         try touchFolders(&step, db)
+        if let known, known.inode == node.inode, !isExchange {
+            // What stood there never was at the region, where this file has the name still: it loses the other one.
+            let removal = Mutation.remove(
+                parent: step.from.folder.id,
+                name: step.from.name,
+                node: node.id,
+                time: step.now
+            )
+            try journal(removal, JournalTable.Subjects(node: node.inode, parent: from), db)
+            if to != from { try Journaling.tellTimes(of: to, db) }
+            return Renamed(node: node, replaced: replaced)
+        }
         let mutation = Mutation.Rename(
             parent: step.from.folder.id,
             name: step.from.name,

@@ -58,7 +58,11 @@ public final class LocalTree: Sendable {
     // MARK: Looking
 
     public func node(_ inode: Inode) throws(Obstacle) -> LocalNode {
-        live(try stored(inode))
+        // In this order: whoever works with the file may leave it meanwhile, and what he knew be in the tables then,
+        // and not in what was read of them before.
+        let content = contents.loaded(inode)
+        let node = try stored(inode)
+        return if let content { Self.live(node, content) } else { live(node) }
     }
 
     /// As the replica has it, without what is written to it just now.
@@ -79,17 +83,38 @@ public final class LocalTree: Sendable {
     }
 
     public func lookup(_ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
-        let node = try database.looking { db in try Self.entry(name, in: parent, db) }
-        return live(node)
+        while true {
+            let departures = contents.departures
+            let node = try database.looking { db in try Self.entry(name, in: parent, db) }
+            // Where the name goes away just then, the next round says what is there instead.
+            if let node = try current(node, readAfter: departures) { return node }
+        }
+    }
+
+    /// The node with what is known of it besides, where somebody may have left it since it was read; nil where it is
+    /// not there any more.
+    func current(_ read: LocalNode, readAfter departures: UInt64) throws(Obstacle) -> LocalNode? {
+        guard read.attributes.kind == .file else { return read }
+        if let content = contents.loaded(read.inode) { return Self.live(read, content) }
+        if contents.departures == departures { return read }
+        do throws(Obstacle) { return try node(read.inode) } catch {
+            guard error == .errno(.stale) else { throw error }
+            return nil
+        }
     }
 
     /// Entries after a position, in the order in which readdir gives them.
     public func entries(of folder: Inode, after position: Int64, limit: Int) throws(Obstacle) -> [LocalEntry] {
+        let departures = contents.departures
         let page = try database.looking { db in
             _ = try Self.completeFolder(folder, db)
             return try EntryTable.page(of: folder, after: position, limit: limit, db)
         }
-        return page.map { LocalEntry(position: $0.position, name: $0.name, node: live($0.node)) }
+        return try page.map { entry throws(Obstacle) in
+            // What went away meanwhile was there when the listing began.
+            let node = try current(entry.node, readAfter: departures) ?? entry.node
+            return LocalEntry(position: entry.position, name: entry.name, node: node)
+        }
     }
 
     /// The folder that a folder lies in; the root lies in itself.
@@ -231,6 +256,7 @@ public final class LocalTree: Sendable {
 
     public func link(_ inode: Inode, as name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
         let now = time.wall
+        let departures = contents.departures
         let node = try database.changing { db in
             var folder = try Self.completeFolder(parent, db)
             guard var node = try NodeTable.find(inode, in: db) else { throw Obstacle.errno(.noEntry) }
@@ -253,7 +279,7 @@ public final class LocalTree: Sendable {
         }
         noteChange(of: inode)
         journalGrew()
-        return live(node)
+        return try current(node, readAfter: departures) ?? node
     }
 
     /// Takes a name away. `isFolder` is what the caller asked for: rmdir or unlink.
@@ -316,9 +342,15 @@ public final class LocalTree: Sendable {
         return (status.size, modified)
     }
 
-    /// The node with size and times of what was written to it and is not in the replica yet.
+    /// The node with size and times of what was written to it and is not in the replica yet. What was read before
+    /// whoever works with it left is too old for this: see `node`.
     func live(_ node: LocalNode) -> LocalNode {
         guard node.attributes.kind == .file, let content = contents.loaded(node.inode) else { return node }
+        return Self.live(node, content)
+    }
+
+    static func live(_ node: LocalNode, _ content: FileContent) -> LocalNode {
+        guard node.attributes.kind == .file else { return node }
         var node = node
         let (size, modified, written) = content.state.withLock { ($0.size, $0.modified, $0.written) }
         node.attributes.size = size

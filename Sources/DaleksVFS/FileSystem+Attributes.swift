@@ -71,23 +71,23 @@ extension FileSystem {
         /// `user.daleks.…`: facts about the node, answered by name and never listed.
         case fact
         case kept
-        /// The kernel's ACLs and whatever else nobody keeps here.
-        case refused
+        /// The kernel's ACLs and whatever else nobody keeps here, and a name space without a name.
+        case refused(Errno)
     }
 
     private static func nameSpace(of name: String) -> NameSpace {
         if name.hasPrefix(factPrefix) { return .fact }
         for prefix in ["user.", "trusted.", "security."] where name.hasPrefix(prefix) {
-            return name.utf8.count > prefix.utf8.count ? .kept : .refused
+            return name.utf8.count > prefix.utf8.count ? .kept : .refused(.invalid)
         }
-        return .refused
+        return .refused(.notSupported)
     }
 
     /// ENODATA where there is none of that name.
     public func extendedValue(_ name: [UInt8], of inode: Inode) throws(Obstacle) -> [UInt8] {
         let text = String(decoding: name, as: UTF8.self)
         switch Self.nameSpace(of: text) {
-        case .refused: throw .errno(.notSupported)
+        case .refused(let errno): throw .errno(errno)
         case .fact:
             guard let fact = try fact(text, of: inode) else { throw .errno(.noData) }
             return Array(fact.utf8)
@@ -118,7 +118,7 @@ extension FileSystem {
     ) throws(Obstacle) {
         let text = String(decoding: name, as: UTF8.self)
         switch Self.nameSpace(of: text) {
-        case .refused: throw .errno(.notSupported)
+        case .refused(let errno): throw .errno(errno)
         case .fact: return try setFact(text, of: inode, to: value)
         case .kept: break
         }

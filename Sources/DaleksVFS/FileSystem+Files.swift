@@ -74,17 +74,19 @@ extension FileSystem {
         try openFiles.find(handle).content.read(into: buffer, at: offset, with: glimpse)
     }
 
-    /// `clearsSetID`: the writer may not keep setuid and setgid.
+    /// `clearsSetID`: the writer may not keep setuid and setgid. `isFromPageCache`: pages that were written through a
+    /// map; they belong where they are, also where the handle that brings them appends.
     public func write(
         _ handle: UInt64,
         _ bytes: UnsafeRawBufferPointer,
         at offset: Int64,
-        clearsSetID: Bool
+        clearsSetID: Bool,
+        isFromPageCache: Bool = false
     ) throws(Obstacle) -> Int {
         let file = try openFiles.find(handle)
         try requireStill(.change, on: file)
         if clearsSetID { try dropSetID(of: file.content.inode) }
-        let count = try file.content.write(bytes, at: file.appends ? nil : offset)
+        let count = try file.content.write(bytes, at: file.appends && !isFromPageCache ? nil : offset)
         if file.isSynchronous { try engine.tree.synchronize(file.content) }
         return count
     }

@@ -14,9 +14,15 @@ extension FileSystem {
         case zero(keepsSize: Bool)
     }
 
-    public func allocate(_ handle: UInt64, _ range: Range<Int64>, _ allocation: Allocation) throws(Obstacle) {
+    public func allocate(
+        _ handle: UInt64,
+        _ range: Range<Int64>,
+        _ allocation: Allocation,
+        clearsSetID: Bool
+    ) throws(Obstacle) {
         let content = try openFiles.find(handle).content
         try require(.change, on: content.inode)
+        if clearsSetID { try dropSetID(of: content.inode) }
         switch allocation {
         case .reserve(let keepsSize): try content.allocate(range, keepsSize: keepsSize)
         case .punch: try content.punch(range)

@@ -76,6 +76,14 @@ final class RunningSystem {
     /// Waits until the region has everything.
     func drain(_ name: String) throws { try drain(state: scratch.path("\(name)-state")) }
 
+    /// `daleks pause` and the like, of the daemon with that name.
+    func command(_ verb: String, of name: String) throws {
+        let words = [verb, "--state", scratch.path("\(name)-state")]
+        let command = Command("\(RunningProgram.folder)/daleks", words, environment: ["HOME": scratch.path])
+        let outcome = try Subprocess.capture(command, timeout: .seconds(20))
+        guard outcome.ending == .exited(0) else { throw Failure(description: "\(verb): \(outcome)") }
+    }
+
     func drain(state: String) throws {
         let outcome = try Subprocess.capture(
             Command(

@@ -50,6 +50,35 @@ import Testing
         #expect(try here.engine.database.read { db throws in try ContentTable.dirtyNodes(in: db) } == [])
     }
 
+    /// The region never hears of what was made and replaced before anything was sent; what it had replaced itself it
+    /// has taken away.
+    @Test(arguments: [false, true])
+    func `a file may take a name again that it lost to one that the region never saw`(isElsewhere: Bool) throws {
+        let here = try Machine(storage, owner: owner)
+        let elsewhere = try Machine(storage, owner: owner, name: "elsewhere")
+        defer { here.stop(); elsewhere.stop() }
+        try here.make("folder", .folder)
+        try here.write([1], to: "file")
+        try link("file", as: "name", in: isElsewhere ? "folder" : "", on: here)
+        try here.drain()
+        here.engine.pause(true)
+        let name = isElsewhere ? "folder/name" : "name"
+
+        try here.write([2], to: "new")
+        try here.rename("new", to: name)
+        try here.rename("file", to: name)
+        try here.make("file", .folder)
+        here.engine.pause(false)
+        try here.drain()
+
+        #expect(try here.lookup("file").attributes.kind == .folder)
+        #expect(try here.lookup(name).attributes.links == 1)
+        #expect(eventually { (try? elsewhere.read(name)) == [1] })
+        #expect(eventually { (try? elsewhere.lookup("file").attributes.kind) == .folder })
+        let conflicted = try here.list().filter { $0.contains("conflict") }
+        #expect(conflicted.isEmpty)
+    }
+
     /// Two steps of ours meet a file that another machine made: the link gets a name beside it, and what was renamed
     /// over the link another.
     @Test func `links are counted where a name that was replaced here is beside another at the region`() throws {

@@ -3,6 +3,7 @@ import DaleksCore
 import DaleksSync
 import DaleksSystem
 import DaleksTestSupport
+import Glibc
 import Testing
 
 @Suite struct NodeMemoryTests {
@@ -66,5 +67,46 @@ import Testing
         }
         try here.drain()
         #expect(try tree.node(file).attributes.mode == 0)
+    }
+
+    /// What is known of a file changes hands when the last who works with it leaves: from his memory to the tables.
+    @Test(arguments: ["by inode", "by name", "in a listing"])
+    func `a file has its size, also while the last who wrote to it is leaving`(way: String) throws {
+        let here = try Machine(try RegionStorage(), owner: .random(at: .zero))
+        defer { here.stop() }
+        let tree = here.engine.tree
+        let file = try here.make("file").inode
+        let name = try Name("file")
+        let written = Lock<Int64>(0)
+        let isOver = Lock(false)
+        let wrong = Lock<[String]>([])
+        // More than the machine has processors, so that some are interrupted anywhere.
+        let readers = (0..<6).map { number in
+            Thread(name: "reader \(number)") {
+                while !isOver.withLock({ $0 }) {
+                    let expected = written.withLock { $0 }
+                    let node =
+                        switch way {
+                        case "by inode": try? tree.node(file)
+                        case "by name": try? tree.lookup(name, in: .root)
+                        default: try? tree.entries(of: .root, after: 0, limit: 10).first { $0.name == name }?.node
+                        }
+                    guard let size = node?.attributes.size, size < expected else { continue }
+                    wrong.withLock { $0.append("\(size) instead of \(expected)") }
+                }
+            }
+        }
+
+        for _ in 0..<800 {
+            let content = try tree.openContent(file)
+            _ = try [UInt8](repeating: 7, count: 3).withUnsafeBytes { try content.write($0, at: nil) }
+            written.withLock { $0 += 3 }
+            try tree.closeContent(content)
+            usleep(100)
+        }
+        isOver.withLock { $0 = true }
+        for reader in readers { reader.join() }
+
+        #expect(wrong.withLock { $0 }.isEmpty)
     }
 }

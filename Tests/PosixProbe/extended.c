@@ -61,6 +61,8 @@ static void name_spaces(void) {
     REFUSED(EOPNOTSUPP, setxattr("file", "system.posix_acl_access", acl, sizeof acl - 1, 0));
     REFUSED(EOPNOTSUPP, getxattr("file", "system.posix_acl_access", value, sizeof value));
     REFUSED(EOPNOTSUPP, setxattr("file", "unknown.name", "x", 1, 0));
+    REFUSED(EINVAL, setxattr("file", "user.", "x", 1, 0));
+    REFUSED(EINVAL, getxattr("file", "user.", value, sizeof value));
     // On a symlink user attributes are the kernel's to refuse.
     OK(symlink("file", "link"));
     REFUSED(EPERM, lsetxattr("link", "user.a", "x", 1, 0));

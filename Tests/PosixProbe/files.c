@@ -63,6 +63,33 @@ static void mapped(void) {
     CHECK(holds("file", "MAPPED content"));
 }
 
+static void mapped_where_others_append(void) {
+    put("file", "mapped content");
+    int file = open("file", O_RDWR | O_APPEND);
+    char *map = mmap(NULL, 14, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    CHECK(map != MAP_FAILED);
+    memcpy(map, "MAPPED", 6);
+    OK(msync(map, 14, MS_SYNC));
+    OK(munmap(map, 14));
+    CHECK(write(file, " and more", 9) == 9);
+    close(file);
+    CHECK(holds("file", "MAPPED content and more"));
+}
+
+static void set_aside(void) {
+    put("file", "content");
+    int file = open("file", O_RDWR);
+    struct stat before = status("file");
+    tick();
+    if (fallocate(file, FALLOC_FL_KEEP_SIZE, 0, 100000) == -1) CHECK(errno == EOPNOTSUPP);
+    else CHECK(later(status("file").st_mtim, before.st_mtim) && later(status("file").st_ctim, before.st_ctim));
+    CHECK(status("file").st_size == 7);
+    OK(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1, 2));
+    char text[8] = "";
+    CHECK(pread(file, text, 7, 0) == 7 && memcmp(text, "c\0\0tent", 7) == 0);
+    close(file);
+}
+
 static void synchronized(void) {
     int file = open("file", O_WRONLY | O_CREAT, 0644);
     CHECK(write(file, "x", 1) == 1);
@@ -96,6 +123,8 @@ const struct probe file_probes[] = {
     {"what was never written reads as zeros", holes},
     {"all handles of a file see one content", two_handles},
     {"a file can be mapped and written through the map", mapped},
+    {"what is written through a map stays in its place where the file was opened to append", mapped_where_others_append},
+    {"space is set aside and given back, and moves the times", set_aside},
     {"files and folders can be synchronized", synchronized},
     {"what is executable can be executed", executed},
     {NULL, NULL},

@@ -121,6 +121,22 @@ static void set_id_goes(void) {
     CHECK(write(file, "z", 1) == 1);
     close(file);
     CHECK(mode_of("file") == 04755);
+    // So it is with what the kernel asks without saying who may keep them.
+    put("source", "bytes");
+    file = open("file", O_WRONLY);
+    int source = open("source", O_RDONLY);
+    CHECK(copy_file_range(source, NULL, file, NULL, 5, 0) == 5);
+    OK(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2));
+    CHECK(mode_of("file") == 04755);
+    close(file);
+    OK(chmod("file", 06777));
+    become(1001, 1001);
+    file = open("file", O_WRONLY);
+    OK(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2));
+    CHECK(mode_of("file") == 0777);
+    close(file);
+    close(source);
+    become_root();
 }
 
 static void times_of_others(void) {

@@ -70,6 +70,11 @@ static void exchange(void) {
     CHECK(status("one").st_nlink == 3 && status("two").st_nlink == 2);
     REFUSED(ENOENT, renameat2(AT_FDCWD, "one/file", AT_FDCWD, "absent", RENAME_EXCHANGE));
     REFUSED(EINVAL, renameat2(AT_FDCWD, "one", AT_FDCWD, "one/file", RENAME_EXCHANGE));
+    // A file that has another name in the folder with which it changes places.
+    put("link", "x");
+    OK(link("link", "two/link"));
+    OK(renameat2(AT_FDCWD, "link", AT_FDCWD, "two", RENAME_EXCHANGE));
+    CHECK(holds("two", "x") && holds("link/link", "x"));
 }
 
 static void folder_times(void) {

@@ -31,6 +31,13 @@ public struct Requirement: Sendable {
         access("/dev/fuse", R_OK | W_OK) == 0
     }
 
+    /// What other file systems do differs in details.
+    public static let ext4 = Requirement("temporary files are not on ext4, with which we compare") {
+        let words = ["-f", "-c", "%T", Environment.current["TMPDIR"] ?? "/tmp"]
+        let captured = try? Subprocess.capture(Command("/usr/bin/stat", words), timeout: .seconds(10))
+        return captured.map { String(decoding: $0.output, as: UTF8.self).hasPrefix("ext2/ext3") } ?? false
+    }
+
     public static let root = Requirement("only root may do this") { geteuid() == 0 }
 
     /// Root may do what file modes forbid, so what tests those needs somebody else.
