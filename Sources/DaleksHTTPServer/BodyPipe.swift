@@ -18,6 +18,8 @@ final class BodyPipe: Sendable {
         var isPaused: Bool
         /// Nobody will read: what comes is dropped.
         var isDiscarding = false
+        /// The reader is woken when so much is there.
+        var wantedBytes = 1
     }
 
     private let state: Condition<State>
@@ -35,15 +37,15 @@ final class BodyPipe: Sendable {
 
     /// Takes what fits. Fewer than offered: the pipe is full, and `onDemand` will be called when it no longer is.
     func write(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let (taken, wasEmpty) = state.withLock { state -> (Int, Bool) in
+        let (taken, isEnough) = state.withLock { state -> (Int, Bool) in
             if state.isDiscarding { return (bytes.count, false) }
-            let taken = min(bytes.count, capacity - state.incoming.count)
-            let wasEmpty = state.incoming.isEmpty
+            let before = state.incoming.count
+            let taken = min(bytes.count, capacity - before)
             state.incoming.append(contentsOf: bytes.prefix(taken))
             if taken < bytes.count { state.isPaused = true }
-            return (taken, wasEmpty)
+            return (taken, before < state.wantedBytes && before + taken >= state.wantedBytes)
         }
-        if wasEmpty { state.signal() }
+        if isEnough { state.signal() }
         return taken
     }
 
@@ -75,11 +77,15 @@ final class BodyPipe: Sendable {
 
     // MARK: The handler's side
 
-    /// The next piece; waits for it. Nil at the end.
-    func next() throws(APIError) -> [UInt8]? {
+    /// The next piece; waits for it. Nil at the end. A reader that wants all of a body has no use for each packet, and
+    /// waking it costs more than the packet: it waits until half of the buffer is full.
+    func next(isWhole: Bool = false) throws(APIError) -> [UInt8]? {
         demand()
+        let wantedBytes = isWhole ? max(1, capacity / 2) : 1
         let outcome: Result<[UInt8]?, APIError>? = state.wait { state in
-            if !state.incoming.isEmpty {
+            state.wantedBytes = wantedBytes
+            let isEnough = state.incoming.count >= wantedBytes || state.isEnded || state.failure != nil
+            if !state.incoming.isEmpty, isEnough {
                 var chunk: [UInt8] = []
                 swap(&chunk, &state.incoming)
                 swap(&state.incoming, &state.spare)

@@ -34,7 +34,7 @@ public struct HTTPBody: Sendable {
         if case .bytes(let bytes) = source { return bytes }
         var collected: [UInt8] = []
         if let contentLength { collected.reserveCapacity(Int(contentLength)) }
-        try read(limit: limit) { chunk throws(APIError) in collected.append(contentsOf: chunk) }
+        try read(limit: limit, isWhole: true) { chunk throws(APIError) in collected.append(contentsOf: chunk) }
         return collected
     }
 
@@ -49,6 +49,7 @@ public struct HTTPBody: Sendable {
 
     private func read(
         limit: Int64,
+        isWhole: Bool = false,
         _ body: (UnsafeRawBufferPointer) throws(APIError) -> Void
     ) throws(APIError) {
         switch source {
@@ -56,7 +57,7 @@ public struct HTTPBody: Sendable {
             try Self.pass(bytes, to: body)
         case .pipe(let pipe):
             var total: Int64 = 0
-            while let chunk = try pipe.next() {
+            while let chunk = try pipe.next(isWhole: isWhole) {
                 total += Int64(chunk.count)
                 guard total <= limit else { throw Self.tooLarge(limit) }
                 try Self.pass(chunk, to: body)

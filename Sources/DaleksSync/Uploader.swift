@@ -10,11 +10,11 @@ import DaleksSystem
 /// What the region has already is not sent again, so an upload that was broken off goes on where it was.
 ///
 /// ## Concurrency
-/// One call works on one snapshot, on the caller's thread; calls for different files run side by side. At most
-/// `windowBytes` of one file are in memory at a time.
+/// One call works on one snapshot, on the caller's thread; calls for different files run side by side. Of one file two
+/// windows are in memory: while one is on its way, the next is read and hashed, and the region asked what it lacks.
 struct Uploader: Sendable {
-    /// 16 MiB of a file at once: enough to keep a region busy, little enough for a small machine.
-    private static let windowBytes = 16 << 20
+    /// 8 MiB of a file: two of them keep a region busy, and are little enough for a small machine.
+    private static let windowBytes = 8 << 20
 
     /// From half a span on, one whole chunk is less work for everybody than its pieces.
     private static let pieceCountMax = Piece.countPerSpan / 2
@@ -101,25 +101,60 @@ struct Uploader: Sendable {
         place: NodeID?,
         onto spans: inout [Span]
     ) throws(UploadFailure) {
-        var window: [Part] = []
-        var windowBytes = 0
-        for part in parts(snapshot, base: base).dropFirst(spans.count) {
-            window.append(part)
-            windowBytes += part.bytes
-            if windowBytes >= Self.windowBytes {
-                spans += try upload(window, content, snapshot, place)
-                (window, windowBytes) = ([], 0)
+        var underWay: Window?
+        for parts in Self.windows(parts(snapshot, base: base).dropFirst(spans.count)) {
+            let next: Window
+            do throws(UploadFailure) { next = try prepare(parts, content, snapshot, place) } catch {
+                // What is under way counts all the same.
+                try settle(underWay, snapshot, &spans)
+                throw error
             }
+            try settle(underWay, snapshot, &spans)
+            send(next, place)
+            // The bytes are the jobs' now, which let go of each batch when it is there.
+            underWay = Window(spans: next.spans, batches: [], outcome: next.outcome)
         }
-        spans += try upload(window, content, snapshot, place)
+        try settle(underWay, snapshot, &spans)
     }
 
-    private func upload(
+    /// A part of a file on its way.
+    private struct Window {
+        var spans: [Span]
+        var batches: [[ChunkBatch.Member]]
+        let outcome: Condition<(left: Int, failure: UploadFailure?)>
+    }
+
+    private static func windows(_ parts: some Sequence<Part>) -> [[Part]] {
+        var (windows, window, bytes): ([[Part]], [Part], Int) = ([], [], 0)
+        for part in parts {
+            window.append(part)
+            bytes += part.bytes
+            guard bytes >= windowBytes else { continue }
+            windows.append(window)
+            (window, bytes) = ([], 0)
+        }
+        return window.isEmpty ? windows : windows + [window]
+    }
+
+    /// Waits until all of it is there.
+    private func settle(
+        _ window: Window?,
+        _ snapshot: ContentSnapshot,
+        _ spans: inout [Span]
+    ) throws(UploadFailure) {
+        guard let window else { return }
+        if let failure = window.outcome.waitThrowing(until: { $0.left == 0 }, { $0.failure }) { throw failure }
+        for span in window.spans { snapshot.finished(span.index) }
+        spans += window.spans
+    }
+
+    /// Reads and hashes, and asks which of it the region lacks.
+    private func prepare(
         _ window: [Part],
         _ content: FileContent,
         _ snapshot: ContentSnapshot,
         _ place: NodeID?
-    ) throws(UploadFailure) -> [Span] {
+    ) throws(UploadFailure) -> Window {
         var chunks: [Digest: [UInt8]] = [:]
         var spans: [Span] = []
         for part in window {
@@ -144,14 +179,13 @@ struct Uploader: Sendable {
                 )
             )
         }
-        try put(chunks, place)
-        for part in window { snapshot.finished(part.span) }
-        return spans
+        let batches = try lacking(chunks, place)
+        return Window(spans: spans, batches: batches, outcome: Condition((batches.count, nil)))
     }
 
-    /// Puts those of the chunks that the region lacks: small ones together, large ones several at a time.
-    private func put(_ chunks: [Digest: [UInt8]], _ place: NodeID?) throws(UploadFailure) {
-        guard !chunks.isEmpty else { return }
+    /// Those of the chunks that the region lacks: small ones together, large ones one by one.
+    private func lacking(_ chunks: [Digest: [UInt8]], _ place: NodeID?) throws(UploadFailure) -> [[ChunkBatch.Member]] {
+        guard !chunks.isEmpty else { return [] }
         let answer: [Digest]?
         do throws(RemoteError) {
             answer = try sending.unlessPaused { () throws(RemoteError) in
@@ -180,13 +214,13 @@ struct Uploader: Sendable {
             }
         }
         if !batch.isEmpty { batches.append(batch) }
-        try send(batches, place)
+        return batches
     }
 
-    private func send(_ batches: [[ChunkBatch.Member]], _ place: NodeID?) throws(UploadFailure) {
-        let outcome = Condition<(left: Int, failure: UploadFailure?)>((batches.count, nil))
-        for batch in batches {
-            let (remote, sending) = (remote, sending)
+    /// Puts several at a time.
+    private func send(_ window: Window, _ place: NodeID?) {
+        for batch in window.batches {
+            let (remote, sending, outcome) = (remote, sending, window.outcome)
             let job: @Sendable () -> Void = {
                 var failure: UploadFailure?
                 do throws(RemoteError) {
@@ -202,8 +236,6 @@ struct Uploader: Sendable {
             }
             if !pool.submit(job) { job() }
         }
-        let failure = outcome.waitThrowing(until: { $0.left == 0 }) { $0.failure }
-        if let failure { throw failure }
     }
 
     private static func isZero(_ bytes: [UInt8]) -> Bool {
