@@ -37,7 +37,7 @@ extension Fetcher {
     func fetchPieces(_ pieces: Range<Int>, of inode: Inode) throws(FetchFailure) {
         let perSpan = Limits.spanBytes / Limits.pieceBytes
         let spans = pieces.lowerBound / perSpan..<(pieces.upperBound - 1) / perSpan + 1
-        guard remote.features.contains(.batchedReads) else { return try fetchSpans(spans, of: inode) }
+        guard regionCan(.batchedReads) else { return try fetchSpans(spans, of: inode) }
         let node = try row(inode)
         let content: FileContent
         do throws(Errno) { content = try tree.contents.use(inode) } catch { throw .local(error) }

@@ -13,7 +13,7 @@ extension Fetcher {
     }
 
     /// Spans on their way that nobody asked for yet; over all files, so that memory and the line stay bounded.
-    static let aheadCountMax = 32
+    static let aheadCountMax = 48
 
     /// Gets spans that will be wanted soon, as far as the budget goes. Never waits, and failures are nobody's.
     func fetchAhead(_ spans: Range<Int>, of inode: Inode) {
@@ -46,7 +46,10 @@ extension Fetcher {
         let lacking = spans.filter { content.lacks($0, of: revision) }
         guard let first = lacking.first else { return }
         // Of a large file the rest follows, for which the manifest is wanted anyway.
-        if lacking == [0], knownManifest(of: node.id, at: revision) == nil, remote.features.contains(.readDigests) {
+        if lacking == [0], knownManifest(of: node.id, at: revision) == nil, regionCan(.readDigests) {
+            if content.state.withLock({ $0.remoteSize }) > Limits.spanBytes {
+                _ = labour.ahead.submit { [self] in _ = try? self.manifest(of: node.id, at: revision) }
+            }
             return try fetchAlone(first, of: content, node.id, revision)
         }
         let manifest = try manifest(of: node.id, at: revision)

@@ -41,6 +41,8 @@ final class Fetcher: Sendable {
     let labour: Labour
     private let gate: SpaceGate
     let state = Condition(State())
+    /// What the region can do, once it has said so.
+    private let features = Lock<Set<Capabilities.Feature>?>(nil)
     /// What is got before it is asked for.
     let ahead = Lock(Ahead())
     /// What is kept of spans that are not here.
@@ -297,6 +299,22 @@ final class Fetcher: Sendable {
             return (try remote.span(index, of: id, at: revision), digest)
         } catch {
             throw .remote(error)
+        }
+    }
+
+    /// Whether the region is known to be able to. It is asked apart from what somebody waits for.
+    func regionCan(_ feature: Capabilities.Feature) -> Bool {
+        if let known = features.withLock({ $0 }) { return known.contains(feature) }
+        askFeatures()
+        return false
+    }
+
+    func askFeatures() {
+        _ = labour.ahead.submit { [self] in
+            guard features.withLock({ $0 == nil }) else { return }
+            let told = remote.features
+            // Where it told nothing it may be away.
+            if !told.isEmpty { features.withLock { $0 = told } }
         }
     }
 

@@ -1,7 +1,7 @@
 import DaleksCore
 
 /// Recognises readers that go through a file from front to back, two of them at once, and says what to fetch before
-/// they ask. The window doubles while it is of use. Who begins anywhere but at the front reads a little here and there,
+/// they ask. The window grows while it is of use. Who begins anywhere but at the front reads a little here and there,
 /// until he goes on from there.
 public struct ReadAhead: Sendable {
     private struct Stream {
@@ -21,8 +21,12 @@ public struct ReadAhead: Sendable {
 
     private static let streamCountMax = 2
 
-    /// The most that one reader has fetched ahead: 16 MiB.
-    private static let windowMax = 16
+    /// The most that one reader has fetched ahead: what a line of a gigabit holds for a tenth of a second, and as much
+    /// again while half of it is being read.
+    private static let windowMax = 24
+
+    /// How fast it grows. A second's worth of a long line is many spans: three steps must do.
+    private static let growth = 4
 
     /// The kernel reads ahead itself, with several requests that overtake each other.
     fileprivate static let tolerance: Int64 = 2 << 20
@@ -56,7 +60,7 @@ public struct ReadAhead: Sendable {
         // Asked for again when half of it was used: then the rest is on its way while the reader goes on.
         let current = Self.span(stream.next)
         guard current + (stream.window + 1) / 2 >= stream.until else { return nil }
-        stream.window = min(stream.window * 2, Self.windowMax)
+        stream.window = min(stream.window * Self.growth, Self.windowMax)
         let last = Int((size + Int64(Limits.spanBytes) - 1) / Int64(Limits.spanBytes))
         // The file may have been cut since, and end before the reader.
         let first = max(stream.until, current)

@@ -314,6 +314,7 @@ public final class SyncEngine: Sendable {
 
     public func start(observer: any TreeObserver) {
         news.observe(observer)
+        fetcher.askFeatures()
         let (pusher, puller, barrier, keeper, waits, shares) = (pusher, puller, barrier, keeper, waits, shares)
         threads.withLock { threads in
             threads.append(Thread(name: "flush") { barrier.run() })
