@@ -90,6 +90,20 @@ static const char *different_status(const char *what, const struct stat *here, c
     return NULL;
 }
 
+enum { mapped_max = 1024 };
+static ino_t mapped[mapped_max];
+static int mapped_count;
+
+void note_mapped(ino_t inode) { mapped[mapped_count++ % mapped_max] = inode; }
+
+bool was_mapped(ino_t inode) {
+    for (int index = 0; index < mapped_count && index < mapped_max; index++)
+        if (mapped[index] == inode) return true;
+    return false;
+}
+
+void forget_mapped(void) { mapped_count = 0; }
+
 static bool is_same_time(struct timespec a, struct timespec b) {
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
@@ -108,7 +122,8 @@ static const char *different_moves(const char *what, const char *which, struct t
         return told("%s: %s moved on the disk and not in the mount, where it is %.9f (on the disk %.9f, before %.9f)",
                     what, which, seconds(after[other]), seconds(after[local]), seconds(before[local]));
     if (moved_there && !moved_here && !is_recent)
-        return told("%s: %s moved in the mount and not on the disk", what, which);
+        return told("%s: %s moved in the mount and not on the disk: from %.9f to %.9f (on the disk %.9f)", what, which,
+                    seconds(before[other]), seconds(after[other]), seconds(after[local]));
     return NULL;
 }
 
@@ -129,7 +144,7 @@ const char *different_sights(const struct call *call, const struct sight *before
         if (!before->seen[index].is_there[local] || was_here->st_ino != here->st_ino || was_there->st_ino != there->st_ino)
             continue;
         // What goes through a pipe is the kernel's affair.
-        if (call->kind->has_loose_times || S_ISFIFO(here->st_mode)) continue;
+        if (call->kind->has_loose_times || S_ISFIFO(here->st_mode) || was_mapped(there->st_ino)) continue;
         difference = different_moves(what, "mtime", (struct timespec[]){was_here->st_mtim, was_there->st_mtim},
                                      (struct timespec[]){here->st_mtim, there->st_mtim});
         if (difference) return difference;

@@ -174,6 +174,7 @@ static struct outcome run_map(struct call *call, int side) {
         struct call part = *call;
         part.length = length;
         memcpy(map, filled(&part), length);
+        if (side == other) note_mapped(status.st_ino);
         if (call->flags & 2) msync(map, length, MS_SYNC);
     }
     struct outcome outcome = {.value = length, .digest = digest_bytes(1, map, length)};

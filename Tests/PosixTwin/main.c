@@ -72,6 +72,7 @@ static int run(uint64_t seed, int steps) {
     const char *difference = different_trees();
     if (difference) return failed(seed, 0, difference);
     begin_seed(seed);
+    forget_mapped();
     int result = 0;
     if (options.is_watched) printf("seed %lu\n", (unsigned long)seed);
     for (int step = 1; step <= steps && result == 0; step++) {

@@ -94,6 +94,11 @@ struct kind {
 };
 
 extern struct options options;
+// Written through a map: the pages come back, and move the times, whenever the kernel likes.
+void note_mapped(ino_t inode);
+bool was_mapped(ino_t inode);
+void forget_mapped(void);
+
 extern struct slot slot_table[slots];
 extern struct walk walk_table[walks];
 extern int roots[sides];
