@@ -261,7 +261,7 @@ extension KernelBridge {
         lockOwner: UInt64,
         reply: consuming EmptyReply
     ) {
-        if keepsLocks { engine.locks.closed(local(inode), by: lockOwner) }
+        if keepsLocks { engine.locks.closed(local(inode), by: lockOwner, handle: handle) }
         guard durability >= .closeRegion else {
             reply.success()
             return

@@ -43,6 +43,7 @@ struct LockedFileTests {
                 return nil
             case .ask(let mode, let isPatient): return "ask \(mode)\(isPatient ? " patiently" : "")"
             case .giveBack(let lease): return "give back \(lease.number)"
+            case .remind: return "remind"
             }
         }
     }
@@ -146,6 +147,31 @@ struct LockedFileTests {
         #expect(told(file.giveBackIfIdle(since: later - .seconds(1), at: later)) == [])
         #expect(told(file.giveBackIfIdle(since: later, at: later)) == ["give back 7"])
         #expect(told(file.lost(7, at: later)) == [] && file.isOver)
+    }
+
+    /// The kernel tells of the end of an open file after `close` has returned.
+    @Test(arguments: [true, false])
+    func `who tries for the lock of a file that was closed just now waits until that is gone`(isGone: Bool) {
+        var file = LockedFile(now: Self.start)
+        _ = told(file.wait(waiter("first"), at: Self.start))
+        _ = told(file.given(lease(1), at: Self.start))
+        _ = told(file.unlock(.ranges, owner: 1, at: Self.start))
+        let lock = FileLock(owner: 2, kind: .write)
+        #expect(file.tryLock(.ranges, FileLock(owner: 5, kind: .write, handle: 9), at: Self.start) == .some(nil))
+        #expect(file.tryLock(.ranges, lock, at: Self.start) == .some(.tryAgain))
+        _ = said
+
+        #expect(told(file.closed(by: 77, handle: 9, at: Self.start)) == [])
+        #expect(file.tryLock(.ranges, lock, at: Self.start) == .none)
+        #expect(told(file.wait(waiter("next", owner: 2), at: Self.start)) == ["remind"] && said == [])
+        if isGone {
+            #expect(told(file.released(handle: 9, owner: nil, at: Self.start)) == [] && said == ["next done"])
+        } else {
+            // It was one of several descriptors.
+            let later = Self.start + LockedFile.leavingLimit
+            #expect(told(file.reminded(of: Self.start, at: later)) == [] && said == ["next \(Errno.tryAgain)"])
+            #expect(file.tryLock(.ranges, lock, at: later) == .some(.tryAgain))
+        }
     }
 
     @Test func `an open file that goes takes its own locks with it`() {

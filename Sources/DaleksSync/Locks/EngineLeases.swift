@@ -197,6 +197,13 @@ final class EngineLeases: LeaseGround {
         if !accepted { completion() }
     }
 
+    func later(_ delay: Duration, _ body: @escaping @Sendable () -> Void) -> Bool {
+        pool.submit {
+            _ = Gate().wait(timeout: delay)
+            body()
+        }
+    }
+
     // MARK: Watching
 
     func watch(_ held: [LeaseWatch.Held], seconds: Int) throws(RemoteError) -> LeaseNews {

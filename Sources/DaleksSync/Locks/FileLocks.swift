@@ -129,10 +129,8 @@ public final class FileLocks: Sendable {
     }
 
     /// A process closed a descriptor of the file, which ends all its locks there, by whichever it took them.
-    public func closed(_ inode: Inode, by owner: UInt64) {
-        change(inode) { file, now in
-            file.ranges.isHeld(by: owner) ? file.unlock(.ranges, owner: owner, at: now) : []
-        }
+    public func closed(_ inode: Inode, by owner: UInt64, handle: UInt64) {
+        change(inode) { $0.closed(by: owner, handle: handle, at: $1) }
     }
 
     /// An open file is gone, and with it what was locked for itself: by `flock`, whose owner is told, or as ranges.
@@ -183,6 +181,10 @@ public final class FileLocks: Sendable {
                     }
                     state.broadcast()
                 }
+            case .remind:
+                let began = time.now
+                let remind: @Sendable () -> Void = { [self] in change(inode) { $0.reminded(of: began, at: $1) } }
+                if !ground.later(LockedFile.leavingLimit, remind) { remind() }
             case .giveBack(let lease):
                 ground.publish(inode) { [self] in
                     ground.giveBack(lease) { [self] in change(inode) { $0.lost(lease.number, at: $1) } }

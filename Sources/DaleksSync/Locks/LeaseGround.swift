@@ -16,6 +16,8 @@ protocol LeaseGround: Sendable {
     /// Calls back once the region has what was done under the lease, or will not take it.
     func publish(_ inode: Inode, _ completion: @escaping @Sendable () -> Void)
     func giveBack(_ lease: LockedFile.Lease, _ completion: @escaping @Sendable () -> Void)
+    /// Calls back after a while; false where it will not.
+    func later(_ delay: Duration, _ body: @escaping @Sendable () -> Void) -> Bool
     /// Blocks until there is news, or `seconds` passed.
     func watch(_ held: [LeaseWatch.Held], seconds: Int) throws(RemoteError) -> LeaseNews
 }

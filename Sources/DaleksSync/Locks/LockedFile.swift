@@ -49,12 +49,20 @@ struct LockedFile: Sendable {
         case ask(LeaseMode, isPatient: Bool)
         /// Publish what was done under it, then give it back.
         case giveBack(Lease)
+        /// Say after `leavingLimit` that those who were leaving have had their time.
+        case remind
     }
 
     private(set) var ranges = RangeLocks()
     private(set) var whole = RangeLocks()
     private(set) var waiters: [Waiter] = []
     private(set) var lease: Lease?
+    /// Open files of which a descriptor was closed just now, and when. The kernel says that an open file is gone only
+    /// after `close` has returned: who tries for its lock then, and will not wait, waits for that.
+    private var leaving: [UInt64: Instant] = [:]
+    private var isToBeReminded = false
+    /// So long, at the most: what was written is saved before.
+    static let leavingLimit: Duration = .milliseconds(300)
     /// The mode that the region is being asked for.
     private(set) var asked: LeaseMode?
     /// For as long as it takes.
@@ -78,9 +86,37 @@ struct LockedFile: Sendable {
     /// Gives the lock at once where that can be decided here; nil where it cannot.
     mutating func tryLock(_ family: Family, _ lock: FileLock, at now: Instant) -> Errno?? {
         guard mayDecide(lock, at: now) else { return nil }
-        if locks(family).conflict(with: lock) != nil { return .some(.tryAgain) }
+        if locks(family).conflict(with: lock) != nil {
+            return isHeldByLeaving(family, lock, at: now) ? nil : .some(.tryAgain)
+        }
         set(family, lock)
         return .some(nil)
+    }
+
+    /// A process closed a descriptor of an open file: its locks by ranges end, and the open file may be gone.
+    mutating func closed(by owner: UInt64, handle: UInt64, at now: Instant) -> [Action] {
+        leaving[handle] = holds(handle) ? now : nil
+        return ranges.isHeld(by: owner) ? unlock(.ranges, owner: owner, at: now) : []
+    }
+
+    /// Those who were leaving before that moment have stayed.
+    mutating func reminded(of moment: Instant, at now: Instant) -> [Action] {
+        isToBeReminded = false
+        leaving = leaving.filter { $0.value > moment }
+        return settle(at: now)
+    }
+
+    private func holds(_ handle: UInt64) -> Bool {
+        ranges.held.contains { $0.handle == handle } || whole.held.contains { $0.handle == handle }
+    }
+
+    /// Whether all that is in the way belongs to open files that may be gone already.
+    private func isHeldByLeaving(_ family: Family, _ lock: FileLock, at now: Instant) -> Bool {
+        guard !leaving.isEmpty else { return false }
+        return locks(family).held.allSatisfy { held in
+            guard held.excludes(lock) else { return true }
+            return leaving[held.handle].map { now - $0 < Self.leavingLimit } ?? false
+        }
     }
 
     mutating func unlock(
@@ -101,6 +137,7 @@ struct LockedFile: Sendable {
     /// An open file is gone. Processes that locked by it have closed it before; what is left was its own.
     mutating func released(handle: UInt64, owner: UInt64?, at now: Instant) -> [Action] {
         if isLocked { idleSince = now }
+        leaving[handle] = nil
         ranges.clear(handle: handle)
         if let owner { whole.clear(owner: owner, from: 0, to: .max) }
         return settle(at: now)
@@ -230,6 +267,10 @@ struct LockedFile: Sendable {
                 actions.append(.answer(waiter.completion, .done))
             } else if waiter.waits {
                 left.append(waiter)
+            } else if isHeldByLeaving(waiter.family, waiter.lock, at: now) {
+                left.append(waiter)
+                if !isToBeReminded { actions.append(.remind) }
+                isToBeReminded = true
             } else {
                 actions.append(.answer(waiter.completion, .failed(.tryAgain)))
             }
