@@ -94,7 +94,7 @@ enum UmountVerb: Verb {
     private static func waitForEnd(of process: Int64) throws(CommandFailure) {
         let pause = Gate()
         for _ in 0..<500 {
-            if kill(Int32(truncatingIfNeeded: process), 0) == -1 { return }
+            if !ProcessTable.isAlive(Int32(truncatingIfNeeded: process)) { return }
             pause.wait(timeout: .milliseconds(20))
         }
         throw .failed("unmounted, but the daemon (process \(process)) still works; see its log")

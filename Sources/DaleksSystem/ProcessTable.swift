@@ -15,6 +15,15 @@ public enum ProcessTable {
         return ids.filter { $0 != getpid() && uses($0, folder) }.map { Entry(id: $0, name: name(of: $0)) }
     }
 
+    /// Whether a process works still. One that ended, and of which nobody has taken note yet, does not.
+    public static func isAlive(_ id: Int32) -> Bool {
+        guard kill(id, 0) == 0 || errno == EPERM else { return false }
+        guard let bytes = try? Files.readAll("/proc/\(id)/stat", max: 4_096) else { return false }
+        // "ID (NAME) STATE …", and a name may have parentheses too.
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.count else { return true }
+        return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(bytes[end + 2])
+    }
+
     private static func uses(_ id: Int32, _ folder: String) -> Bool {
         let links = ["cwd", "root", "exe"].map { "/proc/\(id)/\($0)" }
         let open = ((try? Files.entries(of: "/proc/\(id)/fd")) ?? []).map { "/proc/\(id)/fd/\($0)" }
