@@ -34,6 +34,10 @@ enum DraftWriter {
             made.append((manifest, key, origin))
         }
         try ManifestTable.save(made, db)
+        for (old, new, sequence) in draft.inheritedSharing {
+            if let sequence { try GrantTable.inherit(from: old, to: new, in: draft.tree.number, since: sequence, db) }
+            try LinkTable.inherit(from: old, to: new, db)
+        }
         for (old, new) in draft.inheritedVersions { try ManifestTable.inheritVersions(from: old, to: new, db) }
         for superseded in draft.supersededManifests { try ManifestTable.supersede(superseded, at: draft.now, db) }
     }

@@ -112,6 +112,20 @@ enum GrantTable {
         )
     }
 
+    /// What was granted on a node is granted on another from now on, too.
+    static func inherit(
+        from old: NodeID,
+        to new: NodeID,
+        in tree: TreeNumber,
+        since sequence: Revision,
+        _ db: borrowing StoreConnection
+    ) throws {
+        for var grant in try grants(on: old, db) {
+            grant.node = new
+            try save(grant, in: tree, since: sequence, db)
+        }
+    }
+
     static func delete(_ node: NodeID, _ grantee: UserID, _ db: borrowing StoreConnection) throws {
         try db.execute("DELETE FROM grants WHERE node = ?1 AND grantee = ?2", [.id(node), .id(grantee)])
     }

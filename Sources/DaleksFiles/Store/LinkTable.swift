@@ -84,6 +84,11 @@ enum LinkTable {
         try db.execute("DELETE FROM link_uses WHERE link = ?1", [.id(id)])
     }
 
+    /// Links to a node lead to another from now on.
+    static func inherit(from old: NodeID, to new: NodeID, _ db: borrowing StoreConnection) throws {
+        try db.execute("UPDATE links SET node = ?2 WHERE node = ?1", [.id(old), .id(new)])
+    }
+
     /// One download more; false where there is none left.
     static func count(_ id: LinkID, at time: Timestamp, _ db: borrowing StoreConnection) throws -> Bool {
         try db.execute(

@@ -123,6 +123,26 @@ extension TreeDraft {
         put(node)
     }
 
+    /// So does who may see it: a program that saves a file by writing another and renaming that over it must not end a
+    /// share, a link or what is public. Where somebody has both, what was said of the name counts. The old one keeps
+    /// its grants while whoever has it open reads on. Asks for what it needs before it changes anything.
+    mutating func takeOverSharing(of old: StoredNode, by new: inout StoredNode) throws(Stop) {
+        guard inherits(new, from: old) else { return }
+        if old.sharing.contains(.granted), !isOwner {
+            let (mine, before) = (try grant(on: old.id), new.sharing.contains(.granted) ? try grant(on: new.id) : nil)
+            learn(grant: mine ?? before, new.id)
+        }
+        if !old.sharing.subtracting(new.sharing).isEmpty { accessChanged() }
+        new.sharing.formUnion(old.sharing)
+        inheritSharing(from: old.id, to: new.id, hasGrants: old.sharing.contains(.granted))
+        if old.sharing.contains(.granted) { noteShared(new.id) }
+    }
+
+    /// What has another name goes on as it is.
+    private func inherits(_ new: StoredNode, from old: StoredNode) -> Bool {
+        old.attributes.kind == .file && new.attributes.kind == .file && (old.attributes.links <= 1 || !old.isLive)
+    }
+
     /// Versions follow the name.
     private mutating func bequeath(_ node: StoredNode, to successor: StoredNode) {
         inheritVersions(from: node.id, to: successor.id)

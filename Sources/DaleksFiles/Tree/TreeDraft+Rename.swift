@@ -16,8 +16,12 @@ extension TreeDraft {
         try refuseCycle(moving: node, into: target.parent)
         try refuseDepth(moving: node, from: source.parent, to: target.parent)
 
-        if let occupant { loseName(occupant, at: target, rename.time, to: node) }
-        place(node, in: target.parent, rename.time)
+        var moved = node
+        if let occupant {
+            try takeOverSharing(of: occupant, by: &moved)
+            loseName(occupant, at: target, rename.time, to: moved)
+        }
+        place(moved, in: target.parent, rename.time)
         put(entry: source, nil)
         put(entry: target, node.id)
         let folders: Int32 = node.isFolder ? 1 : 0

@@ -47,6 +47,8 @@ struct TreeDraft {
     /// How many more spans of pages name a chunk than before.
     private(set) var newReferences: [Digest: Int] = [:]
     private(set) var changes: [Change] = []
+    /// Files of which others take over who may see them. The sequence at which that was, where there are grants.
+    private(set) var inheritedSharing: [(from: NodeID, to: NodeID, granted: Revision?)] = []
     /// Nodes with grants that came or went: to be told to whom they are granted.
     private(set) var sharedNodesMoved: [NodeID] = []
 
@@ -189,6 +191,10 @@ struct TreeDraft {
     mutating func inheritVersions(from old: NodeID, to new: NodeID) { inheritedVersions.append((old, new)) }
 
     mutating func account(trashBytes: Int64) { tree.trashBytes += trashBytes }
+
+    mutating func inheritSharing(from old: NodeID, to new: NodeID, hasGrants: Bool) {
+        inheritedSharing.append((old, new, hasGrants ? nextRevision : nil))
+    }
 
     mutating func noteShared(_ node: NodeID) { sharedNodesMoved.append(node) }
 
