@@ -36,6 +36,8 @@ public enum JournalTable {
         /// Somebody was told that this content is safe, when the file was in this folder: what is done there after it
         /// must not be seen first.
         public var barrier: Inode?
+        /// The region has the last word: where it does not agree, what was done here is taken back.
+        public var isAsked: Bool
 
         public init(
             place: Int64,
@@ -43,7 +45,8 @@ public enum JournalTable {
             kind: Kind,
             subjects: Subjects,
             body: [UInt8]?,
-            barrier: Inode? = nil
+            barrier: Inode? = nil,
+            isAsked: Bool = false
         ) {
             self.place = place
             self.sequence = sequence
@@ -51,6 +54,7 @@ public enum JournalTable {
             self.subjects = subjects
             self.body = body
             self.barrier = barrier
+            self.isAsked = isAsked
         }
     }
 
@@ -73,6 +77,11 @@ public enum JournalTable {
             try statement.run()
         }
         return db.lastInsertRowID
+    }
+
+    /// Leaves the last word about a row to the region.
+    public static func ask(at place: Int64, in db: borrowing Connection) throws {
+        try db.execute("UPDATE journal SET asked = 1 WHERE place = ?1", [.integer(place)])
     }
 
     private static func bind(_ inode: Inode?, at position: Int, to statement: borrowing Statement) throws {
@@ -123,7 +132,7 @@ public enum JournalTable {
     public static func page(after place: Int64, limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE place > ?1 ORDER BY place LIMIT ?2
             """,
             [.integer(place), .integer(Int64(limit))],
@@ -135,7 +144,7 @@ public enum JournalTable {
     public static func numbered(limit: Int, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE sequence IS NOT NULL ORDER BY sequence LIMIT ?1
             """,
             [.integer(Int64(limit))],
@@ -147,7 +156,7 @@ public enum JournalTable {
     public static func rows(in folder: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE parent = ?1 OR other_parent = ?1 ORDER BY place
             """,
             [.integer(folder.column)],
@@ -198,7 +207,7 @@ public enum JournalTable {
     public static func rows(of node: Inode, after place: Int64, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE node = ?1 AND place > ?2 ORDER BY place
             """,
             [.integer(node.column), .integer(place)],
@@ -210,7 +219,7 @@ public enum JournalTable {
     public static func rows(concerning node: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE node = ?1 OR parent = ?1 OR other_parent = ?1 OR replaced = ?1 ORDER BY place
             """,
             [.integer(node.column)],
@@ -222,7 +231,7 @@ public enum JournalTable {
     public static func rows(about node: Inode, in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE node = ?1 ORDER BY place
             """,
             [.integer(node.column)],
@@ -234,7 +243,7 @@ public enum JournalTable {
     public static func preparedCommits(in db: borrowing Connection) throws -> [Row] {
         try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE kind = 2 AND body IS NOT NULL ORDER BY place
             """,
             [],
@@ -317,7 +326,7 @@ public enum JournalTable {
     public static func openCommit(of node: Inode, in db: borrowing Connection) throws -> Int64? {
         let last = try db.query(
             """
-            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier FROM journal
+            SELECT place, sequence, kind, node, parent, other_parent, replaced, body, barrier, asked FROM journal
             WHERE node = ?1 ORDER BY place DESC LIMIT 1
             """,
             [.integer(node.column)],
@@ -401,7 +410,8 @@ public enum JournalTable {
                 replaced: try row.optionalInt64(6).map(Inode.init(column:))
             ),
             body: try row.optionalBlob(7),
-            barrier: try row.int64(8) == 0 ? nil : Inode(column: try row.int64(8))
+            barrier: try row.int64(8) == 0 ? nil : Inode(column: try row.int64(8)),
+            isAsked: try row.int64(9) != 0
         )
     }
 }

@@ -189,5 +189,13 @@ public enum ReplicaDatabase {
             CREATE INDEX contents_cut_due ON contents (node) WHERE cut_due IS NOT NULL
             """
         ),
+        Migration(
+            9,
+            "names that the region decides",
+            """
+            -- Whether the region has the last word: where it says no, what was done here is taken back.
+            ALTER TABLE journal ADD COLUMN asked INTEGER NOT NULL DEFAULT 0
+            """
+        ),
     ]
 }

@@ -16,7 +16,7 @@ enum MountVerb: Verb {
             .text(placeholder: "LIST"),
             help:
                 "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev, "
-                + "durability=TIER, locks=local.",
+                + "durability=TIER, osync=fsync, locks=local.",
             short: "o",
             repeats: true
         ),

@@ -49,7 +49,7 @@ extension KernelBridge {
         do throws(Obstacle) {
             if let wish = try files.sharingWish(Array(name), Array(value)) { return arrange(wish, inode, reply) }
             try files.setExtended(Array(name), of: local(inode), to: Array(value), rule)
-            reply.success()
+            whenAtRegion(.closeRegion, .node(local(inode)), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }
@@ -59,7 +59,7 @@ extension KernelBridge {
         do throws(Obstacle) {
             if let wish = try files.sharingWish(Array(name), nil) { return arrange(wish, inode, reply) }
             try files.setExtended(Array(name), of: local(inode), to: nil)
-            reply.success()
+            whenAtRegion(.closeRegion, .node(local(inode)), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { _ in }
         }

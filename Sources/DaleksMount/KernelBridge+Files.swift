@@ -9,17 +9,28 @@ import Glibc
 /// Open files and attributes by name.
 extension KernelBridge {
     func open(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
-        whenCaughtUp(reply) { [self] reply in open(local(inode), flags, reply) }
+        let inode = local(inode)
+        guard durability >= .closeRegion else { return open(inode, flags, reply) }
+        catchUp(isHeard: true, reply) { [self] reply in
+            // The name by which it was found may be another's by now: on this the kernel looks it up once more.
+            if moved.mustLookAgain(inode, process: request.processID) { return reply.refuse(.stale) }
+            open(inode, flags, reply)
+        }
     }
 
     private func open(_ inode: Inode, _ flags: FUSEOpenFlags, _ reply: consuming OpenReply) {
         do throws(Obstacle) {
             let handle = try open(inode, flags)
-            // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
-            if !reply.opened(handle: handle, options: openOptions(inode, flags)) { try? files.close(handle) }
+            guard flags.truncates else { return send(handle, of: inode, flags, reply) }
+            whenWritten(handle, of: inode, reply) { [self] reply in send(handle, of: inode, flags, reply) }
         } catch {
             overcome(error, reply) { [self] reply in open(inode, flags, reply) }
         }
+    }
+
+    private func send(_ handle: UInt64, of inode: Inode, _ flags: FUSEOpenFlags, _ reply: consuming OpenReply) {
+        // Pages of an earlier open are good: when the content changes elsewhere they are taken back at once.
+        if !reply.opened(handle: handle, options: openOptions(inode, flags)) { try? files.close(handle) }
     }
 
     /// Pages stay good between opens. Closing reports nothing, unless it waits for the region: what was written is in
@@ -60,6 +71,8 @@ extension KernelBridge {
         do throws(Obstacle) {
             let making = FileSystem.Making(.file, mode: mode, caller: request.caller)
             let name = try Self.name(name)
+            // Where the region decides about it, what it has need not be known first.
+            if durability == .writeRegion { return createAtRegion(local(parent), name, making, flags, reply) }
             whenCaughtUp(reply) { [self] reply in create(local(parent), name, making, flags, reply) }
         } catch {
             overcome(error, reply) { _ in }
@@ -92,20 +105,46 @@ extension KernelBridge {
         _ reply: consuming CreateReply
     ) {
         let epoch = engine.epoch
-        do throws(Obstacle) {
-            let node = try nodeToCreate(parent, name, making, flags)
-            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { [self] reply in
-                finish(node, flags, since: epoch, reply)
+        changeNames(in: [parent], reply) { [files] question throws(Obstacle) -> LocalNode? in
+            do throws(Obstacle) {
+                return try files.make(making, name, in: parent, asking: question)
+            } catch {
+                // Somebody else made it first.
+                guard error == .errno(.exists), !flags.isExclusive else { throw error }
+                return nil
             }
+        } then: { [self] node, reply in
+            if let node { return finish(node, flags, since: epoch, reply) }
+            catchUp(with: [parent], reply) { [self] reply in openExisting(parent, name, making, flags, reply) }
+        }
+    }
+
+    /// Somebody else's file, unless it is gone again: then it is made after all.
+    private func openExisting(
+        _ parent: Inode,
+        _ name: Name,
+        _ making: FileSystem.Making,
+        _ flags: FUSEOpenFlags,
+        _ reply: consuming CreateReply
+    ) {
+        let epoch = engine.epoch
+        do throws(Obstacle) {
+            let node = try files.lookup(name, in: parent)
+            finish(node, flags, since: epoch, reply)
         } catch {
-            overcome(error, reply) { [self] reply in createAtRegion(parent, name, making, flags, reply) }
+            if error == .errno(.noEntry) { return createAtRegion(parent, name, making, flags, reply) }
+            overcome(error, reply) { [self] reply in openExisting(parent, name, making, flags, reply) }
         }
     }
 
     private func finish(_ node: LocalNode, _ flags: FUSEOpenFlags, since epoch: UInt64, _ reply: consuming CreateReply)
     {
         do throws(Obstacle) {
-            send(node, try open(node.inode, flags), flags, since: epoch, reply)
+            let handle = try open(node.inode, flags)
+            guard flags.truncates else { return send(node, handle, flags, since: epoch, reply) }
+            whenWritten(handle, of: node.inode, reply) { [self] reply in
+                send(node, handle, flags, since: epoch, reply)
+            }
         } catch {
             overcome(error, reply) { [self] reply in finish(node, flags, since: epoch, reply) }
         }
@@ -144,21 +183,6 @@ extension KernelBridge {
             guard error == .errno(.exists), !flags.isExclusive else { throw error }
             let node = try files.lookup(name, in: parent)
             return (node, try open(node.inode, flags))
-        }
-    }
-
-    /// The same without a handle.
-    private func nodeToCreate(
-        _ parent: Inode,
-        _ name: Name,
-        _ making: FileSystem.Making,
-        _ flags: FUSEOpenFlags
-    ) throws(Obstacle) -> LocalNode {
-        do throws(Obstacle) {
-            return try files.make(making, name, in: parent)
-        } catch {
-            guard error == .errno(.exists), !flags.isExclusive else { throw error }
-            return try files.lookup(name, in: parent)
         }
     }
 
@@ -232,11 +256,12 @@ extension KernelBridge {
     }
 
     private func answer(_ write: FUSEWrite, _ count: Int, _ reply: consuming WriteReply) {
-        guard durability >= .fsyncRegion, !write.isFromPageCache, files.isSynchronous(write.handle) else {
+        // For pages of a map nobody waits yet: who asks for them by msync is answered by the fsync that comes then.
+        guard !write.isFromPageCache else {
             reply.written(count)
             return
         }
-        whenAtRegion(.fsyncRegion, .node(local(write.inode)), reply) { reply in reply.written(count) }
+        whenWritten(write.handle, of: local(write.inode), reply) { reply in reply.written(count) }
     }
 
     private func write(_ write: FUSEWrite, _ copy: [UInt8], _ reply: consuming WriteReply) {

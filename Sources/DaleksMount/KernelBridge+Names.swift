@@ -28,13 +28,10 @@ extension KernelBridge {
         _ reply: consuming EntryReply
     ) {
         let epoch = engine.epoch
-        do throws(Obstacle) {
-            let node = try files.make(making, name, in: parent)
-            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { [self] reply in
-                send(node, reply, since: epoch)
-            }
-        } catch {
-            overcome(error, reply) { [self] reply in make(making, parent, name, reply) }
+        changeNames(in: [parent], reply) { [files] question throws(Obstacle) in
+            try files.make(making, name, in: parent, asking: question)
+        } then: { [self] node, reply in
+            send(node, reply, since: epoch)
         }
     }
 
@@ -102,13 +99,10 @@ extension KernelBridge {
 
     private func link(_ inode: Inode, _ parent: Inode, _ name: Name, _ reply: consuming EntryReply) {
         let epoch = engine.epoch
-        do throws(Obstacle) {
-            let node = try files.link(inode, as: name, in: parent)
-            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { [self] reply in
-                send(node, reply, since: epoch)
-            }
-        } catch {
-            overcome(error, reply) { [self] reply in link(inode, parent, name, reply) }
+        changeNames(in: [parent], reply) { [files] question throws(Obstacle) in
+            try files.link(inode, as: name, in: parent, asking: question)
+        } then: { [self] node, reply in
+            send(node, reply, since: epoch)
         }
     }
 
@@ -131,10 +125,13 @@ extension KernelBridge {
     private func remove(_ parent: Inode, _ name: Name, _ isFolder: Bool, _ reply: consuming EmptyReply) {
         do throws(Obstacle) {
             if let item = try files.itemToLeave(name, in: parent) { return leave(item, reply) }
-            try files.remove(name, in: parent, isFolder: isFolder)
-            whenAtRegion(.closeRegion, .names(in: [parent]), reply) { reply in reply.success() }
         } catch {
-            overcome(error, reply) { [self] reply in remove(parent, name, isFolder, reply) }
+            return overcome(error, reply) { [self] reply in remove(parent, name, isFolder, reply) }
+        }
+        changeNames(in: [parent], reply) { [files] question throws(Obstacle) in
+            try files.remove(name, in: parent, isFolder: isFolder, asking: question)
+        } then: { _, reply in
+            reply.success()
         }
     }
 
@@ -175,11 +172,10 @@ extension KernelBridge {
         _ rule: LocalTree.RenameRule,
         _ reply: consuming EmptyReply
     ) {
-        do throws(Obstacle) {
-            try files.rename(from.1, in: from.0, to: to.1, in: to.0, rule)
-            whenAtRegion(.closeRegion, .names(in: [from.0, to.0]), reply) { reply in reply.success() }
-        } catch {
-            overcome(error, reply) { [self] reply in rename(from, to, rule, reply) }
+        changeNames(in: [from.0, to.0], reply) { [files] question throws(Obstacle) in
+            try files.rename(from.1, in: from.0, to: to.1, in: to.0, rule, asking: question)
+        } then: { _, reply in
+            reply.success()
         }
     }
 

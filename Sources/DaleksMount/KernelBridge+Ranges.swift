@@ -30,7 +30,7 @@ extension KernelBridge {
         }
         do throws(Obstacle) {
             try files.allocate(handle, offset..<end, allocation, clearsSetID: Self.clearsSetID(request))
-            reply.success()
+            whenWritten(handle, of: local(inode), reply) { reply in reply.success() }
         } catch {
             overcome(error, reply) { [self] reply in
                 fallocate(request, inode: inode, handle: handle, offset: offset, count: count, mode: mode, reply: reply)
@@ -83,14 +83,13 @@ extension KernelBridge {
 
     func copyFileRange(_ request: FUSERequest, _ copy: FUSECopy, reply: consuming WriteReply) {
         do throws(Obstacle) {
-            reply.written(
-                try files.copy(
-                    from: (copy.sourceHandle, copy.sourceOffset),
-                    to: (copy.targetHandle, copy.targetOffset),
-                    count: copy.count,
-                    clearsSetID: Self.clearsSetID(request)
-                )
+            let count = try files.copy(
+                from: (copy.sourceHandle, copy.sourceOffset),
+                to: (copy.targetHandle, copy.targetOffset),
+                count: copy.count,
+                clearsSetID: Self.clearsSetID(request)
             )
+            whenWritten(copy.targetHandle, of: local(copy.target), reply) { reply in reply.written(count) }
         } catch {
             overcome(error, reply) { [self] reply in copyFileRange(request, copy, reply: reply) }
         }

@@ -23,6 +23,7 @@ final class KernelBridge: FUSEFileSystem {
     let engine: SyncEngine
     /// When calls return.
     let durability: Durability
+    let synchronousWrites: SynchronousWrites
     /// How long a call waits for the region before it fails.
     let regionDeadline: Duration
     /// Whether locks of programs come here and hold on all machines; else the kernel keeps them to itself.
@@ -32,17 +33,22 @@ final class KernelBridge: FUSEFileSystem {
     /// What stands in its root besides; only the account's own tree has such.
     let guests: Guests?
     let measures: WaitMeasures?
+    /// What lost a name lately by somebody else's doing.
+    let moved: MovedNames
 
     init(
         files: FileSystem,
         engine: SyncEngine,
         durability: Durability,
+        synchronousWrites: SynchronousWrites,
         regionDeadline: Duration,
         keepsLocks: Bool = false,
         volume: VolumeNumber = .own,
         guests: Guests? = nil,
-        measures: WaitMeasures? = nil
+        measures: WaitMeasures? = nil,
+        moved: MovedNames = MovedNames()
     ) {
+        self.moved = moved
         self.keepsLocks = keepsLocks
         self.volume = volume
         self.guests = guests
@@ -50,6 +56,7 @@ final class KernelBridge: FUSEFileSystem {
         self.files = files
         self.engine = engine
         self.durability = durability
+        self.synchronousWrites = synchronousWrites
         self.regionDeadline = regionDeadline
     }
 
@@ -140,23 +147,32 @@ final class KernelBridge: FUSEFileSystem {
 
     func lookup(_ request: FUSERequest, parent: UInt64, name: FUSEName, reply: consuming EntryReply) {
         do throws(Obstacle) {
-            let name = try Self.name(name)
-            lookup(local(parent), name, reply)
+            let (parent, name) = (local(parent), try Self.name(name))
+            // The kernel asks before it makes a name, and takes what it hears for the last word. While the region is
+            // away what is here is all there is.
+            guard durability == .writeRegion, !engine.isAway else { return lookup(parent, name, request, reply) }
+            let parked = reply.park()
+            engine.whenCaughtUp(with: [parent], within: regionDeadline) { [self] _ in
+                if let reply = parked.take() { lookup(parent, name, request, reply) }
+            }
         } catch {
             overcome(error, reply) { _ in }
         }
     }
 
-    private func lookup(_ parent: Inode, _ name: Name, _ reply: consuming EntryReply) {
+    private func lookup(_ parent: Inode, _ name: Name, _ request: FUSERequest, _ reply: consuming EntryReply) {
         let epoch = engine.epoch
         do throws(Obstacle) {
-            send(try files.lookup(name, in: parent), reply, since: epoch)
+            let node = try files.lookup(name, in: parent)
+            if durability >= .closeRegion { moved.found(node.inode, by: request.processID) }
+            send(node, reply, since: epoch)
         } catch {
             if error == .errno(.noEntry) {
-                reply.entry(.absent(validFor: validity(since: epoch)))
+                // What is opened by a name is asked for again, where that must be what the region has.
+                reply.entry(.absent(validFor: durability >= .closeRegion ? .zero : validity(since: epoch)))
                 return
             }
-            overcome(error, reply) { [self] reply in lookup(parent, name, reply) }
+            overcome(error, reply) { [self] reply in lookup(parent, name, request, reply) }
         }
     }
 

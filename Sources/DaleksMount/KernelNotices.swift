@@ -20,8 +20,10 @@ final class KernelNotices: TreeObserver {
     private let logger: Logger
     private let volume: VolumeNumber
     private let pools: [WorkerPool]
+    private let moved: MovedNames
 
-    init(session: FUSESession, volume: VolumeNumber = .own, logger: Logger) {
+    init(session: FUSESession, volume: VolumeNumber = .own, moved: MovedNames, logger: Logger) {
+        self.moved = moved
         self.volume = volume
         self.session = session
         self.logger = logger
@@ -48,6 +50,7 @@ final class KernelNotices: TreeObserver {
     }
 
     func entryRemoved(_ name: Name, in parent: Inode, node: Inode) {
+        moved.note(node)
         queue(parent) { [session, volume] () throws(Errno) in
             // `delete` also tells inotify; where the kernel will not (a folder in use), forgetting the name is enough.
             do throws(Errno) {

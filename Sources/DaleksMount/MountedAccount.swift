@@ -17,6 +17,7 @@ public final class MountedAccount: Sendable {
         public var allowsDevices = false
         public var forbidsExecution = false
         public var durability = Durability.local
+        public var synchronousWrites = SynchronousWrites.region
         /// How long a call that waits for the region does so before it fails.
         public var regionDeadline = Duration.seconds(30)
         /// Locks hold on all machines; else the kernel keeps them to this one.
@@ -58,9 +59,6 @@ public final class MountedAccount: Sendable {
                     if word == "suid" { allowsSetID = true } else { allowsDevices = true }
                 case "nosuid": allowsSetID = false
                 case "nodev": allowsDevices = false
-                case "durability=write-region":
-                    let reason = "is not there yet; the strictest is durability=close-region"
-                    throw UnknownOption(word: String(word), reason: reason)
                 case _ where word.hasPrefix("durability="):
                     let name = word.dropFirst("durability=".utf8.count)
                     guard let tier = Durability.allCases.first(where: { $0.word == name }) else {
@@ -73,6 +71,8 @@ public final class MountedAccount: Sendable {
                         (1...3_600).contains(seconds)
                     else { throw UnknownOption(word: String(word), reason: "wants a number of seconds, up to 3600") }
                     regionDeadline = .seconds(seconds)
+                case "osync=region": synchronousWrites = .region
+                case "osync=fsync": synchronousWrites = .asFsync
                 case "locks=region": keepsLocks = true
                 case "locks=local": keepsLocks = false
                 // What every line of fstab may carry and what we do anyway.
@@ -93,7 +93,8 @@ public final class MountedAccount: Sendable {
         public var description: String {
             if let reason { return "the mount option `\(word)` \(reason)" }
             return "`\(word)` is not a mount option; known are allow_other, owners=stored, nonempty, ro, rw, noexec, "
-                + "suid, dev, locks=region, locks=local, durability=…, region-deadline=… and fstab's common words"
+                + "suid, dev, locks=region, locks=local, durability=…, osync=region, osync=fsync, region-deadline=… "
+                + "and fstab's common words"
         }
     }
 
@@ -148,6 +149,7 @@ public final class MountedAccount: Sendable {
             files: files,
             engine: engine,
             durability: options.durability,
+            synchronousWrites: options.synchronousWrites,
             regionDeadline: options.regionDeadline,
             keepsLocks: options.keepsLocks,
             guests: guests,
@@ -164,7 +166,7 @@ public final class MountedAccount: Sendable {
         } catch {
             throw Failure(description: "\(error)")
         }
-        notices = KernelNotices(session: session, logger: logger)
+        notices = KernelNotices(session: session, moved: bridge.moved, logger: logger)
     }
 
     /// Heals what a dead daemon left there, mounts, and begins to follow the region.
@@ -191,19 +193,19 @@ public final class MountedAccount: Sendable {
             description: FileSystem.Description(owner: options.owner, region: region, control: options.control),
             logger: logger
         )
-        guests.add(
-            KernelBridge(
-                files: files,
-                engine: shares,
-                durability: options.durability,
-                regionDeadline: options.regionDeadline,
-                keepsLocks: options.keepsLocks,
-                volume: number,
-                measures: waits
-            )
+        let bridge = KernelBridge(
+            files: files,
+            engine: shares,
+            durability: options.durability,
+            synchronousWrites: options.synchronousWrites,
+            regionDeadline: options.regionDeadline,
+            keepsLocks: options.keepsLocks,
+            volume: number,
+            measures: waits
         )
+        guests.add(bridge)
         let observer = GuestNotices(
-            KernelNotices(session: session, volume: number, logger: logger),
+            KernelNotices(session: session, volume: number, moved: bridge.moved, logger: logger),
             own: notices,
             guests: guests
         )

@@ -6,14 +6,15 @@ import DaleksSQLite
 
 /// Rows of the journal as operations.
 enum Journaling {
-    /// The number is the row's, given when it is sent; what the body says of it counts for nothing.
+    /// The number is the row's, given when it is sent; what the body says of it counts for nothing. Answers its place.
+    @discardableResult
     static func append(
         _ mutation: Mutation,
         _ subjects: JournalTable.Subjects,
         _ db: borrowing Connection
-    ) throws {
+    ) throws -> Int64 {
         let body = Operation(sequence: 1, mutation: mutation).jsonBytes
-        try JournalTable.append(.metadata, subjects, body: body, in: db)
+        return try JournalTable.append(.metadata, subjects, body: body, in: db)
     }
 
     /// What a row says, under its own number where it has one.

@@ -75,7 +75,7 @@ extension LocalTree {
                 modified: edit.modified,
                 time: now
             )
-            try Self.journal(.attributes(change), JournalTable.Subjects(node: inode), db)
+            try journal(.attributes(change), JournalTable.Subjects(node: inode), nil, db)
             stage(node)
             return node
         }
@@ -117,7 +117,7 @@ extension LocalTree {
             try NodeTable.update(node, in: db)
             guard node.attributes.links > 0 else { return }
             let change = Mutation.ExtendedChange(node: node.id, name: name, value: value, time: now)
-            try Self.journal(.extended(change), JournalTable.Subjects(node: inode), db)
+            try journal(.extended(change), JournalTable.Subjects(node: inode), nil, db)
             stage(node)
         }
         noteChange(of: inode)

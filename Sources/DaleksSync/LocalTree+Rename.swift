@@ -25,7 +25,8 @@ extension LocalTree {
         in parent: Inode,
         to newName: Name,
         in newParent: Inode,
-        _ rule: RenameRule
+        _ rule: RenameRule,
+        asking question: RegionQuestion? = nil
     ) throws(Obstacle) -> Renamed {
         // A rename must not reach the region before the content that it is about to publish under the new name.
         try saveWritten(name, in: parent)
@@ -48,7 +49,7 @@ extension LocalTree {
                 rule: rule,
                 now: now
             )
-            let renamed = try Self.perform(&step, db)
+            let renamed = try perform(&step, question, db)
             if source.inode != target.inode { stage(step.from.folder) }
             stage(step.to.folder, renamed.node)
             return renamed
@@ -117,7 +118,11 @@ extension LocalTree {
         return folder == .root
     }
 
-    private static func perform(_ step: inout Step, _ db: borrowing Connection) throws -> Renamed {
+    private func perform(
+        _ step: inout Step,
+        _ question: RegionQuestion?,
+        _ db: borrowing Connection
+    ) throws -> Renamed {
         let isExchange = step.rule == .exchange
         let (from, to) = (step.from.folder.inode, step.to.folder.inode)
         try EntryTable.delete(step.from.name, in: from, db)
@@ -136,11 +141,11 @@ extension LocalTree {
                 try EntryTable.insert(step.from.name, in: from, node: standing.inode, db)
             } else {
                 let touched: Set = [from, to]
-                try unlinkNode(&standing, step.now, standing: &known, isReplaced: true, besides: touched, db)
+                try Self.unlinkNode(&standing, step.now, standing: &known, isReplaced: true, besides: touched, db)
             }
             replaced = standing
         }
-        try touchFolders(&step, db)
+        try Self.touchFolders(&step, db)
         if let known, known.inode == node.inode, !isExchange {
             // What stood there never was at the region, where this file has the name still: it loses the other one.
             let removal = Mutation.remove(
@@ -149,7 +154,7 @@ extension LocalTree {
                 node: node.id,
                 time: step.now
             )
-            try journal(removal, JournalTable.Subjects(node: node.inode, parent: from), db)
+            try journal(removal, JournalTable.Subjects(node: node.inode, parent: from), nil, db)
             if to != from { try Journaling.tellTimes(of: to, db) }
             return Renamed(node: node, replaced: replaced)
         }
@@ -169,7 +174,7 @@ extension LocalTree {
             otherParent: to,
             replaced: known?.inode
         )
-        try journal(.rename(mutation), subjects, db)
+        try journal(.rename(mutation), subjects, question, db)
         return Renamed(node: node, replaced: replaced)
     }
 

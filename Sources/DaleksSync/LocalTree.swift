@@ -26,6 +26,8 @@ public final class LocalTree: Sendable {
     private let memory = NodeMemory()
     let departures = Lock(Departures())
     let remains = Lock<[Remains]>([])
+    /// What somebody waits for the region to decide.
+    let questions = RegionQuestions()
     /// Where departures are seen to.
     private let farewells: any WorkQueue
     /// What an fsync of each node has to wait for.
@@ -160,8 +162,14 @@ public final class LocalTree: Sendable {
         private static let setgid: UInt32 = 0o2000
     }
 
-    public func create(_ name: Name, in parent: Inode, _ wanted: Creation) throws(Obstacle) -> LocalNode {
-        try create(name, in: parent, wanted) { _, _ in }
+    /// With a question, here and below, the region has the last word: ask the engine for it.
+    public func create(
+        _ name: Name,
+        in parent: Inode,
+        _ wanted: Creation,
+        asking question: RegionQuestion? = nil
+    ) throws(Obstacle) -> LocalNode {
+        try create(name, in: parent, wanted, asking: question) { _, _ in }
     }
 
     /// A new file, and its bytes in use until `closeContent`. As `create` and `openContent`, without asking the index
@@ -176,7 +184,7 @@ public final class LocalTree: Sendable {
         let generation = contents.barrier.open
         let node: LocalNode
         do throws(Obstacle) {
-            node = try create(name, in: parent, wanted) { node, db in
+            node = try create(name, in: parent, wanted, asking: nil) { node, db in
                 // Who makes a file writes to it next: then that needs no transaction.
                 try ContentTable.mark(spans: CollectionOfOne(0), of: node.inode, generation: generation, in: db)
                 contents.reserve(node.inode)
@@ -200,6 +208,7 @@ public final class LocalTree: Sendable {
         _ name: Name,
         in parent: Inode,
         _ wanted: Creation,
+        asking question: RegionQuestion?,
         made: (LocalNode, borrowing Connection) throws -> Void
     ) throws(Obstacle) -> LocalNode {
         let now = time.wall
@@ -244,7 +253,7 @@ public final class LocalTree: Sendable {
                     device: creation.device
                 )
             )
-            try Self.journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), db)
+            try journal(mutation, JournalTable.Subjects(node: node.inode, parent: parent), question, db)
             try made(node, db)
             stage(node, folder)
             return node
@@ -254,7 +263,12 @@ public final class LocalTree: Sendable {
         return node
     }
 
-    public func link(_ inode: Inode, as name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
+    public func link(
+        _ inode: Inode,
+        as name: Name,
+        in parent: Inode,
+        asking question: RegionQuestion? = nil
+    ) throws(Obstacle) -> LocalNode {
         let now = time.wall
         let departures = contents.departures
         let node = try database.changing { db in
@@ -269,9 +283,10 @@ public final class LocalTree: Sendable {
             try NodeTable.update(node, in: db)
             try EntryTable.insert(name, in: parent, node: inode, db)
             try Self.touch(&folder, now, db)
-            try Self.journal(
+            try journal(
                 .link(parent: folder.id, name: name, node: node.id, time: now),
                 JournalTable.Subjects(node: inode, parent: parent),
+                question,
                 db
             )
             stage(node, folder)
@@ -283,7 +298,12 @@ public final class LocalTree: Sendable {
     }
 
     /// Takes a name away. `isFolder` is what the caller asked for: rmdir or unlink.
-    public func remove(_ name: Name, in parent: Inode, isFolder: Bool) throws(Obstacle) -> LocalNode {
+    public func remove(
+        _ name: Name,
+        in parent: Inode,
+        isFolder: Bool,
+        asking question: RegionQuestion? = nil
+    ) throws(Obstacle) -> LocalNode {
         let now = time.wall
         let node = try database.changing { db in
             var node = try Self.entry(name, in: parent, db)
@@ -294,9 +314,10 @@ public final class LocalTree: Sendable {
             var gone: (inode: Inode, id: NodeID)? = (node.inode, node.id)
             try Self.unlinkNode(&node, now, standing: &gone, db)
             if let gone {
-                try Self.journal(
+                try journal(
                     .remove(parent: folder.id, name: name, node: gone.id, time: now),
                     JournalTable.Subjects(node: gone.inode, parent: parent),
+                    question,
                     db
                 )
             }
@@ -425,11 +446,15 @@ extension LocalTree {
         try NodeTable.updateTimes(folder, in: db)
     }
 
-    static func journal(
+    func journal(
         _ mutation: Mutation,
         _ subjects: JournalTable.Subjects,
+        _ question: RegionQuestion? = nil,
         _ db: borrowing Connection
     ) throws {
-        try Journaling.append(mutation, subjects, db)
+        let place = try Journaling.append(mutation, subjects, db)
+        guard let question else { return }
+        try JournalTable.ask(at: place, in: db)
+        questions.enter(question, at: place)
     }
 }

@@ -17,6 +17,8 @@ final class Puller: Sendable {
         /// Something may be stale and settled.
         var isRefreshDue = true
         var isConnected = false
+        /// The last question was not answered: not so before the first.
+        var isAway = false
         var usage: UsageRecord?
         var usageAskedAt: Instant?
     }
@@ -30,10 +32,11 @@ final class Puller: Sendable {
     private let time: TimeSource
     private let state = Condition(State())
     /// Inside a struct: see `SyncEngine.Wake`.
-    private struct ShareNews: Sendable {
+    private struct Callback: Sendable {
         var tell: (@Sendable () -> Void)?
     }
-    private let shareNews = Lock(ShareNews())
+    private let shareNews = Lock(Callback())
+    private let back = Lock(Callback())
 
     init(
         tree: LocalTree,
@@ -63,6 +66,8 @@ final class Puller: Sendable {
     /// Whether the last question was answered: then what is here is as new as the region.
     var isConnected: Bool { state.withLock { $0.isConnected } }
 
+    var isAway: Bool { state.withLock { $0.isAway } }
+
     /// How full the account was lately.
     var usage: UsageRecord? { state.withLock { $0.usage } }
 
@@ -73,6 +78,9 @@ final class Puller: Sendable {
     }
 
     func whenSharesChange(_ body: @escaping @Sendable () -> Void) { shareNews.withLock { $0.tell = body } }
+
+    /// Called when the region answers after it did not. Nil ends that, for what it calls may hold this.
+    func whenBack(_ body: (@Sendable () -> Void)?) { back.withLock { $0.tell = body } }
 
     private func askForRefresh() {
         state.withLock { $0.isRefreshDue = true }
@@ -92,9 +100,13 @@ final class Puller: Sendable {
                 askUsage()
                 try pull()
                 retry.reset()
-                state.withLock { $0.isConnected = true }
+                let isBack = state.withLock { state in
+                    defer { (state.isConnected, state.isAway) = (true, false) }
+                    return !state.isConnected
+                }
+                if isBack { back.withLock { $0.tell }?() }
             } catch {
-                state.withLock { $0.isConnected = false }
+                state.withLock { ($0.isConnected, $0.isAway) = (false, true) }
                 logger.info("change feed waits for the region", ["reason": "\(error)"])
                 state.withLock { $0.isPoked = false }
                 _ = state.wait(timeout: retry.next()) { $0.isStopping || $0.isPoked ? true : nil }

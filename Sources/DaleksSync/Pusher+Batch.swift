@@ -252,10 +252,15 @@ extension Pusher {
         (try? tree.database.reading { db throws in try JournalTable.find(place: row.place, in: db) == nil }) ?? false
     }
 
-    /// Waits before another attempt; true where there shall be none.
+    /// Waits before another attempt, or until the region is back; true where there shall be none.
     func rest(_ pause: Duration) -> Bool {
         if let rest = labour.rest { rest(pause) }
-        return state.wait(timeout: labour.rest == nil ? pause : .zero) { $0.isStopping ? true : nil } ?? false
+        let returnCount = state.withLock { $0.returnCount }
+        let isStopping = state.wait(timeout: labour.rest == nil ? pause : .zero) { state -> Bool? in
+            if state.isStopping { return true }
+            return state.returnCount != returnCount ? false : nil
+        }
+        return isStopping ?? false
     }
 
     /// Lets go of a commit's snapshot and content.

@@ -89,6 +89,23 @@ extension Pusher {
         return settlement
     }
 
+    /// Nobody waits any more for what was left to the region. False where it may have heard of that.
+    func withdraw(_ question: RegionQuestion) throws(Errno) -> Bool {
+        guard let place = question.place else { return false }
+        let isTakenBack = Lock(false)
+        let settlement = try news.inTurn { () throws(Errno) in
+            try write { settlement, db in
+                let isSo = try settlement.withdraw(questionAt: place, db)
+                isTakenBack.withLock { $0 = isSo }
+            }
+        }
+        for inode in settlement.nameless { tree.collect(inode) }
+        tell(settlement)
+        // What was held back while it was pending is to be asked for now.
+        wasAnswered()
+        return isTakenBack.withLock { $0 }
+    }
+
     func tell(_ settlement: Settlement) {
         for report in settlement.reports {
             logger.warning(report.message, ["inode": report.node, "detail": report.detail])
@@ -113,6 +130,7 @@ extension Pusher {
                 now: now
             )
             try body(&settlement, db)
+            tree.questions.note(settlement.answers)
             return settlement
         }
     }

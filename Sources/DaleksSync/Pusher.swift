@@ -16,6 +16,8 @@ final class Pusher: Sendable {
         /// Somebody waits for the journal to be empty: nothing is held back for company.
         var isHurried = false
         var isStopping = false
+        /// How often the region answered again after it had not.
+        var returnCount = 0
         /// Changes since the start.
         var changeCount = 0
         var lastFailure: RemoteError?
@@ -43,7 +45,7 @@ final class Pusher: Sendable {
     let asideFolder: String
     /// Where it sends what was done in others' trees.
     let shares: Shares?
-    /// Called when the region took a batch.
+    /// Called when the region took a batch, or something need not be sent any more.
     let wasAnswered: @Sendable () -> Void
     let state = Condition(State())
     let active = Lock<[Int64: ActiveCommit]>([:])
@@ -95,6 +97,15 @@ final class Pusher: Sendable {
         state.broadcast()
     }
 
+    /// The region answers again: what was put off because it did not goes out now.
+    func regionIsBack() {
+        state.withLock { state in
+            state.returnCount += 1
+            state.isAwake = true
+        }
+        state.broadcast()
+    }
+
     /// Nothing new is sent once this has returned, until it is told to go on. What is on its way is waited for, so
     /// long.
     func pause(_ isPaused: Bool, waitingUpTo limit: Duration) {
@@ -124,6 +135,7 @@ final class Pusher: Sendable {
     func run() {
         var retry = Retry()
         while true {
+            let returnCount = state.withLock { $0.returnCount }
             let outcome = pushAll()
             var pause: Duration = Self.quietPause
             switch outcome {
@@ -139,7 +151,8 @@ final class Pusher: Sendable {
             let mayWake = if case .success = outcome { true } else { false }
             let isStopping = state.wait(timeout: pause) { state -> Bool? in
                 if state.isStopping { return true }
-                guard mayWake, state.isAwake, !sending.isPaused else { return nil }
+                let mayTry = mayWake || state.returnCount != returnCount
+                guard mayTry, state.isAwake, !sending.isPaused else { return nil }
                 state.isAwake = false
                 return false
             }

@@ -18,6 +18,8 @@ final class RegionWaits: Sendable {
         case around(Inode, [Inode])
         /// Everything that the region had done at that cursor.
         case feed(Cursor)
+        /// What was left to the region is decided.
+        case answer(RegionQuestion)
     }
 
     private struct Wait: Sendable {
@@ -27,7 +29,11 @@ final class RegionWaits: Sendable {
         /// A conflict gives a file another id, and everything of it is sent once more.
         var node: NodeID?
         var deadline: Instant
+        var impatience: Impatience?
         var completion: @Sendable (Errno?) -> Void
+
+        /// When it is over at the latest.
+        var end: Instant { impatience?.end.map { min($0, deadline) } ?? deadline }
     }
 
     private struct State {
@@ -48,12 +54,18 @@ final class RegionWaits: Sendable {
     }
 
     /// Calls back, at once or later and on any thread: nil, or why it is not so and, after `limit`, not to be expected.
-    func add(_ subject: Subject, within limit: Duration, _ completion: @escaping @Sendable (Errno?) -> Void) {
+    func add(
+        _ subject: Subject,
+        within limit: Duration,
+        _ impatience: Impatience? = nil,
+        _ completion: @escaping @Sendable (Errno?) -> Void
+    ) {
         var wait = Wait(
             subject: subject,
             place: 0,
             node: nil,
             deadline: time.now + limit,
+            impatience: impatience,
             completion: completion
         )
         do throws(Errno) {
@@ -78,6 +90,12 @@ final class RegionWaits: Sendable {
         if isStopping { completion(.io) } else { look() }
     }
 
+    /// A signal came for who waits with that.
+    func interrupt(_ impatience: Impatience) {
+        impatience.note(at: time.now)
+        look()
+    }
+
     /// Something left the journal, was refused, or came by the feed.
     func look() {
         let isAwaited = state.withLock { state in
@@ -99,7 +117,7 @@ final class RegionWaits: Sendable {
 
     func run() {
         while true {
-            let next = state.withLock { $0.waits.map(\.deadline).min() }
+            let next = state.withLock { $0.waits.map(\.end).min() }
             let pause = next.map { max(.milliseconds(1), $0 - time.now) } ?? .seconds(3_600)
             let isStopping = state.wait(timeout: pause) { state -> Bool? in
                 if state.isStopping { return true }
@@ -138,7 +156,7 @@ final class RegionWaits: Sendable {
             for (wait, verdict) in judged {
                 switch verdict {
                 case .over(let errno): over.append((wait.completion, errno))
-                case .waiting where wait.deadline <= now: over.append((wait.completion, Self.errno(of: wait.subject)))
+                case .waiting where wait.end <= now: over.append((wait.completion, Self.errno(of: wait)))
                 case .waiting: left.append(wait)
                 }
             }
@@ -155,12 +173,17 @@ final class RegionWaits: Sendable {
         return over
     }
 
-    private static func errno(of subject: Subject) -> Errno {
-        if case .feed = subject { .timedOut } else { .io }
+    private static func errno(of wait: Wait) -> Errno {
+        if wait.end < wait.deadline { return .interrupted }
+        return if case .feed = wait.subject { .timedOut } else { .io }
     }
 
     private static func verdict(on wait: inout Wait, _ db: borrowing Connection) throws -> Verdict {
         let places: [Int64]
+        if case .answer(let question) = wait.subject {
+            guard let place = question.place else { return .over(nil) }
+            return try JournalTable.find(place: place, in: db) == nil ? .over(nil) : .waiting
+        }
         switch wait.subject {
         case .node(let inode): places = try JournalTable.places(of: inode, upTo: wait.place, in: db)
         case .names(let folders):
@@ -179,12 +202,13 @@ final class RegionWaits: Sendable {
             guard let here = try MetaTable.text(.cursor, in: db).flatMap({ Cursor($0) }) else { return .waiting }
             let isHere = here.epoch > cursor.epoch || here.epoch == cursor.epoch && here.sequence >= cursor.sequence
             return isHere ? .over(nil) : .waiting
+        case .answer: return .waiting
         }
         for place in places {
             guard let refusal = try RefusalTable.find(place, in: db), !RefusalTable.Code.needsBase(refusal.code) else {
                 continue
             }
-            return .over(errno(of: refusal))
+            return .over(Errno(refusal: refusal.code))
         }
         guard places.isEmpty else { return .waiting }
         guard case .node(let inode) = wait.subject, let id = try NodeTable.find(inode, in: db)?.id, id != wait.node
@@ -193,13 +217,5 @@ final class RegionWaits: Sendable {
         }
         (wait.node, wait.place) = (id, try JournalTable.lastPlace(in: db))
         return try JournalTable.places(of: inode, upTo: wait.place, in: db).isEmpty ? .over(nil) : .waiting
-    }
-
-    private static func errno(of refusal: RefusalTable.Refusal) -> Errno {
-        switch refusal.code {
-        case RefusalPlan.quota: .quota
-        case "forbidden": .accessDenied
-        default: .io
-        }
     }
 }

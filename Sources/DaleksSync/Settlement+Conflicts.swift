@@ -20,6 +20,7 @@ extension Settlement {
             try markStale(subjects, db)
             return try postpone(item.row, db)
         }
+        if item.row.isAsked, !isOurs(current, item) { return try takeBack(item, conflict, current, db) }
         switch item.operation.mutation {
         case .create(let creation):
             if current?.id == creation.node { return try acceptKnown(item, db) }
@@ -33,6 +34,15 @@ extension Settlement {
             if conflict != .missing { report("a change of attributes did not fit", item, conflict.rawValue) }
         case .link(_, let name, _, _): try resolve(link: item, name, conflict, current, db)
         case .rename(let rename): try resolve(rename: item, rename, conflict, current, db)
+        }
+    }
+
+    /// The name is there, for the very node that was meant: an answer was lost.
+    private func isOurs(_ current: NodeRecord?, _ item: Item) -> Bool {
+        switch item.operation.mutation {
+        case .create(let creation): current?.id == creation.node
+        case .link(_, _, let id, _): current?.id == id
+        case .rename, .remove, .attributes, .extended, .commit: false
         }
     }
 

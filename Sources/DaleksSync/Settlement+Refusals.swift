@@ -9,6 +9,7 @@ extension Settlement {
     /// again; the rest goes on. A change of names or attributes is undone.
     mutating func refuse(_ item: Item, _ code: String, _ detail: String, _ db: borrowing Connection) throws {
         let subjects = item.row.subjects
+        if item.row.isAsked { return try takeBack(item, refused: code, db) }
         switch item.operation.mutation {
         case .create, .commit:
             try postpone(item.row, db)

@@ -52,6 +52,8 @@ struct Settlement {
     var resent: Set<Inode> = []
     /// How steps of ours leave the times of folders at the region.
     var folderTimes: [Inode: FolderTimes] = [:]
+    /// What the region said of what was left to it, where it did not agree; by the row's place.
+    var answers: [Int64: RegionQuestion.Answer] = [:]
 
     init(
         changedSince: [Int64: Set<Int>],

@@ -1,5 +1,6 @@
 import DaleksAPI
 public import DaleksCache
+import DaleksCore
 public import DaleksSystem
 
 /// Calls back when region and machine are alike.
@@ -17,32 +18,104 @@ extension SyncEngine {
     public func whenAtRegion(
         _ awaited: Awaited,
         within limit: Duration,
+        _ impatience: Impatience? = nil,
         _ completion: @escaping @Sendable (Errno?) -> Void
     ) {
         pusher.hurry()
         switch awaited {
-        case .node(let inode): waits.add(.node(inode), within: limit, completion)
-        case .names(let folders): waits.add(.names(folders), within: limit, completion)
+        case .node(let inode): waits.add(.node(inode), within: limit, impatience, completion)
+        case .names(let folders): waits.add(.names(folders), within: limit, impatience, completion)
         }
     }
 
-    /// Calls back once everything that the region has done by now is here: nil, or why that is not so.
-    public func whenCaughtUp(within limit: Duration, _ completion: @escaping @Sendable (Errno?) -> Void) {
-        if let shares {
-            return shares.catchUp { error in
-                completion(error.map { $0 == .loggedOut ? .accessDenied : .timedOut })
+    /// A signal came for who waits with that.
+    public func interrupt(_ impatience: Impatience) {
+        waits.interrupt(impatience)
+    }
+
+    /// What became of a change of names that was left to the region.
+    public enum Decision: Sendable {
+        /// It is so, here and there.
+        case agreed
+        /// Others were first. Nothing of it is left, and what they did is here: it may be tried again.
+        case overtaken
+        /// Nothing of it is left, but with EIO and EINTR, where the region may have heard of it and has not answered:
+        /// it is then what the region says it is, once it says so.
+        case failed(Errno)
+    }
+
+    /// Calls back when the region has decided, or after `limit`.
+    public func decide(
+        _ question: RegionQuestion,
+        within limit: Duration,
+        _ impatience: Impatience? = nil,
+        _ completion: @escaping @Sendable (Decision) -> Void
+    ) {
+        pusher.hurry()
+        waits.add(.answer(question), within: limit, impatience) { [self] errno in
+            tree.questions.leave(question)
+            if let errno { return abandon(question, errno, completion) }
+            switch question.answer {
+            case nil: completion(.agreed)
+            case .refused(let errno): completion(.failed(errno))
+            case .overtaken(let nodes): relist(nodes[...]) { completion($0.map { .failed($0) } ?? .overtaken) }
             }
+        }
+    }
+
+    /// Takes back what the region has not been asked yet.
+    private func abandon(
+        _ question: RegionQuestion,
+        _ errno: Errno,
+        _ completion: @escaping @Sendable (Decision) -> Void
+    ) {
+        let accepted = labour.fetches.submit { [self] in
+            let isTakenBack = (try? pusher.withdraw(question)) ?? false
+            completion(.failed(isTakenBack && errno == .io ? .timedOut : errno))
+        }
+        if !accepted { completion(.failed(errno)) }
+    }
+
+    /// Calls back once everything that the region has done by now is here, and in the kernel's caches where `isHeard`:
+    /// nil, or why that is not so. Of `folders` also what had to wait while something was done in them here.
+    public func whenCaughtUp(
+        with folders: [Inode] = [],
+        isHeard: Bool = false,
+        within limit: Duration,
+        _ completion: @escaping @Sendable (Errno?) -> Void
+    ) {
+        let news = news
+        let isHere: @Sendable (Errno?) -> Void = { [self] errno in
+            if let errno { return completion(errno) }
+            guard isHeard else { return relist(folders[...], completion) }
+            news.announcements.whenOver { news.whenHeard { completion(nil) } }
+        }
+        if let shares {
+            return shares.catchUp { error in isHere(error.map { $0 == .loggedOut ? .accessDenied : .timedOut }) }
         }
         let (remote, waits) = (remote, waits)
         let accepted = labour.fetches.submit {
             do throws(RemoteError) {
                 let record = try remote.tree()
                 guard let cursor = Cursor(record.cursor) else { return completion(.io) }
-                waits.add(.feed(cursor), within: limit, completion)
+                waits.add(.feed(cursor), within: limit, nil, isHere)
             } catch {
                 completion(error == .loggedOut ? .accessDenied : .timedOut)
             }
         }
         if !accepted { completion(.timedOut) }
+    }
+
+    /// Lists those again of which something had to wait.
+    private func relist(_ nodes: ArraySlice<Inode>, _ completion: @escaping @Sendable (Errno?) -> Void) {
+        guard let inode = nodes.first else { return completion(nil) }
+        let rest = nodes.dropFirst()
+        // What it was about may be gone for good.
+        guard let node = try? tree.stored(inode), node.attributes.kind == .folder, node.isStale else {
+            return relist(rest, completion)
+        }
+        fetcher.fetch(.folder(inode)) { [self] errno in
+            if let errno, errno != .stale { completion(errno) } else { relist(rest, completion) }
+        }
     }
 }

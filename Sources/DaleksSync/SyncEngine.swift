@@ -182,6 +182,7 @@ public final class SyncEngine: Sendable {
             wasAnswered: { puller.poke() }
         )
         let pusher = pusher
+        puller.whenBack { pusher.regionIsBack() }
         let waits = waits
         leases = EngineLeases(
             tree: tree,
@@ -381,6 +382,7 @@ public final class SyncEngine: Sendable {
         database.close()
         // What they call holds what holds them.
         wake.withLock { $0.call = nil }
+        puller.whenBack(nil)
         gate.end()
         folderLock.withLock { $0 = nil }
     }
@@ -392,6 +394,9 @@ public final class SyncEngine: Sendable {
 
     /// Whether what is here is as new as the region: then the kernel may believe it for long.
     public var isConnected: Bool { shares?.isConnected ?? puller.isConnected }
+
+    /// Whether it is of no use to ask the region, which did not answer when it was asked last.
+    public var isAway: Bool { shares.map { !$0.isConnected } ?? puller.isAway }
 
     /// How full the account was when the region was last asked; nil before the first answer.
     public var usage: UsageRecord? { puller.usage }

@@ -101,9 +101,15 @@ public final class FileSystem: Sendable {
         }
     }
 
-    public func make(_ making: Making, _ name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
+    /// With a question, here and below, the region has the last word: ask the engine for it.
+    public func make(
+        _ making: Making,
+        _ name: Name,
+        in parent: Inode,
+        asking question: RegionQuestion? = nil
+    ) throws(Obstacle) -> LocalNode {
         try requireMaking(making.kind, in: parent)
-        return present(try tree.create(name, in: parent, try creation(making)))
+        return present(try tree.create(name, in: parent, try creation(making), asking: question))
     }
 
     func creation(_ making: Making) throws(Obstacle) -> LocalTree.Creation {
@@ -127,14 +133,24 @@ public final class FileSystem: Sendable {
         )
     }
 
-    public func link(_ inode: Inode, as name: Name, in parent: Inode) throws(Obstacle) -> LocalNode {
+    public func link(
+        _ inode: Inode,
+        as name: Name,
+        in parent: Inode,
+        asking question: RegionQuestion? = nil
+    ) throws(Obstacle) -> LocalNode {
         try requireLink(to: inode, in: parent)
-        return present(try tree.link(inode, as: name, in: parent))
+        return present(try tree.link(inode, as: name, in: parent, asking: question))
     }
 
-    public func remove(_ name: Name, in parent: Inode, isFolder: Bool) throws(Obstacle) {
+    public func remove(
+        _ name: Name,
+        in parent: Inode,
+        isFolder: Bool,
+        asking question: RegionQuestion? = nil
+    ) throws(Obstacle) {
         try requireRemoval(of: name, in: parent)
-        let node = try tree.remove(name, in: parent, isFolder: isFolder)
+        let node = try tree.remove(name, in: parent, isFolder: isFolder, asking: question)
         tree.letGo(of: node.inode)
     }
 
@@ -143,10 +159,11 @@ public final class FileSystem: Sendable {
         in parent: Inode,
         to newName: Name,
         in newParent: Inode,
-        _ rule: LocalTree.RenameRule
+        _ rule: LocalTree.RenameRule,
+        asking question: RegionQuestion? = nil
     ) throws(Obstacle) {
         try requireRename(name, in: parent, to: newName, in: newParent, rule)
-        let renamed = try tree.rename(name, in: parent, to: newName, in: newParent, rule)
+        let renamed = try tree.rename(name, in: parent, to: newName, in: newParent, rule, asking: question)
         if let replaced = renamed.replaced, rule == .replace { tree.letGo(of: replaced.inode) }
     }
 

@@ -11,6 +11,8 @@ final class Household: Sendable {
     let files: RunningProgram
     let usersURL: String
     let filesURL: String
+    /// What starts the region, and starts it again where a test ended it.
+    let filesCommand: [String]
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -32,13 +34,11 @@ final class Household: Sendable {
                 "--attempts-per-address", "1000", "--registrations-per-hour", "1000",
             ]
         )
-        files = try RunningProgram(
-            "daleks-files",
-            [
-                "--state", scratch.path("files"), "--port", "\(ports.1)", "--region", "local", "--users-url", usersURL,
-                "--public-url", filesURL,
-            ]
-        )
+        filesCommand = [
+            "daleks-files", "--state", scratch.path("files"), "--port", "\(ports.1)", "--region", "local",
+            "--users-url", usersURL, "--public-url", filesURL,
+        ]
+        files = try RunningProgram(filesCommand[0], Array(filesCommand.dropFirst()))
     }
 
     /// Somebody with an account and a home folder.

@@ -5,69 +5,27 @@ import Testing
 
 /// Locks of programs on two machines of one account: two daemons, two mounts, and what others wrote that locks files.
 @Suite(.serialized, .needs(.fuse), .needs(.program("python3", package: "python3"))) struct LockMountTests {
-    private struct Machines {
-        /// Services of their own: accounts of one address are not made without end.
-        let house: Household
-        let here: Person
-        let there: Person
+    private static let machines = Result { try TwoMachines() }
 
-        init() throws {
-            house = try Household()
-            here = try house.person()
-            // The same account on another machine. The path of its control socket may not be long.
-            let other = Person(name: here.name, home: house.scratch.path("there"))
-            try Files.createPrivateDirectory(other.home, durable: false)
-            let words = "login --users \(house.usersURL) --region local --email \(here.email) --password-stdin"
-            try other.run(words.split(separator: " ").map(String.init), input: Person.password + "\n").expectSuccess()
-            there = other
-            for person in [here, there] { try Files.createPrivateDirectory(person.path("daleks"), durable: false) }
-        }
-    }
+    private let machines: TwoMachines
+    private var house: Household { machines.house }
+    private var here: Person { machines.here }
+    private var there: Person { machines.there }
 
-    private static let machines = Result { try Machines() }
-
-    private let house: Household
-    private let here: Person
-    private let there: Person
-
-    init() throws {
-        let machines = try Self.machines.get()
-        (house, here, there) = (machines.house, machines.here, machines.there)
-    }
+    init() throws { machines = try Self.machines.get() }
 
     private func mounted(_ options: String = "", _ body: (_ here: String, _ there: String) throws -> Void) throws {
-        for person in [here, there] { try person.done(options.isEmpty ? "mount" : "mount -o \(options)") }
-        defer { for person in [here, there] { _ = try? person.run(["umount", "--now"]) } }
-        try body(here.path("daleks"), there.path("daleks"))
+        try machines.mounted(options, body)
     }
 
     /// Runs lines that have both folders, and files of either by `at(folder, name)`; what they print.
     private func python(_ lines: String, _ here: String, _ there: String) throws -> String {
         let preface = """
-            import errno, fcntl, os, signal, sqlite3, subprocess, sys, time
-            here, there = sys.argv[1:3]
-            def at(folder, name):
-                end = time.monotonic() + 20
-                while not os.path.exists(folder + "/" + name) and time.monotonic() < end: time.sleep(0.02)
-                return os.open(folder + "/" + name, os.O_RDWR)
-            def tell(what, call):
-                try: call(); print(what, "done", flush=True)
-                except OSError as e: print(what, errno.errorcode[e.errno], flush=True)
-            def until(call, seconds=20):
-                end = time.monotonic() + seconds
-                while True:
-                    try: return call()
-                    except OSError as e:
-                        if time.monotonic() > end: raise
-                    time.sleep(0.02)
+            import fcntl, signal, sqlite3, subprocess
             EX, SH, NB, UN = fcntl.LOCK_EX, fcntl.LOCK_SH, fcntl.LOCK_NB, fcntl.LOCK_UN
 
             """
-        let captured = try Subprocess.capture(
-            Command("python3", ["-c", preface + lines, here, there], deathSignal: SIGKILL),
-            timeout: .seconds(120)
-        )
-        return captured.outputText + captured.errorText
+        return try machines.python(preface + lines, [here, there])
     }
 
     @Test func `fcntl and flock exclude programs of the other machine, who have it when it ends`() throws {
