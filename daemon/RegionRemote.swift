@@ -130,6 +130,13 @@ struct RegionRemote: Remote {
         try asking(.sharing) { () throws(ClientFailure) in try files.revoke(from: user, on: id) }
     }
 
+    func granted(to who: String, on id: NodeID) throws(RemoteError) -> Rights? {
+        let user = try find(who)
+        let grants = try asking(.sharing) { () throws(ClientFailure) in try files.grants(on: id) }
+        let now = TimeSource.system.wall
+        return grants.first { $0.user == user && $0.expires.map { $0 > now } ?? true }?.rights
+    }
+
     /// Exactly by address, handle or id: the wrong person must not be given anything.
     private func find(_ who: String) throws(RemoteError) -> UserID {
         if let id = UserID(who) { return id }

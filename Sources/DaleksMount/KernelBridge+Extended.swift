@@ -1,4 +1,5 @@
 import DaleksCache
+import DaleksCore
 import DaleksFUSE
 import DaleksSync
 import DaleksSystem
@@ -7,7 +8,22 @@ import DaleksVFS
 /// Extended attributes. What is kept is answered from this machine; who may do what, the region decides.
 extension KernelBridge {
     func getxattr(_ request: FUSERequest, inode: UInt64, name: FUSEName, reply: consuming XattrReply) {
+        if let who = FileSystem.grantee(Array(name)) { return tellGrant(to: who, on: local(inode), reply) }
         tell(Array(name), of: local(inode), reply)
+    }
+
+    /// Only the region knows what others may do.
+    private func tellGrant(to who: String, on inode: Inode, _ reply: consuming XattrReply) {
+        let parked = reply.park()
+        engine.granted(to: who, on: inode) { outcome in
+            guard let reply = parked.take() else { return }
+            switch outcome {
+            case .success(let rights?): reply.value(Array(rights.description.utf8))
+            case .success(nil): reply.error(.noData)
+            // Nobody is called that, so that nothing is said of them.
+            case .failure(let errno): reply.error(errno == .invalid ? .noData : errno)
+            }
+        }
     }
 
     private func tell(_ name: [UInt8], of inode: Inode, _ reply: consuming XattrReply) {

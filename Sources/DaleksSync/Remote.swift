@@ -27,6 +27,8 @@ public protocol Remote: Sendable {
     func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError)
     func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError)
     func revoke(from who: String, on id: NodeID) throws(RemoteError)
+    /// What somebody was granted on that very node; nil where nothing was.
+    func granted(to who: String, on id: NodeID) throws(RemoteError) -> Rights?
     /// Leases (feature `leases`). Who asks says which device of the account it is.
     func takeLease(_ request: LeaseRequest, on id: NodeID) throws(RemoteError) -> LeaseRecord
     func returnLease(_ number: Int64, of device: DeviceID, on id: NodeID) throws(RemoteError)
@@ -48,6 +50,7 @@ extension Remote {
     public func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError) { throw Self.unsupported }
     public func grant(_ rights: Rights, to who: String, on id: NodeID) throws(RemoteError) { throw Self.unsupported }
     public func revoke(from who: String, on id: NodeID) throws(RemoteError) { throw Self.unsupported }
+    public func granted(to who: String, on id: NodeID) throws(RemoteError) -> Rights? { throw Self.unsupported }
 
     // As a region answers that knows no leases.
     public func takeLease(_ request: LeaseRequest, on id: NodeID) throws(RemoteError) -> LeaseRecord { throw .notFound }

@@ -58,6 +58,13 @@ extension FileSystem {
         return .grant(rights, to: who)
     }
 
+    /// Whose rights an extended attribute is about; nil where it is about something else.
+    public static func grantee(_ name: [UInt8]) -> String? {
+        let prefix = factPrefix + grantPrefix
+        let text = String(decoding: name, as: UTF8.self)
+        return text.hasPrefix(prefix) && text != prefix ? String(text.dropFirst(prefix.count)) : nil
+    }
+
     private static let grantPrefix = "grant."
 
     /// Only whether a node is pinned can be said here, and who may do what (`sharingWish`); whatever else is observed.

@@ -248,6 +248,9 @@ import Testing
             #expect(try shell("cd \(anns) && mkdir plans && setfattr -n \(grant) -v read,write plans") == "")
             #expect(eventually(within: .seconds(20)) { (try? shell("ls \(above)/*")) == "plans\n" })
             #expect(try fact("visibility", of: "\(anns)/plans") == "shared")
+            #expect(try fact("grant.\(bob.email)", of: "\(anns)/plans") == "read,write")
+            #expect(try shell("cd \(anns) && getfattr -n user.daleks.grant.nobody plans").contains("No such attribute"))
+            #expect(try shell("cd \(above)/* && getfattr -n \(grant) plans").contains("Permission denied"))
             #expect(try shell("cd \(anns) && setfattr -n user.daleks.visibility -v public plans") == "")
             #expect(try fact("visibility", of: "\(anns)/plans") == "public")
             #expect(try shell("cd \(anns) && setfattr -n user.daleks.visibility -v private plans") == "")
@@ -260,6 +263,7 @@ import Testing
 
             #expect(try shell("cd \(anns) && setfattr -x \(grant) plans") == "")
 
+            #expect(try shell("cd \(anns) && getfattr -n \(grant) plans").contains("No such attribute"))
             #expect(eventually(within: .seconds(20)) { (try? shell("ls \(above)"))?.contains("No such file") ?? false })
         }
     }

@@ -45,13 +45,40 @@ extension SyncEngine {
             }
             return nil
         } catch {
-            switch error {
-            case .unreachable, .canceled, .cursorExpired, .deviceForked: return .timedOut
-            case .loggedOut: return .accessDenied
-            // Nobody is called that.
-            case .notFound: return .invalid
-            case .refused(let code, _): return code == "forbidden" ? .accessDenied : .invalid
+            return Self.errno(error)
+        }
+    }
+
+    /// What somebody was granted on that very node, as the region has it now: nil where nothing was.
+    public func granted(
+        to who: String,
+        on inode: Inode,
+        _ completion: @escaping @Sendable (Result<Rights?, Errno>) -> Void
+    ) {
+        let accepted = labour.fetches.submit { [self] in
+            do throws(Obstacle) {
+                let node = try tree.stored(inode)
+                // What the region does not know is shown to nobody.
+                guard node.revision > 0 else { return completion(.success(nil)) }
+                do throws(RemoteError) {
+                    completion(.success(try remote.granted(to: who, on: node.id)))
+                } catch {
+                    completion(.failure(Self.errno(error)))
+                }
+            } catch {
+                completion(.failure(.noEntry))
             }
+        }
+        if !accepted { completion(.failure(.tryAgain)) }
+    }
+
+    private static func errno(_ error: RemoteError) -> Errno {
+        switch error {
+        case .unreachable, .canceled, .cursorExpired, .deviceForked: .timedOut
+        case .loggedOut: .accessDenied
+        // Nobody is called that.
+        case .notFound: .invalid
+        case .refused(let code, _): code == "forbidden" ? .accessDenied : .invalid
         }
     }
 }
