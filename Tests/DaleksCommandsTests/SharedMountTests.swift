@@ -241,6 +241,30 @@ import Testing
         }
     }
 
+    @Test func `a file that is saved by renaming another over it stays shared under its name`() throws {
+        try mounted { anns, bobs throws in
+            #expect(try shell("cd \(anns) && echo first > letter") == "")
+            try ann.done("sync")
+            try ann.done("share \(anns)/letter \(bob.email) --can read,update")
+            #expect(eventually(within: .seconds(20)) { (try? shell("cat \(bobs)/Shared/*/letter")) == "first\n" })
+            for text in ["second", "third"] {
+                let saved = try shell("cd \(anns) && echo \(text) > letter.new && mv letter.new letter")
+
+                #expect(saved == "")
+                let isSeen = eventually(within: .seconds(20)) {
+                    (try? shell("cat \(bobs)/Shared/*/letter")) == "\(text)\n"
+                }
+                let listing = try shell("ls -l \(bobs)/Shared/*")
+                #expect(isSeen, "\(listing)")
+                #expect(try fact("grant.\(bob.email)", of: "\(anns)/letter") == "read,update")
+            }
+            #expect(try shell("ls \(bobs)/Shared/*") == "letter\n")
+            #expect(try shell("cd \(bobs)/Shared/* && echo by bob > letter") == "")
+            try bob.done("sync")
+            #expect(eventually(within: .seconds(20)) { (try? shell("cat \(anns)/letter")) == "by bob\n" })
+        }
+    }
+
     @Test func `sharing is changed by attributes`() throws {
         try mounted { anns, bobs throws in
             let above = "\(bobs)/Shared"

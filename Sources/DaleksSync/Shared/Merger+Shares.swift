@@ -17,11 +17,12 @@ extension Merger {
     ) throws {
         let known = Dictionary(uniqueKeysWithValues: try ShareTable.all(in: db).map { ($0.node, $0) })
         try renew(lost, items, at: now, db)
+        // First what goes: what took its place at the owner's has its name.
+        let listed = Set(items.map(\.node.id))
+        for share in known.values where !share.isWithdrawn && !listed.contains(share.node) { try withdraw(share, db) }
         // What lies in another comes after it: then it may have its place there.
         for item in items where item.within == nil { try show(item, known[item.node.id], names, at: now, db) }
         for item in items where item.within != nil { try note(item, known[item.node.id], db) }
-        let listed = Set(items.map(\.node.id))
-        for share in known.values where !share.isWithdrawn && !listed.contains(share.node) { try withdraw(share, db) }
         try closeEmptyFolders(at: now, db)
     }
 
@@ -75,6 +76,7 @@ extension Merger {
             try EntryTable.delete(current, in: folder, db)
             effects.append(.entry(parent: folder, name: current))
         }
+        try giveWay(name, in: folder, db)
         let free = try Self.free(name, in: folder, db)
         if node.attributes.kind == .folder {
             // It lay in another item, and folders have one name.
@@ -87,8 +89,23 @@ extension Merger {
         effects.append(.entry(parent: folder, name: free))
     }
 
-    private static func free(_ name: Name, in folder: Inode, _ db: borrowing Connection) throws -> Name {
-        for number in 1...Limits.variantCountMax {
+    /// What is not shown any more, and only waits until what was done in it is put aside, needs no good name.
+    private func giveWay(_ name: Name, in folder: Inode, _ db: borrowing Connection) throws {
+        guard let standing = try EntryTable.find(name, in: folder, db),
+            try ShareTable.all(in: db).contains(where: { $0.isWithdrawn && $0.inode == standing.inode })
+        else { return }
+        let other = try Self.free(name, from: 2, in: folder, db)
+        try EntryTable.delete(name, in: folder, db)
+        try EntryTable.insert(other, in: folder, node: standing.inode, db)
+    }
+
+    private static func free(
+        _ name: Name,
+        from first: Int = 1,
+        in folder: Inode,
+        _ db: borrowing Connection
+    ) throws -> Name {
+        for number in first...Limits.variantCountMax {
             guard let candidate = name.variant(number) else { break }
             if try !EntryTable.isTaken(candidate, in: folder, db) { return candidate }
         }
