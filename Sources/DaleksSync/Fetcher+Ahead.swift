@@ -73,7 +73,7 @@ extension Fetcher {
     }
 
     private func bring(_ plan: InOrder.Plan) {
-        guard regionCan(.readDigests), let chosen = choose(plan) else {
+        guard gate.hasRoomToSpare, regionCan(.readDigests), let chosen = choose(plan) else {
             return ahead.withLock { $0.files.gaveUp(plan) }
         }
         if !chosen.isEmpty { bring(chosen) }

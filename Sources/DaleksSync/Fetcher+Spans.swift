@@ -17,6 +17,7 @@ extension Fetcher {
 
     /// Gets spans that will be wanted soon, as far as the budget goes. Never waits, and failures are nobody's.
     func fetchAhead(_ spans: Range<Int>, of inode: Inode) {
+        guard gate.hasRoomToSpare else { return }
         for span in spans {
             let isAllowed = state.withLock { state in
                 guard state.aheadCount < Self.aheadCountMax else { return false }

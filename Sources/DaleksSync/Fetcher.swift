@@ -39,7 +39,7 @@ final class Fetcher: Sendable {
     let time: TimeSource
     let logger: Logger
     let labour: Labour
-    private let gate: SpaceGate
+    let gate: SpaceGate
     let state = Condition(State())
     /// What the region can do, once it has said so.
     private let features = Lock<Set<Capabilities.Feature>?>(nil)

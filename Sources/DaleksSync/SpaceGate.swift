@@ -66,6 +66,9 @@ final class SpaceGate: Sendable {
         return free - space.reserveBytes
     }
 
+    /// Whether the disk has room for what nobody asked for yet: near the reserve the rest belongs to whoever writes.
+    var hasRoomToSpare: Bool { freeAboveReserve > Self.allowanceMax }
+
     /// Whether the region is near enough: what it does not have may exceed the cache only while it is away.
     var hasRoom: Bool {
         guard state.withLock({ $0.isTakingUploads })?() ?? false else { return true }

@@ -84,6 +84,19 @@ import Testing
         #expect(there.region.readCount == 7)
     }
 
+    @Test func `near the disk's reserve nothing is brought that nobody asked for`() throws {
+        let third = try Machine(storage, owner: here.region.owner, name: "third") { $0.space.reserveBytes = 1 << 60 }
+        defer { here.stop(); there.stop(); third.stop() }
+        try writeFiles(30, in: "folder")
+        try here.drain()
+        third.region.onRead { _ in Gate().wait(timeout: .milliseconds(5)) }
+        _ = try third.list("folder")
+
+        for number in 0..<30 { #expect(try third.read("folder/\(number + 1_000)") == content(number)) }
+
+        #expect(third.region.readCount == 30)
+    }
+
     @Test func `bytes that are not those of their digest are not taken`() throws {
         defer { here.stop(); there.stop() }
         try writeFiles(50, in: "folder")
