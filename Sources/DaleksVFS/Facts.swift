@@ -22,6 +22,7 @@ extension FileSystem {
         case "why": return try engine.why(inode)
         case "visibility": return try isOwnersFolder(inode) ? nil : tree.stored(inode).standing.visibility.word
         case "digest": return try engine.contentDigest(of: inode)?.description
+        case "sha256": return try engine.contentSHA256(of: inode)?.description
         // Where the command line finds the daemon that serves this path.
         case "control": return description.control
         case "pinned":

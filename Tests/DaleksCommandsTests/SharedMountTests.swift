@@ -238,6 +238,22 @@ import Testing
             #expect(try digest.count == 64 && digest == fact("digest", of: "\(bobs)/today"))
             #expect(try fact("digest", of: "\(anns)/films") != digest)
             #expect(try shell("getfattr -d '\(bobs)/today'") == "")
+
+            #expect(try shell("cd \(anns) && head -c 300000 /dev/urandom > bytes && : > empty") == "")
+            let change = "dd if=/dev/urandom of=\(anns)/bytes bs=4k count=1 seek=30 conv=notrunc status=none"
+            for change in ["true", change] {
+                #expect(try shell(change) == "")
+                try ann.done("sync")
+                for file in ["bytes", "today", "empty"] {
+                    let sum = try shell("sha256sum < \(anns)/\(file)").prefix(64)
+                    let told = try fact("sha256", of: "\(anns)/\(file)")
+                    // What the region does not have is not told, and an empty file may never have come there.
+                    #expect(told == sum || file == "empty" && told.contains("No such attribute"))
+                }
+            }
+            #expect(try shell("head -c 2000000 /dev/zero > \(anns)/long") == "")
+            try ann.done("sync")
+            #expect(try fact("sha256", of: "\(anns)/long").contains("No such attribute"))
         }
     }
 

@@ -120,7 +120,18 @@ extension SyncEngine {
 
     /// A digest over the manifest of the content that the region has: the same for the same bytes wherever they lie, as
     /// long as they are cut alike. Nil while what is here is another.
-    public func contentDigest(of inode: Inode) throws(Obstacle) -> Digest? {
+    public func contentDigest(of inode: Inode) throws(Obstacle) -> Digest? { try manifest(of: inode)?.digest }
+
+    /// SHA-256 of the content that the region has, where that is known without reading it: of what is no longer than
+    /// one span it is the span's. Nil while what is here is another, and of longer files.
+    public func contentSHA256(of inode: Inode) throws(Obstacle) -> Digest? {
+        guard let manifest = try manifest(of: inode) else { return nil }
+        if manifest.size == 0 { return SHA256.digest(of: []) }
+        guard manifest.size <= Limits.spanBytes, manifest.spans.count == 1 else { return nil }
+        return manifest.spans.first?.digest
+    }
+
+    private func manifest(of inode: Inode) throws(Obstacle) -> Manifest? {
         let node = try tree.stored(inode)
         guard node.attributes.kind == .file, node.content > 0 else { return nil }
         let isOurs = try database.looking { db throws in
@@ -130,7 +141,7 @@ extension SyncEngine {
         guard let manifest = fetcher.knownManifest(of: node.id, at: node.content) else {
             throw .needs(.manifest(inode))
         }
-        return manifest.digest
+        return manifest
     }
 }
 
