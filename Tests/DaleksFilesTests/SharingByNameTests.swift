@@ -132,4 +132,20 @@ import Testing
         #expect(try guest.node(other).rights == [.read])
         #expect(isHidden(saved, from: guest))
     }
+
+    @Test func `who may not read a file does not come to read it by moving it over one that he may`() throws {
+        let folder = try owner.make("plans", .folder)
+        let (secret, mine) = (try owner.make("secret", in: folder), try owner.make("mine", in: folder))
+        let published = try owner.make("published", in: folder)
+        try share(folder, [.update, .delete], with: guest)
+        try share(mine, [.read, .update], with: guest)
+        _ = try region.store.setVisibility(VisibilityRequest(isPublic: true), of: published, by: owner.owner)
+        #expect(isHidden(secret, from: guest))
+
+        #expect(try guest.run(put(secret, "secret", over: mine, "mine", in: folder)).isDone)
+        #expect(isHidden(secret, from: guest))
+        #expect(try guest.run(put(secret, "mine", over: published, "published", in: folder)).isDone)
+        #expect(isHidden(secret, from: guest))
+        #expect(try owner.node(secret).visibility == .private)
+    }
 }

@@ -126,8 +126,11 @@ extension TreeDraft {
     /// So does who may see it: a program that saves a file by writing another and renaming that over it must not end a
     /// share, a link or what is public. Where somebody has both, what was said of the name counts. The old one keeps
     /// its grants while whoever has it open reads on. Asks for what it needs before it changes anything.
+    ///
+    /// Who may not read what he moves shows it to nobody by that, himself least of all.
     mutating func takeOverSharing(of old: StoredNode, by new: inout StoredNode) throws(Stop) {
         guard inherits(new, from: old) else { return }
+        if !isOwner, try standing(of: new).access.decide(.see) != .allowed { return }
         if old.sharing.contains(.granted), !isOwner {
             let (mine, before) = (try grant(on: old.id), new.sharing.contains(.granted) ? try grant(on: new.id) : nil)
             learn(grant: mine ?? before, new.id)
