@@ -17,10 +17,6 @@ extension LocalTree {
         public var dropsSetID = false
 
         public init() {}
-
-        fileprivate var changesSomething: Bool {
-            mode != nil || uid != nil || gid != nil || accessed != nil || modified != nil
-        }
     }
 
     public func setAttributes(of inode: Inode, _ wanted: AttributeEdit) throws(Obstacle) -> LocalNode {
@@ -65,7 +61,9 @@ extension LocalTree {
             node.attributes.changed = now
             try NodeTable.update(node, in: db)
             // A node without a name is nobody's at the region any more.
-            guard node.attributes.links > 0, edit.changesSomething else { return node }
+            guard node.attributes.links > 0 else { return node }
+            // Also where nothing but the time of the change is told: the region's answer to what was done before would
+            // bring back the time of that.
             let change = Mutation.AttributeChange(
                 node: node.id,
                 mode: edit.mode.map { $0 & 0o7777 },

@@ -6,11 +6,11 @@ import Testing
 
 /// A mount beside a folder on a disk: the same random calls in both, compared after every one, by `Tests/PosixTwin`.
 ///
-/// `DALEKS_SEEDS=1000` is the long form; `DALEKS_TEST_SEED` runs a failure again, which comes again where it does not
+/// `DALEKS_TWINS=1000` is the long form; `DALEKS_TEST_SEED` runs a failure again, which comes again where it does not
 /// depend on what the daemon did meanwhile.
 @Suite(.needs(.fuse), .needs(.ext4))
 struct TwinTests {
-    private static let seedCount = Environment.current["DALEKS_SEEDS"].flatMap { Int($0) } ?? 8
+    private static let seedCount = Environment.current["DALEKS_TWINS"].flatMap { Int($0) } ?? 8
     private static let stepCount = 200
 
     private let system: RunningSystem

@@ -3,6 +3,7 @@ import DaleksCore
 import DaleksSync
 import DaleksSystem
 import DaleksTestSupport
+import Glibc
 import Testing
 
 /// Files and folders keep the times that programs gave them, whatever goes on beside and in whatever order the region
@@ -16,6 +17,28 @@ import Testing
         var edit = LocalTree.AttributeEdit()
         edit.modified = old
         _ = try machine.doing { tree throws(Obstacle) in try tree.setAttributes(of: node.inode, edit) }
+    }
+
+    /// As `chown` does that names nobody.
+    @Test func `a change that changes nothing has its time, whatever the region answers to what was before`() throws {
+        let storage = try RegionStorage()
+        let here = try Machine(storage, owner: owner)
+        defer { here.stop() }
+        let file = try here.make("file").inode
+        try here.drain()
+        var random = SeededGenerator(for: "times of changes that change nothing")
+        for round in 0..<30 {
+            var edit = LocalTree.AttributeEdit()
+            edit.mode = UInt32(0o600 + round % 8)
+            _ = try here.doing { tree throws(Obstacle) in try tree.setAttributes(of: file, edit) }
+            // While that is on its way, or before, or after.
+            usleep(UInt32.random(in: 0...40_000, using: &random))
+            let changed = try here.doing { tree throws(Obstacle) in
+                try tree.setAttributes(of: file, LocalTree.AttributeEdit()).attributes.changed
+            }
+            try here.drain()
+            #expect(try here.lookup("file").attributes.changed == changed, "round \(round)")
+        }
     }
 
     @Test func `a folder's own time outlives a rename in it that waited for its content`() throws {
