@@ -49,10 +49,7 @@ final class Daemon: Sendable {
         } catch {
             throw DaemonProgram.Failure(description: error.description, exitCode: 2)
         }
-        let http = HTTPClient(
-            configuration: HTTPClientConfiguration(userAgent: "daleksd/\(Version.current)", caFile: credentials.caFile),
-            logger: logger
-        )
+        let http = Self.http(settings, credentials, logger)
         let users = UsersClient(url: credentials.usersURL, http: http)
         tokens = AccessTokens(credentials, store: store, users: users, logger: logger)
         let files = FilesClient(url: credentials.region.filesURL, http: http, tokens: tokens)
@@ -94,6 +91,16 @@ final class Daemon: Sendable {
             measures: measures,
             logger: logger
         )
+    }
+
+    /// All of a daemon's share one line.
+    static func http(_ settings: DaemonSettings, _ credentials: Credentials, _ logger: Logger) -> HTTPClient {
+        var configuration = HTTPClientConfiguration(
+            userAgent: "daleksd/\(Version.current)",
+            caFile: credentials.caFile
+        )
+        configuration.line = settings.line
+        return HTTPClient(configuration: configuration, logger: logger)
     }
 
     private static func failure(
@@ -212,7 +219,11 @@ final class Daemon: Sendable {
             return status(failure: isDrained ? nil : "the region does not know everything yet")
         case .unmount: return unmount(request)
         case .pause, .resume:
-            account.pause(request.verb == .pause)
+            pause(request.verb == .pause)
+            return status()
+        case .limit:
+            if let rate = request.uploadLimit { settings.line.up?.bytesPerSecond = rate == 0 ? nil : rate }
+            if let rate = request.downloadLimit { settings.line.down?.bytesPerSecond = rate == 0 ? nil : rate }
             return status()
         case .metrics:
             var answer = status()
@@ -226,6 +237,15 @@ final class Daemon: Sendable {
             }
             return answer
         }
+    }
+
+    /// What is under way is waited for. Where it is slow because it was told to be, it stands still instead, and goes
+    /// on from there once it may: nobody waits for minutes to hear that nothing goes out.
+    private func pause(_ isPaused: Bool) {
+        let isLimited = settings.line.up?.bytesPerSecond != nil
+        if isPaused, isLimited { settings.line.up?.freeze(true) }
+        account.pause(isPaused, waitingUpTo: isLimited ? .seconds(1) : SyncEngine.pauseLimit)
+        if !isPaused { settings.line.up?.freeze(false) }
     }
 
     private func cache(isCleared: Bool) -> ControlAnswer {
@@ -289,7 +309,9 @@ final class Daemon: Sendable {
             cacheBytesMax: settings.space.bytesMax,
             conflictCount: engines.reduce(0) { $0 + $1.conflictCount },
             refusedCount: engines.reduce(0) { $0 + $1.refusedCount },
-            credentials: Self.absolute(settings.credentialsPath)
+            credentials: Self.absolute(settings.credentialsPath),
+            uploadLimit: settings.line.up?.bytesPerSecond,
+            downloadLimit: settings.line.down?.bytesPerSecond
         )
     }
 }

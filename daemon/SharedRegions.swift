@@ -115,10 +115,7 @@ final class SharedRegions: Sendable {
 
     /// One that the end cuts off.
     private func client() -> HTTPClient {
-        let http = HTTPClient(
-            configuration: HTTPClientConfiguration(userAgent: "daleksd/\(Version.current)", caFile: credentials.caFile),
-            logger: logger
-        )
+        let http = Daemon.http(settings, credentials, logger)
         let isStopping = state.withLock { state in
             state.asking = http
             return state.isStopping

@@ -13,6 +13,8 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         case unmount
         case pause
         case resume
+        /// Changes how fast it may send and receive; the answer tells how fast that is.
+        case limit
         /// What waits for a person: the answer has `disputes`.
         case conflicts
         /// What it counts and measures: the answer has `metrics`.
@@ -28,11 +30,22 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
     public var timeoutSeconds: Int64?
     /// With `unmount`: also where programs work in it, which hear from then on that it is gone.
     public var isForced: Bool
+    /// With `limit`: bytes a second, 0 for any number; nil changes nothing.
+    public var uploadLimit: Int64?
+    public var downloadLimit: Int64?
 
-    public init(_ verb: Verb, timeoutSeconds: Int64? = nil, isForced: Bool = false) {
+    public init(
+        _ verb: Verb,
+        timeoutSeconds: Int64? = nil,
+        isForced: Bool = false,
+        uploadLimit: Int64? = nil,
+        downloadLimit: Int64? = nil
+    ) {
         self.verb = verb
         self.timeoutSeconds = timeoutSeconds
         self.isForced = isForced
+        self.uploadLimit = uploadLimit
+        self.downloadLimit = downloadLimit
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -41,6 +54,8 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("verb", verb.rawValue)
         json.member("timeout", ifPresent: timeoutSeconds)
         if isForced { json.member("force", true) }
+        json.member("upload_limit", ifPresent: uploadLimit)
+        json.member("download_limit", ifPresent: downloadLimit)
         json.endObject()
     }
 
@@ -53,6 +68,8 @@ public struct ControlRequest: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.verb = verb
         timeoutSeconds = try reader.optionalInteger("timeout", in: 0...86_400)
         isForced = try reader.optionalBool("force") ?? false
+        uploadLimit = try reader.optionalInteger("upload_limit", in: 0...(1 << 50))
+        downloadLimit = try reader.optionalInteger("download_limit", in: 0...(1 << 50))
     }
 }
 
@@ -87,6 +104,9 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
     /// In the text format of Prometheus.
     public var metrics: String?
     public var cache: ControlCache?
+    /// Bytes a second; nil where nothing is limited.
+    public var uploadLimit: Int64?
+    public var downloadLimit: Int64?
 
     public init(
         failure: String? = nil,
@@ -108,7 +128,9 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         disputes: ControlDisputes? = nil,
         credentials: String? = nil,
         metrics: String? = nil,
-        cache: ControlCache? = nil
+        cache: ControlCache? = nil,
+        uploadLimit: Int64? = nil,
+        downloadLimit: Int64? = nil
     ) {
         self.failure = failure
         self.mountPoint = mountPoint
@@ -130,6 +152,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         self.credentials = credentials
         self.metrics = metrics
         self.cache = cache
+        self.uploadLimit = uploadLimit
+        self.downloadLimit = downloadLimit
     }
 
     public func encode(to json: inout JSONWriter) {
@@ -154,6 +178,8 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
         json.member("credentials", ifPresent: credentials)
         json.member("metrics", ifPresent: metrics)
         json.member("cache", ifPresent: cache)
+        json.member("upload_limit", ifPresent: uploadLimit)
+        json.member("download_limit", ifPresent: downloadLimit)
         json.endObject()
     }
 
@@ -180,7 +206,9 @@ public struct ControlAnswer: Hashable, Sendable, JSONEncodable, JSONDecodable {
             disputes: try reader.optional("disputes")?.decode(),
             credentials: try reader.optionalString("credentials"),
             metrics: try reader.optionalString("metrics"),
-            cache: try reader.optional("cache")?.decode()
+            cache: try reader.optional("cache")?.decode(),
+            uploadLimit: try reader.optionalInteger("upload_limit"),
+            downloadLimit: try reader.optionalInteger("download_limit")
         )
     }
 }

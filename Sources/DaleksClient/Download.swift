@@ -74,6 +74,7 @@ public final class Download: Sendable {
         _ progress: @escaping @Sendable (Int64) -> Void
     ) throws(ClientFailure) -> ClientResponse {
         var request = ClientRequest(.get, files.url + path, deadline: Limits.Client.transferDeadline)
+        request.load = .download
         if offset > 0 {
             // All of it is here: the last byte is asked for again, for the digest that comes with it.
             let start = offset == bytesTotal ? offset - 1 : offset

@@ -37,6 +37,7 @@ public struct FilesClient: Sendable {
         var request = ClientRequest(.get, service.baseURL + Routes.Files.span(index, of: id, at: revision))
         request.sink = .memory(max: Limits.spanBytes)
         request.deadline = Limits.Client.chunkDeadline
+        request.load = .download
         request.retry = .idempotent(maxAttempts: 2)
         return try send(request).body
     }
@@ -98,6 +99,7 @@ public struct FilesClient: Sendable {
         request.fields.set("Content-Type", "application/octet-stream")
         request.body = .bytes(bytes)
         request.deadline = Limits.Client.chunkDeadline
+        request.load = .upload
         _ = try send(request)
     }
 
@@ -107,6 +109,7 @@ public struct FilesClient: Sendable {
         var request = ClientRequest(.put, service.baseURL + Routes.Files.chunks + place)
         request.fields.set("Content-Type", ChunkBatch.contentType)
         request.body = .bytes(ChunkBatch(chunks).bytes)
+        request.load = .upload
         request.sink = .memory(max: Limits.Client.answerBytesMax)
         request.deadline = Limits.Client.chunkDeadline
         // Chunks are named by what they hold: putting them twice is putting them once.
@@ -120,6 +123,7 @@ public struct FilesClient: Sendable {
         request.fields.set("Content-Type", "application/json")
         request.body = .bytes(asking.jsonBytes)
         request.sink = .memory(max: asking.bytesMax + Limits.Client.answerBytesMax)
+        request.load = .download
         request.deadline = Limits.Client.chunkDeadline
         // It changes nothing.
         request.isIdempotent = true

@@ -168,6 +168,7 @@ public struct Upload {
         let digest = SHA256.digest(of: block)
         request.fields.set("Upload-Checksum", "sha256 \(Base64.encode(digest.bytes, .standard))")
         request.body = .bytes(block)
+        request.load = .upload
     }
 
     private static func node(_ response: ClientResponse) -> NodeID? {

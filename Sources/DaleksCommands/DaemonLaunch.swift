@@ -9,12 +9,15 @@ struct DaemonLaunch {
     var stateFolder: String
     var mountPoint: String
     var options: [String]
+    /// How fast it may send and receive, in bytes a second.
+    var line: [(name: String, rate: Int64)] = []
     /// The daemon ends with us, however we end.
     var diesWithUs = false
 
     var arguments: [String] {
         var arguments = ["--credentials", credentials, "--state", stateFolder]
         for list in options { arguments += ["-o", list] }
+        for (name, rate) in line { arguments += ["--\(name)", "\(rate)"] }
         return arguments + ["--", mountPoint]
     }
 

@@ -10,22 +10,24 @@ enum MountVerb: Verb {
     static let about = "Mounts your files; by default at ~/daleks."
     static let positionals: String? = "[DIR]"
 
-    static let options = [
-        Option(
-            "options",
-            .text(placeholder: "LIST"),
-            help:
-                "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev, "
-                + "durability=TIER, osync=fsync, locks=local.",
-            short: "o",
-            repeats: true
-        ),
-        Option("foreground", .flag, help: "Stays, logs to the terminal, and ends with Ctrl-C."),
-    ]
+    static let options =
+        [
+            Option(
+                "options",
+                .text(placeholder: "LIST"),
+                help:
+                    "Mount options, separated by commas: allow_other, owners=stored, nonempty, ro, noexec, suid, dev, "
+                    + "durability=TIER, osync=fsync, locks=local.",
+                short: "o",
+                repeats: true
+            ),
+            Option("foreground", .flag, help: "Stays, logs to the terminal, and ends with Ctrl-C."),
+        ] + LineOptions.options(defaults: "0")
 
     static let examples: KeyValuePairs = [
         "daleks mount": "at ~/daleks",
         "daleks mount /srv/files -o allow_other": "elsewhere, for all users of this machine",
+        "daleks mount --upload-limit 500KiB": "leaves something of the line to others",
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {
@@ -35,12 +37,13 @@ enum MountVerb: Verb {
         if let answer = try? ControlClient(stateFolder: try call.stateFolder()).ask(ControlRequest(.status)) {
             return try stay(answer, mountPoint, call)
         }
-        let launch = DaemonLaunch(
+        var launch = DaemonLaunch(
             credentials: try call.credentialStore().path,
             stateFolder: try call.stateFolder(),
             mountPoint: mountPoint,
             options: call.settings.texts("options")
         )
+        launch.line = try call.lineRates()
         if call.settings.flag("foreground") {
             throw try launch.runInstead()
         }
@@ -133,6 +136,7 @@ enum StatusVerb: Verb {
             answer.pendingCount == 0
                 ? "Everything is at the region." : "\(answer.pendingCount) changes are not at the region yet\(bytes)."
         )
+        if let limits = LimitWords.status(answer) { lines.append(limits) }
         if answer.cacheBytesMax > 0 {
             let (used, most) = (Shown.bytes(answer.cacheBytes), Shown.bytes(answer.cacheBytesMax))
             lines.append("The cache holds \(used) of \(most) at most.")
@@ -177,36 +181,6 @@ enum SyncVerb: Verb {
         let answer = try call.control(ControlRequest(.sync, timeoutSeconds: min(86_400, timeout.components.seconds)))
         if let failure = answer.failure { throw .failed("\(failure): \(answer.pendingCount) changes are left") }
         call.answer("Everything is at the region.", answer.object)
-    }
-}
-
-enum PauseVerb: Verb {
-    static let name = "pause"
-    static let about = "Stops sending changes: once it returns nothing more goes out. Work goes on, and is kept here."
-    static let options: [Option] = []
-
-    static let examples: KeyValuePairs = [
-        "daleks pause": "on a slow or dear line"
-    ]
-
-    static func run(_ call: Call) throws(CommandFailure) {
-        let answer = try call.control(ControlRequest(.pause))
-        call.answer("Paused.", answer.object)
-    }
-}
-
-enum ResumeVerb: Verb {
-    static let name = "resume"
-    static let about = "Goes on sending changes."
-    static let options: [Option] = []
-
-    static let examples: KeyValuePairs = [
-        "daleks resume": "sends what was kept"
-    ]
-
-    static func run(_ call: Call) throws(CommandFailure) {
-        let answer = try call.control(ControlRequest(.resume))
-        call.answer("Resumed.", answer.object)
     }
 }
 

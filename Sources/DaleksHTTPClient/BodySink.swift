@@ -34,6 +34,21 @@ extension Transfer {
 
     /// libcurl has bytes of the body.
     func receivedBody(_ bytes: UnsafeRawBufferPointer) -> BodyVerdict {
+        guard let limit = pacer.limits.down else { return take(bytes) }
+        guard limit.allowance(isBeginning: line.isBeginningToReceive) > 0 else {
+            hold(.down)
+            return .pause
+        }
+        let verdict = take(bytes)
+        // What the sink has no room for comes again.
+        if verdict == .taken {
+            limit.spend(bytes.count)
+            line.receivedBytes += bytes.count
+        }
+        return verdict
+    }
+
+    private func take(_ bytes: UnsafeRawBufferPointer) -> BodyVerdict {
         switch job.request.sink {
         case .stream where head.status.isSuccess: offerToSink(bytes)
         case .stream: collect(bytes, max: Limits.HTTPClient.refusalBytesMax)
@@ -122,10 +137,10 @@ extension Transfer {
         case .more: break
         }
         if case .active = phase, !sink.waiting.isEmpty { runSink() }
-        guard sink.isPaused, let easy else { return nil }
+        guard sink.isPaused else { return nil }
         sink.isPaused = false
         // libcurl gives what it held back before this returns, and may be told to pause again.
-        easy.setPaused(receiving: false, sending: source.isPaused)
+        applyPauses()
         return nil
     }
 }

@@ -25,6 +25,32 @@ enum BodyPiece {
 extension Transfer {
     /// libcurl wants bytes to send.
     func fillBody(_ buffer: UnsafeMutableRawBufferPointer) -> BodyPiece {
+        guard let limit = pacer.limits.up, !isBodySent else { return pieceOfBody(buffer) }
+        let allowance = limit.allowance(isBeginning: line.isBeginningToSend)
+        guard allowance > 0 else {
+            hold(.up)
+            return .pause
+        }
+        let piece = pieceOfBody(UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(allowance)))
+        if case .filled(let count) = piece {
+            limit.spend(count)
+            line.sentBytes += count
+        }
+        return piece
+    }
+
+    /// Nothing is left to be taken, so nothing has to wait.
+    private var isBodySent: Bool {
+        switch job.request.body {
+        case .empty: true
+        case .bytes(let bytes): source.offset == bytes.count
+        case .file, .stream:
+            source.offset == source.current.count && source.next == nil
+                && (source.isEnded || size.map { source.fetchedBytes == $0 } ?? false)
+        }
+    }
+
+    private func pieceOfBody(_ buffer: UnsafeMutableRawBufferPointer) -> BodyPiece {
         switch job.request.body {
         case .empty: .filled(0)
         case .bytes(let bytes): bytes.withUnsafeBytes { fill(buffer, from: $0) }
@@ -111,9 +137,9 @@ extension Transfer {
             source.isEnded = bytes.isEmpty
             if !bytes.isEmpty { source.next = bytes }
         }
-        guard source.isPaused, let easy else { return nil }
+        guard source.isPaused else { return nil }
         source.isPaused = false
-        easy.setPaused(receiving: sink.isPaused, sending: false)
+        applyPauses()
         return nil
     }
 

@@ -24,6 +24,13 @@ public struct ClientRequest: Sendable {
         case stream(@Sendable (UnsafeRawBufferPointer) throws(Errno) -> Bool)
     }
 
+    /// What an exchange is mostly. Where the line is limited, few of those that carry much are under way at a time.
+    public enum Load: Sendable {
+        case light
+        case upload
+        case download
+    }
+
     public enum RetryPolicy: Sendable, Equatable {
         case none
         /// Where `isIdempotent` holds: what broke off or was told 429, 502, 503 or 504 is tried again after a while,
@@ -55,6 +62,7 @@ public struct ClientRequest: Sendable {
     /// connection that turned out to be dead.
     public var isIdempotent: Bool
     public var redirects: RedirectPolicy
+    public var load = Load.light
 
     public init(
         _ method: HTTPMethod,

@@ -16,6 +16,7 @@ final class Driver {
     private let logger: Logger
     private let time: TimeSource
     private let plan: RetryPlan
+    private let pacer: Pacer
 
     private var transfers: [UInt64: Transfer] = [:]
     private var queue: ExchangeQueue
@@ -32,6 +33,7 @@ final class Driver {
         self.runner = runner
         self.logger = logger
         time = .system
+        pacer = Pacer(configuration.line)
         now = TimeSource.system.now
         queue = ExchangeQueue(
             activeMax: configuration.exchangesActiveMax,
@@ -50,6 +52,7 @@ final class Driver {
         while !(isStopping && transfers.isEmpty) {
             now = time.now
             takeMessages()
+            releaseHeld()
             startWaiting()
             multi.perform()
             endFinished()
@@ -72,9 +75,48 @@ final class Driver {
     }
 
     private func pollMilliseconds() -> Int32 {
-        guard let nearest = timers.nearest else { return 60_000 }
         // Rounded up, so that what is due is due when we wake.
-        return Int32(min(60_000, max(0, (nearest - now).nanoseconds / 1_000_000 + 1)))
+        let due = timers.nearest.map { max(0, ($0 - now).nanoseconds / 1_000_000 + 1) } ?? 60_000
+        let paced = pacer.pause(isBeginning: isBeginning).map { $0.nanoseconds / 1_000_000 + 1 } ?? 60_000
+        return Int32(min(60_000, due, paced))
+    }
+
+    // MARK: The line's limits
+
+    private func releaseHeld() {
+        for direction in Pacer.Direction.allCases {
+            while let id = pacer.next(direction) {
+                guard let transfer = transfers[id] else { preconditionFailure("an ended exchange stood in line") }
+                transfer.endHold(at: now)
+                transfer.hasPlace = true
+                enqueueAgain(transfer)
+                arm(transfer, at: transfer.deadline(at: now))
+            }
+        }
+        releaseBodies(.down, countMax: .max)
+        // libcurl asks for bytes later, in an order of its own: one at a time keeps ours.
+        releaseBodies(.up, countMax: 1)
+    }
+
+    private func releaseBodies(_ direction: Pacer.Direction, countMax: Int) {
+        guard let limit = pacer.limit(direction) else { return }
+        for id in pacer.held(direction, isBeginning: isBeginning).prefix(countMax) {
+            guard limit.allowance(isBeginning: isBeginning(id)) > 0 else { return }
+            pacer.release(id, direction)
+            transfers[id]?.release(direction, at: now)
+        }
+    }
+
+    private func isBeginning(_ id: UInt64) -> Bool {
+        guard let line = transfers[id]?.line else { return false }
+        return line.isSendingHeld && line.isBeginningToSend || line.isReceivingHeld && line.isBeginningToReceive
+    }
+
+    private func leaveLine(_ transfer: Transfer) {
+        pacer.forget(transfer.job.id)
+        transfer.endHold(at: now)
+        guard let direction = transfer.loadDirection else { return }
+        if case .held = transfer.phase { pacer.withdraw(transfer.job.id, direction) }
     }
 
     // MARK: The inbox
@@ -93,8 +135,16 @@ final class Driver {
     }
 
     private func begin(_ job: Job) {
-        let transfer = Transfer(job: job, runner: runner, now: now)
+        let transfer = Transfer(job: job, runner: runner, pacer: pacer, now: now)
         transfers[job.id] = transfer
+        if let direction = transfer.loadDirection {
+            guard pacer.mayBegin(job.id, direction) else {
+                transfer.phase = .held
+                transfer.heldSince = now
+                return
+            }
+            transfer.hasPlace = true
+        }
         queue.enqueue(job.id, to: job.origin)
         arm(transfer, at: job.deadline)
     }
@@ -129,7 +179,13 @@ final class Driver {
             easy.apply(configuration)
             // The driver holds the transfer until its handle is out of libcurl again, so C borrows it.
             let owner = Unmanaged.passUnretained(transfer).toOpaque()
-            easy.apply(transfer.job.request, url: transfer.url, owner: owner)
+            let isLimited = pacer.limits.up?.bytesPerSecond != nil
+            let inlineBytesMax = isLimited ? Limits.HTTPClient.limitedPieceBytes : Limits.HTTPClient.inlineBodyBytesMax
+            if isLimited, case .bytes(let bytes) = transfer.job.request.body, bytes.count <= inlineBytesMax {
+                // These are asked for by nobody: they count, and do not wait.
+                pacer.limits.up?.spend(bytes.count)
+            }
+            easy.apply(transfer.job.request, url: transfer.url, inlineBytesMax: inlineBytesMax, owner: owner)
             transfer.phase = .active(easy)
             precondition(multi.add(easy), "libcurl refused a transfer")
             arm(transfer, at: nextLook(at: transfer))
@@ -147,6 +203,7 @@ final class Driver {
     }
 
     private func endAttempt(_ transfer: Transfer, _ conclusion: Transfer.Conclusion, keepsHandle: Bool = false) {
+        leaveLine(transfer)
         if let easy = transfer.easy {
             multi.remove(easy)
             queue.finished(at: transfer.job.origin)
@@ -207,13 +264,14 @@ final class Driver {
             policy: transfer.job.request.retry,
             canRepeat: transfer.canRepeat && !isStopping,
             attempts: transfer.attempts,
-            remaining: transfer.job.deadline - now,
+            remaining: transfer.deadline(at: now) - now,
             draw: Double.random(in: 0..<1)
         )
         switch decision {
         case .accept:
             transfer.phase = .complete
             transfers[transfer.job.id] = nil
+            if transfer.hasPlace, let direction = transfer.loadDirection { pacer.ended(direction) }
             runner.complete(transfer.job, result)
         case .retry(let delay):
             logger.debug(
@@ -244,7 +302,10 @@ final class Driver {
     // MARK: Time
 
     private func arm(_ transfer: Transfer, at moment: Instant) {
-        let moment = min(moment, transfer.job.deadline)
+        // Of what we hold up, the deadline moves along.
+        let isHeld = transfer.heldSince != nil
+        let deadline = transfer.deadline(at: now)
+        let moment = min(moment, isHeld ? max(deadline, now + Limits.HTTPClient.limitLookPeriod) : deadline)
         if let armedAt = transfer.armedAt, armedAt <= moment { return }
         transfer.armedAt = moment
         timers.insert(TimerHeap.Entry(at: moment, id: transfer.job.id))
@@ -260,19 +321,21 @@ final class Driver {
             transfer.armedAt = nil
             lookAt(transfer)
             // Past the deadline it has failed, and there is at most a closure of its own to wait for.
-            if transfers[entry.id] != nil, now < transfer.job.deadline { arm(transfer, at: nextLook(at: transfer)) }
+            if transfers[entry.id] != nil, now < transfer.deadline(at: now) {
+                arm(transfer, at: nextLook(at: transfer))
+            }
         }
     }
 
     private func lookAt(_ transfer: Transfer) {
-        if now >= transfer.job.deadline {
+        if now >= transfer.deadline(at: now) {
             // A failure that was there first stays.
             if case .concluding(.failed) = transfer.phase { return }
             fail(transfer, .timedOut)
             return
         }
         switch transfer.phase {
-        case .waiting, .concluding, .complete: return
+        case .held, .waiting, .concluding, .complete: return
         case .backingOff(let until): if now >= until { enqueueAgain(transfer) }
         case .active(let easy):
             let movedBytes = easy.movedBytes
@@ -287,7 +350,7 @@ final class Driver {
 
     private func nextLook(at transfer: Transfer) -> Instant {
         switch transfer.phase {
-        case .waiting, .concluding, .complete: transfer.job.deadline
+        case .held, .waiting, .concluding, .complete: transfer.deadline(at: now)
         case .backingOff(let until): until
         // Four looks in an idle time find silence at most a quarter late, and cost less than a clock in each callback.
         case .active: now + max(.milliseconds(1), transfer.job.request.idleTimeout / 4)

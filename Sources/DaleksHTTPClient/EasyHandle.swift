@@ -85,11 +85,11 @@ final class EasyHandle {
     }()
 
     /// What this request is. `owner` is handed to every callback and must outlive the transfer.
-    func apply(_ request: ClientRequest, url: String, owner: UnsafeMutableRawPointer) {
+    func apply(_ request: ClientRequest, url: String, inlineBytesMax: Int, owner: UnsafeMutableRawPointer) {
         pointer(CURLOPT_PRIVATE, owner)
         text(CURLOPT_URL, url)
         applyCallbacks(owner)
-        let hasContentType = applyBody(request)
+        let hasContentType = applyBody(request, inlineBytesMax)
         applyFields(request.fields, addsNoContentType: !hasContentType)
     }
 
@@ -106,7 +106,7 @@ final class EasyHandle {
     }
 
     /// True where libcurl adds no Content-Type of its own.
-    private func applyBody(_ request: ClientRequest) -> Bool {
+    private func applyBody(_ request: ClientRequest, _ inlineBytesMax: Int) -> Bool {
         var isForm = false
         switch request.body {
         case .empty:
@@ -122,7 +122,7 @@ final class EasyHandle {
                 check(daleks_curl_set_offset(raw, CURLOPT_POSTFIELDSIZE_LARGE, 0))
                 text(CURLOPT_COPYPOSTFIELDS, "")
             }
-        case .bytes(let bytes) where request.isIdempotent && bytes.count <= Limits.HTTPClient.inlineBodyBytesMax:
+        case .bytes(let bytes) where request.isIdempotent && bytes.count <= inlineBytesMax:
             isForm = true
             set(CURLOPT_POST, 1)
             check(daleks_curl_set_offset(raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count)))

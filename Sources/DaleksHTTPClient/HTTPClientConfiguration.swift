@@ -17,6 +17,8 @@ public struct HTTPClientConfiguration: Sendable {
     /// HTTP/2 where a TLS server offers it. Off, because of what libcurl 7.88 was measured to do against nginx: one
     /// POST in tens of thousands failed with a framing error, and 1 MiB answers cost a fifth more than over HTTP/1.1.
     public var isHTTP2Allowed = false
+    /// What all exchanges together may take of the line; other clients may share it.
+    public var line = LineLimits()
     public var retryDelayBase = Limits.HTTPClient.retryDelayBase
     public var retryDelayMax = Limits.HTTPClient.retryDelayMax
     public var retryAfterMax = Limits.HTTPClient.retryAfterMax

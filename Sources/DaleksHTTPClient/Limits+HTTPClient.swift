@@ -77,6 +77,24 @@ extension Limits {
         /// Threads that run sinks, sources and completions. They may block; more than so many at once wait.
         public static let callbackThreadsMax = 8
 
+        // Where the line is limited (`LineLimit`):
+
+        /// The least that goes at a time, a packet's train; so much of each body may go ahead of what is large.
+        static let limitedPieceBytes = 4 << 10
+        static let limitedBeginningBytes = 16 << 10
+
+        /// How far ahead of the rate the beginnings of bodies may come.
+        static let limitDebtSeconds = 2.0
+
+        /// How soon a changed rate is noticed.
+        static let limitLookPeriod = Duration.milliseconds(100)
+
+        /// Below it requests that carry much go one by one: two would be so slow that servers end them.
+        static let limitSlowRate: Int64 = 256 << 10
+
+        /// The lowest rate: a block of 8 MiB takes nine minutes, and no server takes us for dead.
+        public static let limitRateMin: Int64 = 16 << 10
+
         /// libcurl handles kept for reuse; making one costs some 8 of a small request's 40 µs.
         public static let handlesKeptMax = 64
     }

@@ -219,12 +219,12 @@ public final class MountedAccount: Sendable {
     public var engines: [SyncEngine] { [engine] + guests.volumes.map(\.engine) }
 
     /// No change of any engine is sent once this has returned, or all of them go on. What is on its way is waited for.
-    public func pause(_ isPaused: Bool) {
+    public func pause(_ isPaused: Bool, waitingUpTo limit: Duration = SyncEngine.pauseLimit) {
         pausing.withLock { state in
             state = isPaused
             for engine in engines { engine.pause(isPaused, waitingUpTo: .zero) }
         }
-        let deadline = TimeSource.system.now + SyncEngine.pauseLimit
+        let deadline = TimeSource.system.now + limit
         for engine in engines { engine.waitUntilQuiet(upTo: max(.zero, deadline - TimeSource.system.now)) }
     }
 

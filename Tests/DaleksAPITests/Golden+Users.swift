@@ -70,6 +70,11 @@ extension Golden {
                 optional: ["force"]
             ),
             Golden(
+                ControlRequest(.limit, uploadLimit: 500_000, downloadLimit: 0),
+                #"{"version":1,"verb":"limit","upload_limit":500000,"download_limit":0}"#,
+                optional: ["upload_limit", "download_limit"]
+            ),
+            Golden(
                 ControlAnswer(
                     failure: "the disk is full",
                     mountPoint: "/home/ann/daleks",
@@ -116,7 +121,9 @@ extension Golden {
                         unsentBytes: 12,
                         pinnedBytes: 5,
                         freedBytes: 6
-                    )
+                    ),
+                    uploadLimit: 500_000,
+                    downloadLimit: 1_000_000
                 ),
                 """
                 {"failure":"the disk is full","mount_point":"/home/ann/daleks","email":"ann@example.com","region":"de",
@@ -126,13 +133,13 @@ extension Golden {
                 "a (conflict from x 2026-11-21)","plain":"a","host":"x","date":"2026-11-21","size":5,"modified":6}],
                 "refused":[{"path":"b","change":"commit","code":"forbidden","detail":"no","retry_at":7}],
                 "set_aside":["/c"]},"cache":{"files":4,"bytes":1000,"bytes_max":2000,"unsent_bytes":12,"pinned_bytes":5,
-                "freed_bytes":6}}
+                "freed_bytes":6},"upload_limit":500000,"download_limit":1000000}
                 """,
                 optional: [
                     "failure", "last_failure", "disputes.copies.plain", "pending_bytes", "cache_bytes",
                     "cache_bytes_max", "conflicts",
                     "refused",
-                    "disputes", "cache", "cache.freed_bytes",
+                    "disputes", "cache", "cache.freed_bytes", "upload_limit", "download_limit",
                 ]
             ),
         ]

@@ -144,6 +144,13 @@ extension Settings {
         return settings[name]?.values.last
     }
 
+    /// Whether it was said in this very command, and not once for all of them in the environment or a file.
+    public func isFlagged(_ name: String) -> Bool {
+        _ = declared(name)
+        if case .flag? = settings[name]?.origin { return true }
+        return false
+    }
+
     /// All values of an option that may be repeated, in their order.
     public func texts(_ name: String) -> [String] {
         _ = declared(name)
