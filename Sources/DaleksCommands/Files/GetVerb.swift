@@ -101,7 +101,7 @@ private struct Streaming {
         let progress = Progress(call, place.text, bytes: source.bytes)
         defer { progress.end() }
         let session = place.session
-        let download = Download(session.files, node: source.node.id, content: source.content, bytes: source.bytes)
+        let download = Download(place.files, node: source.node.id, content: source.content, bytes: source.bytes)
         return try paths.interruptible { () throws(CommandFailure) in
             do throws(TransferFailure) {
                 return try download.run(
@@ -129,7 +129,7 @@ private struct Fetching {
 
     func run(to file: String) throws(CommandFailure) -> Bool {
         let session = place.session
-        let download = Download(session.files, node: source.node.id, content: source.content, bytes: source.bytes)
+        let download = Download(place.files, node: source.node.id, content: source.content, bytes: source.bytes)
         let part: PartFile
         do throws(Errno) {
             part = try PartFile(for: file, mark: "\(source.node.id)-\(source.content)", bytes: source.bytes)

@@ -64,6 +64,9 @@ enum MoveVerb: Verb {
             guard place.session === target.session else {
                 throw .failed("\(text) and \(last) are of two accounts; use `daleks get` and `daleks put`")
             }
+            guard place.region == target.region else {
+                throw .failed("\(text) and \(last) are in two regions; use `daleks get` and `daleks put`")
+            }
             let spot: (folder: NodeRecord, name: Name)
             if isFolder, let known { spot = (known, name) } else { spot = try target.spot() }
             let record = try (isFolder ? target.appending(name) : target).asking { () throws(ClientFailure) in

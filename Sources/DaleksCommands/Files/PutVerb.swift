@@ -104,7 +104,7 @@ private struct Sending {
         defer { progress.end() }
         let session = place.session
         var upload = Upload(
-            session.files,
+            place.files,
             name: spot.name,
             in: spot.folder.id,
             bytes: size,
@@ -127,13 +127,13 @@ private struct Sending {
                 }
             }
         } catch {
-            if let again = try? session.again() { upload.abandon(with: again.files) }
+            if let again = try? session.again().files(of: place.region) { upload.abandon(with: again) }
             throw error
         }
         if call.settings.flag("preserve"), isPlain {
             let time = Timestamp(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
             _ = try place.asking { () throws(ClientFailure) in
-                try session.files.change(node, NodeChange(mode: status.st_mode & 0o777, modified: time))
+                try place.files.change(node, NodeChange(mode: status.st_mode & 0o777, modified: time))
             }
         }
         return (node, bytes)

@@ -38,6 +38,16 @@ struct MountedPath {
     /// By which the region knows what is there; nil where the mount cannot say (a link carries no facts).
     var node: NodeID? { Self.fact("node", of: path).flatMap { NodeID($0) } }
 
+    /// The region that it is in: what others share may be in another than the account's own. Of what is not there yet,
+    /// and of links, which carry no facts, it is the folder's.
+    var region: String? { Self.fact("region", of: path) ?? above?.region }
+
+    /// A folder that no region knows: `Shared`, and those of owners in it.
+    var isOwnersFolder: Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && node == nil
+    }
+
     /// Whether the region has not got it as it is here.
     var isPending: Bool { Self.fact("status", of: path) == "pending" }
 

@@ -9,6 +9,9 @@ struct RemotePlace {
     /// As it was written.
     let text: String
     let session: AccountSession
+    /// The files service that it is at, and its region's short name.
+    let files: FilesClient
+    let region: String
     private let names: [Name]
     private let mounted: MountedPath?
     /// Where the names begin; nil where that is the root of the account's own tree.
@@ -19,8 +22,11 @@ struct RemotePlace {
         _ session: AccountSession,
         _ names: [Name],
         _ mounted: MountedPath? = nil,
-        base: NodeID? = nil
-    ) {
+        base: NodeID? = nil,
+        region: String? = nil
+    ) throws(CommandFailure) {
+        self.region = region ?? session.credentials.region.code
+        files = try session.files(of: self.region)
         self.base = base
         self.text = text
         self.session = session
@@ -28,7 +34,13 @@ struct RemotePlace {
         self.mounted = mounted
     }
 
-    var files: FilesClient { session.files }
+    /// Another in the same tree.
+    private init(_ text: String, like other: RemotePlace, _ names: [Name], _ mounted: MountedPath?) {
+        self.text = text
+        self.names = names
+        self.mounted = mounted
+        (session, files, region, base) = (other.session, other.files, other.region, other.base)
+    }
 
     /// It was written as a folder.
     var namesFolder: Bool { text.hasSuffix("/") || names.isEmpty }
@@ -38,14 +50,23 @@ struct RemotePlace {
 
     /// What is there, or a failure that says that nothing is.
     func node() throws(CommandFailure) -> NodeRecord {
-        guard let node = try find() else { throw .failed("\(text): there is no such file or folder") }
-        return node
+        if let node = try find() { return node }
+        if mounted?.isOwnersFolder == true {
+            throw .failed("\(text) only lists what others share; name something in it")
+        }
+        throw .failed("\(text): there is no such file or folder")
     }
 
     /// Nil where nothing is.
     func find() throws(CommandFailure) -> NodeRecord? {
         try settle()
         if let id = mounted?.node { return try node(id) }
+        // Links carry no facts, and what is not there has none. In what others share no path leads to them.
+        if let mounted, let name, let above {
+            if mounted.isOwnersFolder { return nil }
+            guard let folder = try above.find() else { return nil }
+            return try asking { () throws(ClientFailure) in try files.child(name, of: folder.id) }
+        }
         if let base { return try find(below: base) }
         return try asking(nilFor: [.notFound]) { () throws(ClientFailure) in try files.item(at: names) }
     }
@@ -67,14 +88,14 @@ struct RemotePlace {
         guard !names.isEmpty else { return nil }
         let trimmed = text.drop(while: { $0 == "/" }).split(separator: "/").dropLast().joined(separator: "/")
         let shown = text.hasPrefix("/") ? "/" + trimmed : trimmed.contains(":") ? trimmed : "daleks:/" + trimmed
-        return RemotePlace(shown, session, names.dropLast(), mounted?.above, base: base)
+        return RemotePlace(shown, like: self, names.dropLast(), mounted?.above)
     }
 
     /// The same place with a name more.
     func appending(_ name: Name) -> RemotePlace {
         let text = text.hasSuffix("/") ? "\(text)\(name)" : "\(text)/\(name)"
         let mounted = mounted.flatMap { mount in name.text.map { mount.appending($0) } }
-        return RemotePlace(text, session, names + [name], mounted, base: base)
+        return RemotePlace(text, like: self, names + [name], mounted)
     }
 
     /// Runs a request about it, with its failure in the words of the command line.
@@ -144,27 +165,34 @@ final class RemotePaths {
     func place(_ text: String) throws(CommandFailure) -> RemotePlace {
         if text.hasPrefix(AccountPath.prefix) {
             let names = try AccountPath.names(String(text.dropFirst(AccountPath.prefix.utf8.count)), in: text)
-            return RemotePlace(text, try own(), names)
+            return try RemotePlace(text, try own(), names)
         }
         if text.hasPrefix(AccountPath.nodePrefix) { return try placeOfNode(text) }
         if let mounted = MountedPath(text) {
-            return RemotePlace(text, try session(of: mounted), try mounted.names(), mounted)
+            let session = try session(of: mounted)
+            return try RemotePlace(text, session, try mounted.names(), mounted, region: mounted.region)
         }
         guard text.hasPrefix("/") else {
             throw .usage("\(text) is in no mount; write daleks:/\(text) for a path in your files")
         }
-        return RemotePlace(text, try own(), try AccountPath.names(text, in: text))
+        return try RemotePlace(text, try own(), try AccountPath.names(text, in: text))
     }
 
-    /// `node:ID/x`: what others share, say, which has no path in one's own tree.
+    /// `node:ID/x`: what others share, say, which has no path in one's own tree. `node:REGION/ID/x` in another region.
     private func placeOfNode(_ text: String) throws(CommandFailure) -> RemotePlace {
-        let rest = text.dropFirst(AccountPath.nodePrefix.utf8.count)
-        let word = rest.prefix { $0 != "/" }
+        var rest = text.dropFirst(AccountPath.nodePrefix.utf8.count)
+        var word = rest.prefix { $0 != "/" }
+        var region: String?
+        if NodeID(word) == nil, rest.count > word.count {
+            region = String(word)
+            rest = rest.dropFirst(word.count + 1)
+            word = rest.prefix { $0 != "/" }
+        }
         guard let id = NodeID(word) else {
             throw .usage("\(text): \(word) is not an id, which is 32 digits 0-9 and a-f")
         }
         let names = try AccountPath.names(String(rest.dropFirst(word.count)), in: text)
-        return RemotePlace(text, try own(), names, base: id)
+        return try RemotePlace(text, try own(), names, base: id, region: region)
     }
 
     /// Of the account that is logged in.

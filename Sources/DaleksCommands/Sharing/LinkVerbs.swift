@@ -74,22 +74,23 @@ enum LinksVerb: Verb {
         if words.first == "revoke" { return try revoke(words.dropFirst().first, paths, call) }
         guard words.count < 2 else { throw .usage("`links revoke ID` ends a link") }
         let links: [LinkRecord]
+        let files: FilesClient
         if let text = words.first {
             let place = try paths.place(text)
             let node = try place.node()
+            files = place.files
             links = try place.asking { () throws(ClientFailure) in try place.files.links(to: node.id) }
         } else {
-            let session = try paths.own()
-            links = try call.asking { () throws(ClientFailure) in try session.files.links(to: nil) }
+            files = try paths.own().files
+            links = try call.asking { () throws(ClientFailure) in try files.links(to: nil) }
         }
         if call.settings.flag("json") {
             return call.console.say(JSONObject([("links", .array(links.map { .of($0) }))]))
         }
-        for link in links { call.console.say(try line(link, paths)) }
+        for link in links { call.console.say(line(link, files)) }
     }
 
-    private static func line(_ link: LinkRecord, _ paths: RemotePaths) throws(CommandFailure) -> String {
-        let files = try paths.own().files
+    private static func line(_ link: LinkRecord, _ files: FilesClient) -> String {
         let path = (try? files.path(of: link.node)) ?? "\(link.node)"
         var facts = [
             link.kind.rawValue, "\(link.downloads)" + (link.downloadsMax.map { " of \($0)" } ?? "") + " downloads",
@@ -103,11 +104,31 @@ enum LinksVerb: Verb {
         guard let text, let id = LinkID(text) else {
             throw .usage("say which link to end: an id that `daleks links` lists")
         }
-        let session = try paths.own()
-        do throws(ClientFailure) { try session.files.revoke(id) } catch {
-            if error.code == "not_found" { throw .failed("there is no link \(text); `daleks links` lists yours") }
-            throw CommandFailure(error)
+        guard try end(id, try paths.own()) else {
+            throw .failed("there is no link \(text); `daleks links` lists yours")
         }
         call.answer("The link leads nowhere any more.", JSONObject([("revoked", .string("\(id)"))]))
+    }
+
+    /// In the region where it is. False where none has it.
+    private static func end(_ id: LinkID, _ session: AccountSession) throws(CommandFailure) -> Bool {
+        do throws(ClientFailure) {
+            var others: [FilesClient]?
+            var files = session.files
+            while true {
+                do throws(ClientFailure) {
+                    try files.revoke(id)
+                    return true
+                } catch {
+                    guard error.code == "not_found" else { throw error }
+                }
+                if others == nil {
+                    let own = session.credentials.region.code
+                    others = try session.regions().filter { $0.code != own }.map { session.files(of: $0) }
+                }
+                guard let next = others?.popLast() else { return false }
+                files = next
+            }
+        } catch { throw CommandFailure(error) }
     }
 }

@@ -147,20 +147,23 @@ enum SharedVerb: Verb {
     static func run(_ call: Call) throws(CommandFailure) {
         let session = try RemotePaths(call).own()
         let (withMe, byMe) = (call.settings.flag("with-me"), call.settings.flag("by-me"))
-        let received = byMe && !withMe ? [] : try received(session)
+        let received = byMe && !withMe ? [] : try received(session, call)
         let given = withMe && !byMe ? [] : try given(session)
         if call.settings.flag("json") {
             return call.console.say(
                 JSONObject([
-                    ("with_me", .array(received.map { .of($0) })), ("by_me", .array(given.map { .of($0) })),
+                    ("with_me", .array(received.map(\.json))), ("by_me", .array(given.map { .of($0) })),
                 ])
             )
         }
-        let people = received.map(\.node.owner) + given.flatMap { $0.grants.map(\.user) }
+        let people = received.map(\.item.node.owner) + given.flatMap { $0.grants.map(\.user) }
         let names = People(session: session).names(of: people)
-        for item in received {
-            let owner = names[item.node.owner] ?? "\(item.node.owner)"
-            call.console.say("with you\t\(item.name)\t\(owner)\t\(item.node.rights ?? [])\t\(item.node.id)")
+        for received in received {
+            let node = received.item.node
+            let owner = names[node.owner] ?? "\(node.owner)"
+            // As paths of the kind `node:…` have it.
+            let place = received.region == session.credentials.region.code ? "" : "\(received.region)/"
+            call.console.say("with you\t\(received.item.name)\t\(owner)\t\(node.rights ?? [])\t\(place)\(node.id)")
         }
         for item in given {
             let whom = item.grants.map { "\(names[$0.user] ?? "\($0.user)") (\($0.rights))" }
@@ -169,14 +172,46 @@ enum SharedVerb: Verb {
         }
     }
 
-    private static func received(_ session: AccountSession) throws(CommandFailure) -> [SharedItem] {
-        var (items, next): ([SharedItem], NodeID?) = ([], nil)
+    /// What somebody shares, and in which region.
+    private struct Received {
+        var item: SharedItem
+        var region: String
+
+        var json: JSONValue {
+            guard case .object(var object) = JSONValue.of(item) else { return .null }
+            object["region"] = .string(region)
+            return .object(object)
+        }
+    }
+
+    /// Of all regions: others are at home elsewhere. One that does not answer is named, and keeps nothing back of what
+    /// is in the account's own.
+    private static func received(_ session: AccountSession, _ call: Call) throws(CommandFailure) -> [Received] {
+        let own = session.credentials.region.code
+        do throws(ClientFailure) {
+            var all = try received(session.files, own)
+            let others: [RegionRecord]
+            do throws(ClientFailure) { others = try session.regions() } catch {
+                call.console.complain("daleks shared: what is shared in other regions is not known: \(error)")
+                return all
+            }
+            for region in others where region.code != own {
+                do throws(ClientFailure) { all += try received(session.files(of: region), region.code) } catch {
+                    call.console.complain(
+                        "daleks shared: what is shared in region \(region.code) is not known: \(error)"
+                    )
+                }
+            }
+            return all
+        } catch { throw CommandFailure(error) }
+    }
+
+    private static func received(_ files: FilesClient, _ region: String) throws(ClientFailure) -> [Received] {
+        var (items, next): ([Received], NodeID?) = ([], nil)
         repeat {
-            do throws(ClientFailure) {
-                let page = try session.files.sharedWithMe(after: next)
-                items += page.items
-                next = page.next
-            } catch { throw CommandFailure(error) }
+            let page = try files.sharedWithMe(after: next)
+            items += page.items.map { Received(item: $0, region: region) }
+            next = page.next
         } while next != nil
         return items
     }
