@@ -106,8 +106,10 @@ struct RegionRemote: Remote {
         return answers
     }
 
-    func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
-        try asking(.changes) { () throws(ClientFailure) in try files.changes(after: cursor, waitSeconds: waitSeconds) }
+    func changes(after cursor: String, by device: DeviceID, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
+        try asking(.changes) { () throws(ClientFailure) in
+            try files.changes(after: cursor, by: device, waitSeconds: waitSeconds)
+        }
     }
 
     func usage() throws(RemoteError) -> UsageRecord {

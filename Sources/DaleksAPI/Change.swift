@@ -32,6 +32,17 @@ public struct Change: Hashable, Sendable {
         }
     }
 
+    /// A node that a step touched, and the revision that it has since.
+    public struct Touch: Hashable, Sendable {
+        public var node: NodeID
+        public var revision: Revision
+
+        public init(node: NodeID, revision: Revision) {
+            self.node = node
+            self.revision = revision
+        }
+    }
+
     public var sequence: Revision
     /// Who made it and which of its operations it was, so that a device can skip its own.
     public var device: DeviceID?
@@ -41,6 +52,9 @@ public struct Change: Hashable, Sendable {
     public var entries: [Entry]
     /// Only in the reader's own feed.
     public var shares: [Share]
+    /// In place of nodes and entries, where the reader said which device it is: what a run of that device's own steps
+    /// touched, told once for all of them. `sequence` and `operation` are those of the last.
+    public var touched: [Touch]
 
     public init(
         sequence: Revision,
@@ -48,7 +62,8 @@ public struct Change: Hashable, Sendable {
         operation: Int64?,
         nodes: [NodeRecord],
         entries: [Entry],
-        shares: [Share] = []
+        shares: [Share] = [],
+        touched: [Touch] = []
     ) {
         self.sequence = sequence
         self.device = device
@@ -56,6 +71,22 @@ public struct Change: Hashable, Sendable {
         self.nodes = nodes
         self.entries = entries
         self.shares = shares
+        self.touched = touched
+    }
+}
+
+extension Change.Touch: JSONEncodable, JSONDecodable {
+    public func encode(to json: inout JSONWriter) {
+        json.beginObject()
+        json.member("node", node)
+        json.member("rev", revision)
+        json.endObject()
+    }
+
+    public init(json: JSONValue) throws(JSONError) {
+        let reader = JSONReader(json)
+        node = try reader.identifier("node")
+        revision = try reader.revision("rev")
     }
 }
 
@@ -105,6 +136,7 @@ extension Change: JSONEncodable, JSONDecodable {
         json.member("nodes", nodes)
         json.member("entries", entries)
         if !shares.isEmpty { json.member("shares", shares) }
+        if !touched.isEmpty { json.member("touched", touched) }
         json.endObject()
     }
 
@@ -116,6 +148,7 @@ extension Change: JSONEncodable, JSONDecodable {
         nodes = try reader.list("nodes")
         entries = try reader.list("entries")
         shares = reader.has("shares") ? try reader.list("shares") : []
+        touched = reader.has("touched") ? try reader.list("touched") : []
     }
 }
 

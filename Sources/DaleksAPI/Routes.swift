@@ -131,8 +131,8 @@ public enum Routes {
             "/v1/nodes/\(id)/lease?device=\(device)&number=\(number)"
         }
 
-        public static func changes(after cursor: String, waitSeconds: Int) -> String {
-            "/v1/changes?after=\(cursor)&wait=\(waitSeconds)"
+        public static func changes(after cursor: String, by device: DeviceID?, waitSeconds: Int) -> String {
+            "/v1/changes?after=\(cursor)&wait=\(waitSeconds)" + (device.map { "&device=\($0)" } ?? "")
         }
     }
 }

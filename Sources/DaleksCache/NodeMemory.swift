@@ -31,7 +31,18 @@ public final class NodeMemory: Sendable {
 
     private let shards: [Lock<Shard>]
     /// What the transaction that runs leaves of some of the rows it changes.
-    private let staged = Lock<[LocalNode]>([])
+    private let staged = Lock(Staged())
+
+    private struct Staged {
+        var nodes: [LocalNode] = []
+        var revisions: [Inode: Int64] = [:]
+        var answers: [Inode: Int64] = [:]
+
+        mutating func take() -> Staged {
+            defer { self = Staged() }
+            return self
+        }
+    }
 
     public init() { shards = (0..<Limits.NodeMemory.shardCount).map { _ in Lock(Shard()) } }
 
@@ -62,31 +73,34 @@ public final class NodeMemory: Sendable {
 
     /// What a transaction makes of a node, told by its last step: kept once that is committed, so that who asks next
     /// needs neither the database nor the writer's turn.
-    public func stage(_ node: LocalNode) { staged.withLock { $0.append(node) } }
+    public func stage(_ node: LocalNode) { staged.withLock { $0.nodes.append(node) } }
+
+    /// A transaction that changes nothing else of a node raises these numbers: whatever is known of it stays known.
+    public func stage(revision: Int64, of inode: Inode) { staged.withLock { $0.revisions[inode] = revision } }
+    public func stage(answered: Int64, of inode: Inode) { staged.withLock { $0.answers[inode] = answered } }
 
     /// The transaction came to nothing.
-    public func undone() { staged.withLock { $0.removeAll(keepingCapacity: true) } }
+    public func undone() { staged.withLock { $0 = Staged() } }
 
     /// A commit changed these.
     public func committed(_ rows: [Int64]) {
-        let nodes = staged.withLock { staged in
-            defer { staged.removeAll(keepingCapacity: true) }
-            return staged
-        }
-        forget(rows)
-        for node in nodes where rows.contains(node.inode.column) {
+        let staged = staged.withLock { $0.take() }
+        for row in rows { renew(Inode(column: row), staged) }
+        for node in staged.nodes where rows.contains(node.inode.column) {
             shard(of: node.inode).withLock { $0.keep(node) }
         }
     }
 
-    private func forget(_ rows: [Int64]) {
-        for row in rows {
-            let inode = Inode(column: row)
-            shard(of: inode).withLock { shard in
-                shard.generation += 1
-                shard.young[inode] = nil
-                shard.old[inode] = nil
-            }
+    /// What was remembered is not so any more, but for a number or two that are known.
+    private func renew(_ inode: Inode, _ staged: Staged) {
+        let (revision, answered) = (staged.revisions[inode], staged.answers[inode])
+        shard(of: inode).withLock { shard in
+            shard.generation += 1
+            let known = shard.young.removeValue(forKey: inode) ?? shard.old.removeValue(forKey: inode)
+            guard var node = known, revision != nil || answered != nil else { return }
+            node.revision = max(node.revision, revision ?? 0)
+            node.answered = max(node.answered, answered ?? 0)
+            shard.keep(node)
         }
     }
 }

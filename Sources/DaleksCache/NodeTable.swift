@@ -83,12 +83,48 @@ public enum NodeTable {
         try db.execute("DELETE FROM nodes WHERE inode = ?1", [.integer(inode.column)])
     }
 
+    /// How far the region's changes of a node are counted in, and which of ours were answered.
+    public static func progress(
+        of id: NodeID,
+        in db: borrowing Connection
+    ) throws -> (inode: Inode, revision: Int64, answered: Int64)? {
+        try db.withStatement("SELECT inode, revision, answered FROM nodes WHERE id = ?1") { statement in
+            try statement.bind(id, at: 1)
+            guard try statement.step() else { return nil }
+            let row = statement.row
+            return (Inode(column: try row.int64(0)), try row.int64(1), try row.int64(2))
+        }
+    }
+
+    public static func raiseRevision(of inode: Inode, to revision: Int64, in db: borrowing Connection) throws {
+        try db.withStatement("UPDATE nodes SET revision = ?2 WHERE inode = ?1 AND revision < ?2") { statement in
+            try statement.bind(inode.column, at: 1)
+            try statement.bind(revision, at: 2)
+            try statement.run()
+        }
+    }
+
     /// Notes that a step of ours on the node was answered.
     public static func raiseAnswered(_ inode: Inode, to revision: Int64, in db: borrowing Connection) throws {
-        try db.execute(
-            "UPDATE nodes SET answered = ?2 WHERE inode = ?1 AND answered < ?2",
-            [.integer(inode.column), .integer(revision)]
-        )
+        try db.withStatement("UPDATE nodes SET answered = ?2 WHERE inode = ?1 AND answered < ?2") { statement in
+            try statement.bind(inode.column, at: 1)
+            try statement.bind(revision, at: 2)
+            try statement.run()
+        }
+    }
+
+    /// Writes what the answer to a step of ours changes of a node.
+    public static func updateNumbers(_ node: LocalNode, in db: borrowing Connection) throws {
+        try db.withStatement(
+            "UPDATE nodes SET revision = ?2, answered = ?3, content = ?4, content_size = ?5 WHERE inode = ?1"
+        ) { statement in
+            try statement.bind(node.inode.column, at: 1)
+            try statement.bind(node.revision, at: 2)
+            try statement.bind(node.answered, at: 3)
+            try statement.bind(node.content, at: 4)
+            try statement.bind(node.contentSize, at: 5)
+            try statement.run()
+        }
     }
 
     /// Nodes after an inode for which a remote change was held back, and of which nothing is pending any more: folders,

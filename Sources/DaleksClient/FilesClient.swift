@@ -42,10 +42,15 @@ public struct FilesClient: Sendable {
         return try send(request).body
     }
 
-    public func changes(after cursor: String, waitSeconds: Int) throws(ClientFailure) -> ChangesPage {
+    /// `device`: who asks, and is told in short of its own steps.
+    public func changes(
+        after cursor: String,
+        by device: DeviceID? = nil,
+        waitSeconds: Int
+    ) throws(ClientFailure) -> ChangesPage {
         var request = ClientRequest(
             .get,
-            service.baseURL + Routes.Files.changes(after: cursor, waitSeconds: waitSeconds)
+            service.baseURL + Routes.Files.changes(after: cursor, by: device, waitSeconds: waitSeconds)
         )
         request.sink = .memory(max: Limits.Client.answerBytesMax)
         // The service answers empty when its time is over; what takes longer is a line that died.

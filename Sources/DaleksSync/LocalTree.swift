@@ -353,6 +353,8 @@ public final class LocalTree: Sendable {
 
     /// Last of all in a transaction: what it leaves of these.
     func stage(_ nodes: LocalNode...) { for node in nodes { memory.stage(node) } }
+    func stage(revision: Revision, of inode: Inode) { memory.stage(revision: revision, of: inode) }
+    func stage(answered: Revision, of inode: Inode) { memory.stage(answered: answered, of: inode) }
 
     var wallNow: Timestamp { time.wall }
     func grew() { journalGrew() }

@@ -40,6 +40,8 @@ struct Merger {
     private var inserted: [Inode] = []
     /// What the feed said of nodes that had no row here then.
     private(set) var unheeded: Unheeded
+    /// Nodes of which nothing changed but how far their changes are counted in.
+    private(set) var raised: [Inode: Revision] = [:]
 
     init(
         unsaved: Set<Inode> = [],
@@ -70,7 +72,7 @@ struct Merger {
             case .own: node.revision = record.revision
             case .other where node.attributes.links > 0:
                 node.isStale = true
-                unheeded.note(record)
+                unheeded.note(record.id, record.revision)
             // Without a name it is nobody's here any more.
             case .other, .answer: return node
             }
@@ -81,7 +83,7 @@ struct Merger {
             // Our own step, which is to come, brings everything, unless it finds us at work again.
             if origin == .other {
                 node.isStale = true
-                unheeded.note(record)
+                unheeded.note(record.id, record.revision)
                 try NodeTable.update(node, in: db)
             }
             return node
@@ -310,21 +312,51 @@ struct Merger {
                 if try NodeTable.find(record.id, in: db) != nil {
                     _ = try merge(record, .own, db)
                 } else {
-                    unheeded.note(record)
+                    unheeded.note(record.id, record.revision)
                 }
             }
+            for touch in change.touched { try merge(touch, db) }
             return
         }
+        // What was told in short to another that counted under the id that we had.
+        for touch in change.touched { try doubt(touch, db) }
         for record in change.nodes {
             if try isOfInterest(record, change, db) {
                 _ = try merge(record, .other, db)
             } else {
-                unheeded.note(record)
+                unheeded.note(record.id, record.revision)
             }
         }
         // New names first: what moved must not be without any in between.
         for entry in change.entries where entry.node != nil { try merge(entry, at: change.sequence, db) }
         for entry in change.entries where entry.node == nil { try merge(entry, at: change.sequence, db) }
+    }
+
+    /// What steps of ours left of a node, without saying what it looks like: as it does here. As `merge` of a record.
+    mutating func merge(_ touch: Change.Touch, _ db: borrowing Connection) throws {
+        guard let known = try NodeTable.progress(of: touch.node, in: db) else {
+            return unheeded.note(touch.node, touch.revision)
+        }
+        guard !setbacks.covers(touch.revision), touch.revision > known.revision else { return }
+        // The last of ours: all that others did before it has been counted in or marked.
+        if touch.revision == known.answered {
+            raised[known.inode] = touch.revision
+            return try NodeTable.raiseRevision(of: known.inode, to: touch.revision, in: db)
+        }
+        // A later one of ours is to come, and brings this.
+        let isBusy = try isUnsettled(known.inode, db) || JournalTable.isPending(in: known.inode, in: db)
+        guard isBusy || touch.revision > known.answered else { return }
+        try NodeTable.raiseRevision(of: known.inode, to: touch.revision, in: db)
+        // Its answer was lost, or it did to this node what no answer told.
+        if !isBusy { try markStale(known.inode, db) }
+    }
+
+    private mutating func doubt(_ touch: Change.Touch, _ db: borrowing Connection) throws {
+        unheeded.note(touch.node, touch.revision)
+        guard let known = try NodeTable.progress(of: touch.node, in: db), touch.revision > known.revision else {
+            return
+        }
+        try markStale(known.inode, db)
     }
 
     /// What we have a row for, or what gets a name in a folder that we know.

@@ -134,16 +134,16 @@ final class Puller: Sendable {
     }
 
     func pull(waitSeconds: Int = Limits.Wire.changesWaitSecondsMax - 10) throws(PullFailure) {
-        let (cursor, _, _) = try localState()
+        let (cursor, asking, _) = try localState()
         let seen = try furthest()
         let page: ChangesPage
         do throws(RemoteError) {
-            page = try remote.changes(after: cursor, waitSeconds: waitSeconds)
+            page = try remote.changes(after: cursor, by: asking, waitSeconds: waitSeconds)
         } catch {
             if error == .cursorExpired { return try startOver(from: cursor) }
             throw .remote(error)
         }
-        if page.changes.isEmpty, try isBehind(seen) { return try startOver(from: cursor) }
+        if page.changes.isEmpty, try isBehind(seen, asking) { return try startOver(from: cursor) }
         let device = try ownDevice(page.changes)
         do throws(Errno) {
             try take(page, device)
@@ -167,10 +167,10 @@ final class Puller: Sendable {
 
     /// The feed has nothing new, although an answer came from further on: perhaps the region came back from a backup
     /// and nobody said so. Asked from there, it finds out itself.
-    private func isBehind(_ seen: Cursor?) throws(PullFailure) -> Bool {
+    private func isBehind(_ seen: Cursor?, _ device: DeviceID) throws(PullFailure) -> Bool {
         guard let seen else { return false }
         do throws(RemoteError) {
-            _ = try remote.changes(after: seen.description, waitSeconds: 0)
+            _ = try remote.changes(after: seen.description, by: device, waitSeconds: 0)
             return false
         } catch {
             if error == .cursorExpired { return true }
@@ -197,6 +197,9 @@ final class Puller: Sendable {
     /// changes nothing.
     private func take(_ page: ChangesPage, _ device: DeviceID) throws(Errno) {
         let isOwn = page.changes.allSatisfy { $0.device == device }
+        if isOwn, page.changes.allSatisfy({ $0.nodes.isEmpty && $0.shares.isEmpty }) {
+            return try take(page.changes.flatMap(\.touched), upTo: page.cursor)
+        }
         let sliceCount = isOwn ? Self.sliceChangeCount : max(1, page.changes.count)
         var rest = page.changes[...]
         repeat {
@@ -211,6 +214,19 @@ final class Puller: Sendable {
     }
 
     private static let sliceChangeCount = 8
+
+    /// What we did ourselves, told in short: numbers of nodes, which nobody has to be told of.
+    private func take(_ touches: [Change.Touch], upTo cursor: String) throws(Errno) {
+        var rest = touches[...]
+        repeat {
+            let slice = rest.prefix(Self.sliceTouchCount)
+            rest = rest.dropFirst(Self.sliceTouchCount)
+            let isLast = rest.isEmpty
+            try news.note(slice) { db throws in if isLast { try MetaTable.set(.cursor, cursor, in: db) } }
+        } while !rest.isEmpty
+    }
+
+    private static let sliceTouchCount = 32
 
     private func localState() throws(PullFailure) -> (cursor: String, device: DeviceID, sequence: Int64) {
         do throws(Errno) {

@@ -130,6 +130,7 @@ extension Pusher {
                 now: now
             )
             try body(&settlement, db)
+            settlement.stageNodes(in: tree)
             tree.questions.note(settlement.answers)
             return settlement
         }

@@ -21,7 +21,8 @@ public protocol Remote: Sendable {
     func span(_ index: Int, of id: NodeID, at revision: Revision) throws(RemoteError) -> [UInt8]
     /// Stretches of many files at once, answered in order (feature `batchedReads`, and `readDigests` for the digests).
     func read(_ asking: ContentReads) throws(RemoteError) -> [ContentAnswers.Answer]
-    func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage
+    /// `device`: who asks; a region that can tells it in short what it did itself.
+    func changes(after cursor: String, by device: DeviceID, waitSeconds: Int) throws(RemoteError) -> ChangesPage
     func usage() throws(RemoteError) -> UsageRecord
     /// Who else may see or change a node. People are named by e-mail address, handle or id, as they are called.
     func publish(_ id: NodeID, _ isPublic: Bool) throws(RemoteError)

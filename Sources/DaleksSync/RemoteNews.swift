@@ -68,6 +68,24 @@ final class RemoteNews: Sendable {
         tell(effects)
     }
 
+    /// Takes in what the region says of steps of ours that it tells in short. It changes nothing that anybody sees, so
+    /// no file is frozen for it.
+    func note(
+        _ touches: some Sequence<Change.Touch>,
+        _ also: (borrowing Connection) throws -> Void
+    ) throws(Errno) {
+        try inTurn { () throws(Errno) in
+            try tree.database.writing { db throws in
+                var merger = Merger(unheeded: unheeded.withLock { $0 }, setbacks: setbacks, account: account)
+                for touch in touches { try merger.merge(touch, db) }
+                try also(db)
+                let kept = merger.unheeded
+                unheeded.withLock { $0 = kept }
+                for (inode, revision) in merger.raised { tree.stage(revision: revision, of: inode) }
+            }
+        }
+    }
+
     /// Runs `body` while nothing else freezes files.
     func inTurn<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
         turn.waitThrowing(until: { !$0 }) { $0 = true }

@@ -50,6 +50,11 @@ struct Settlement {
     var ownCopies: Set<Inode> = []
     /// What goes out again: an operation of the same batch that missed it only came too early.
     var resent: Set<Inode> = []
+    /// Steps in these folders were answered, up to there.
+    private var raised: [Inode: Revision] = [:]
+    /// Nodes as they are in the end, where the region agreed with everything.
+    private var left: [Inode: LocalNode] = [:]
+    private var isAgreed = true
     /// How steps of ours leave the times of folders at the region.
     var folderTimes: [Inode: FolderTimes] = [:]
     /// What the region said of what was left to it, where it did not agree; by the row's place.
@@ -71,13 +76,37 @@ struct Settlement {
 
     mutating func settle(_ items: [Item], _ db: borrowing Connection) throws {
         try take(items, db)
+        try raiseFolders(db)
+        if !isAgreed { (raised, left) = ([:], [:]) }
         try correctFolderTimes(db)
+    }
+
+    /// Who asks for one of them next needs no database.
+    func stageNodes(in tree: LocalTree) {
+        for var node in left.values {
+            node.answered = max(node.answered, raised[node.inode] ?? 0)
+            tree.stage(node)
+        }
+        for (folder, revision) in raised where left[folder] == nil { tree.stage(answered: revision, of: folder) }
+    }
+
+    /// Once for each folder, however much happened in it.
+    private func raiseFolders(_ db: borrowing Connection) throws {
+        for (folder, revision) in raised.sorted(by: { $0.key < $1.key }) {
+            try NodeTable.raiseAnswered(folder, to: revision, in: db)
+        }
     }
 
     private mutating func take(_ items: [Item], _ db: borrowing Connection) throws {
         var acknowledged: Int64?
         for (index, item) in items.enumerated() {
             guard let sequence = item.row.sequence else { continue }
+            if case .done = item.outcome {
+            } else {
+                // What follows looks at folders and changes whatever it needs to.
+                try raiseFolders(db)
+                isAgreed = false
+            }
             switch item.outcome {
             case .done(let revision, let content): try complete(item, revision, content, db)
             case .known: try acceptKnown(item, db)
@@ -109,7 +138,7 @@ struct Settlement {
         noteFolderTimes(item)
         let subjects = item.row.subjects
         for folder in Set([subjects.parent, subjects.otherParent].compactMap { $0 }) where folder != subjects.node {
-            try NodeTable.raiseAnswered(folder, to: revision, in: db)
+            raised[folder] = max(raised[folder] ?? 0, revision)
         }
         guard var node = try NodeTable.find(subjects.node, in: db), node.id == item.operation.mutation.subject else {
             return
@@ -127,7 +156,8 @@ struct Settlement {
             }
             try clean(item, commit, db)
         }
-        try NodeTable.update(node, in: db)
+        try NodeTable.updateNumbers(node, in: db)
+        left[node.inode] = node
     }
 
     private mutating func clean(

@@ -11,12 +11,12 @@ struct Unheeded {
     /// Up to here it was forgotten which they were.
     private var forgotten: Revision = 0
 
-    mutating func note(_ record: NodeRecord) {
+    mutating func note(_ id: NodeID, _ revision: Revision) {
         if revisions.count >= Self.countMax {
             forgotten = max(forgotten, revisions.values.max() ?? 0)
             revisions = [:]
         }
-        revisions[record.id] = record.revision
+        revisions[id] = revision
     }
 
     /// Whether the feed told of the node after that.

@@ -72,6 +72,19 @@ extension Golden {
         ),
         Golden(change, changeText, optional: optionalOfChange(below: "")),
         Golden(
+            Change(
+                sequence: 43,
+                device: T.device,
+                operation: 7,
+                nodes: [],
+                entries: [],
+                touched: [Change.Touch(node: T.file, revision: 42)]
+            ),
+            #"{"sequence":43,"device":"\#(T.deviceText)","operation":7,"nodes":[],"entries":[],"#
+                + #""touched":[{"node":"\#(T.fileText)","rev":42}]}"#,
+            optional: ["device", "operation", "touched"]
+        ),
+        Golden(
             ChangesPage(changes: [change], cursor: "3.41"),
             #"{"changes":[\#(changeText)],"cursor":"3.41"}"#,
             optional: optionalOfChange(below: "changes.")

@@ -82,8 +82,8 @@ final class TestClient: Sendable {
         return response.status == .created
     }
 
-    func changes(after cursor: String, wait: Int = 0) throws -> ChangesPage {
-        try get(Routes.Files.changes(after: cursor, waitSeconds: wait))
+    func changes(after cursor: String, by device: DeviceID? = nil, wait: Int = 0) throws -> ChangesPage {
+        try get(Routes.Files.changes(after: cursor, by: device, waitSeconds: wait))
     }
 }
 

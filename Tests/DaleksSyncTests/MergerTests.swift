@@ -128,4 +128,80 @@ import Testing
         }
         #expect(try node(shared).attributes.links == 2)
     }
+
+    /// What steps of ours did to a node, told in short.
+    private func touch(_ number: UInt64, _ revision: Revision, by device: UInt64 = 1) -> Change {
+        Change(
+            sequence: revision,
+            device: DeviceID(high: 0, low: device),
+            operation: 1,
+            nodes: [],
+            entries: [],
+            touched: [Change.Touch(node: id(number), revision: revision)]
+        )
+    }
+
+    private func answer(_ inode: Inode, _ revision: Revision) throws {
+        try database.write { db throws in try NodeTable.raiseAnswered(inode, to: revision, in: db) }
+    }
+
+    @Test func `a step of ours that was answered is only counted in`() throws {
+        _ = try add(1, as: nil, listed: 9)
+        let folder = try add(2, as: "folder", listed: 9)
+        try answer(folder, 40)
+
+        try take(touch(2, 40))
+        #expect(try node(folder).revision == 40 && !node(folder).isStale)
+        // It comes again, as after a daemon's death, or a listing knows less.
+        try take(touch(2, 40))
+        try database.write { db throws in
+            var merger = Merger()
+            _ = try merger.merge(record(2, 38, links: 5), .answer, db)
+        }
+        #expect(try node(folder).attributes.links == 2 && !node(folder).isStale)
+    }
+
+    @Test func `of what a step of ours did without an answer the region is asked`() throws {
+        _ = try add(1, as: nil, listed: 9)
+        let folder = try add(2, as: "folder", listed: 9)
+        try answer(folder, 40)
+
+        try take(touch(2, 44))
+        #expect(try node(folder).isStale && node(folder).revision == 44)
+        try database.write { db throws in
+            var merger = Merger()
+            _ = try merger.merge(record(2, 44, links: 3), .answer, db)
+        }
+        #expect(try node(folder).attributes.links == 3)
+    }
+
+    @Test func `a step of ours before the last that was answered says nothing`() throws {
+        _ = try add(1, as: nil, listed: 9)
+        let folder = try add(2, as: "folder", listed: 9)
+        try answer(folder, 40)
+
+        try take(touch(2, 30))
+        #expect(try node(folder).revision == 1 && !node(folder).isStale)
+    }
+
+    @Test func `while something of ours is pending, a step of ours is counted in`() throws {
+        _ = try add(1, as: nil, listed: 9)
+        let folder = try add(2, as: "folder", listed: 9)
+        try database.write { db throws in
+            let removal = Mutation.remove(parent: id(2), name: try Name("other"), node: id(3), time: .zero)
+            let subjects = JournalTable.Subjects(node: Inode(rawValue: 99), parent: folder)
+            try Journaling.append(removal, subjects, db)
+        }
+
+        try take(touch(2, 44))
+        #expect(try node(folder).revision == 44 && !node(folder).isStale)
+    }
+
+    @Test func `what another did under the id that was ours is asked for`() throws {
+        _ = try add(1, as: nil, listed: 9)
+        let folder = try add(2, as: "folder", listed: 9)
+
+        try take(touch(2, 44, by: 7))
+        #expect(try node(folder).isStale)
+    }
 }

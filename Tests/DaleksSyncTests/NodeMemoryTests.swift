@@ -40,6 +40,28 @@ import Testing
         #expect(memory.find(inode)?.attributes.size == 9)
     }
 
+    @Test func `a node of which a commit raises numbers alone is remembered with them`() {
+        let memory = NodeMemory()
+        memory.keep(node(5, size: 9), readAfter: memory.generation(of: Inode(rawValue: 5)))
+        memory.stage(revision: 12, of: Inode(rawValue: 5))
+        memory.stage(answered: 11, of: Inode(rawValue: 5))
+        memory.stage(revision: 7, of: Inode(rawValue: 6))
+        let early = memory.generation(of: Inode(rawValue: 5))
+        memory.committed([5, 6])
+
+        let known = memory.find(Inode(rawValue: 5))
+        #expect(known?.revision == 12 && known?.answered == 11 && known?.attributes.size == 9)
+        #expect(memory.find(Inode(rawValue: 6)) == nil)
+        // Who read it before that commit does not know better.
+        memory.keep(node(5), readAfter: early)
+        #expect(memory.find(Inode(rawValue: 5))?.revision == 12)
+
+        memory.stage(revision: 99, of: Inode(rawValue: 5))
+        memory.undone()
+        memory.committed([5])
+        #expect(memory.find(Inode(rawValue: 5)) == nil)
+    }
+
     @Test func `however many nodes are used, few are remembered`() {
         let memory = NodeMemory()
         for number in 2..<UInt64(200_000) {

@@ -10,6 +10,8 @@ struct FeedReader: Sendable {
     struct Place: Hashable, Sendable {
         let owner: UserID
         var cursor: Cursor
+        /// Who reads its own tree, and need not be told at length what it did there itself.
+        var device: DeviceID?
     }
 
     enum Answer: Sendable {
@@ -169,7 +171,7 @@ struct FeedPages {
         if let known = pages[key] { return try known.get() }
         let result: Result<Page, APIError>
         do throws(APIError) {
-            let read = try store.changes(of: place.owner, after: place.cursor, for: caller)
+            let read = try store.changes(of: place.owner, after: place.cursor, for: caller, by: place.device)
             let changes = ChangesPage(changes: read.changes, cursor: read.cursor.description)
             result = .success(Page(changes: changes, cursor: read.cursor, body: changes.jsonBytes))
         } catch {

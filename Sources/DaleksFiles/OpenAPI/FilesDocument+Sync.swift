@@ -158,6 +158,7 @@ extension FilesDocument {
                 .query("after", FilesSchemas.cursor, "what one has", isRequired: true),
                 .query("owner", .id, "whose tree, if not the caller's"),
                 .query("wait", .integer(0...Int64.max), "seconds to wait for something, 60 at most"),
+                .query("device", .id, "which of the caller's devices asks: it is told in short what it did itself"),
             ],
             answers: [
                 .json(200, .named("Changes"), "what came, and where to go on"),

@@ -106,6 +106,7 @@ enum FilesSchemas {
         optional: [
             "device": .id, "operation": revision,
             "shares": .list(.object(["node": .id, "owner": .id], optional: ["rights": rights, "expires": .time])),
+            "touched": .list(.object(["node": .id, "rev": revision])),
         ]
     )
 

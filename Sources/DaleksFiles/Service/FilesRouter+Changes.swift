@@ -16,11 +16,15 @@ extension FilesRouter {
             guard let cursor = Cursor(text.isEmpty ? try request.query.only("after") ?? "" : text) else {
                 throw .malformed("the parameter after must be a cursor that this region gave")
             }
-            let place = FeedReader.Place(owner: try request.query.identifier("owner") ?? caller.user, cursor: cursor)
+            let place = FeedReader.Place(
+                owner: try request.query.identifier("owner") ?? caller.user,
+                cursor: cursor,
+                device: try request.query.identifier("device")
+            )
             let wait = try request.query.integer("wait", in: 0...Int64.max) ?? 0
             let mark = feed.mark(place.owner)
             // Also what refuses a reader before any feed begins.
-            let page = try store.changes(of: place.owner, after: cursor, for: caller.user)
+            let page = try store.changes(of: place.owner, after: cursor, for: caller.user, by: place.device)
             if wantsEvents {
                 let deadline = time.now + max(.zero, caller.expires - time.wall)
                 return .events { sink in
@@ -32,7 +36,7 @@ extension FilesRouter {
             }
             let deadline = Self.deadline(of: caller, waiting: wait, time)
             return .parked { parked in
-                let waiting = FeedReader.Place(owner: place.owner, cursor: page.cursor)
+                let waiting = FeedReader.Place(owner: place.owner, cursor: page.cursor, device: place.device)
                 feed.park(
                     FeedReader(caller: caller, places: [waiting], deadline: deadline, answer: .page(parked)),
                     since: mark

@@ -15,8 +15,14 @@ extension TreeStore {
         try changes(of: owner, after: cursor, for: owner)
     }
 
-    /// What happened to a tree after the cursor, a page of it, as far as the caller may see it now.
-    func changes(of owner: UserID, after cursor: Cursor, for caller: UserID) throws(APIError) -> FeedPage {
+    /// What happened to a tree after the cursor, a page of it, as far as the caller may see it now. An owner's device
+    /// is told in short of what it did itself.
+    func changes(
+        of owner: UserID,
+        after cursor: Cursor,
+        for caller: UserID,
+        by device: DeviceID? = nil
+    ) throws(APIError) -> FeedPage {
         let now = time.wall
         if owner == caller {
             let tree = try tree(of: owner)
@@ -35,7 +41,9 @@ extension TreeStore {
             let limit = Limits.Wire.changesPageCountMax
             var changes = try ChangeTable.page(of: tree, after: cursor.sequence, limit: limit, db)
             var end = Cursor(epoch: tree.epoch, sequence: changes.last?.sequence ?? cursor.sequence)
-            guard owner != caller else { return FeedPage(changes: changes, cursor: end) }
+            guard owner != caller else {
+                return FeedPage(changes: device.map { Change.inShort(changes, for: $0) } ?? changes, cursor: end)
+            }
             let question = AccessTable.Question(tree: tree, caller: caller, now: now, cache: access)
             var filter = FeedFilter(question)
             var seen = try changes.compactMap { try filter.visible($0, db) }

@@ -86,18 +86,22 @@ final class SimulatedLine: Remote, @unchecked Sendable {
         }
     }
 
-    func changes(after cursor: String, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
+    func changes(after cursor: String, by device: DeviceID, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
         guard let cursor = Cursor(cursor) else { throw .cursorExpired }
         return try asking("changes") { () throws(APIError) in
             let page = try region.storage.store.changes(of: region.owner, after: cursor)
             guard stage.isOnStage, page.changes.count > 1 else {
-                return ChangesPage(changes: page.changes, cursor: page.cursor.description)
+                return ChangesPage(
+                    changes: Change.inShort(page.changes, for: device),
+                    cursor: page.cursor.description
+                )
             }
             // Some of it now, the rest later, as when it is being made meanwhile.
             let part = Array(page.changes.prefix(1 + stage.number(below: page.changes.count)))
             let last = part.count == page.changes.count ? page.cursor.sequence : part[part.count - 1].sequence
             return ChangesPage(
-                changes: part,
+                // A region of before it could tell so says everything at length.
+                changes: stage.number(below: 4) == 0 ? part : Change.inShort(part, for: device),
                 cursor: Cursor(epoch: page.cursor.epoch, sequence: last).description
             )
         }
