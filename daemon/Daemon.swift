@@ -100,6 +100,7 @@ final class Daemon: Sendable {
             caFile: credentials.caFile
         )
         configuration.line = settings.line
+        configuration.requiresTLS = !credentials.allowsHTTP
         return HTTPClient(configuration: configuration, logger: logger)
     }
 

@@ -219,6 +219,7 @@ extension RemoteError {
     init(_ failure: ClientFailure) {
         switch failure {
         case .unreachable(let detail), .malformed(let detail): self = .unreachable(detail)
+        case .unprotected: self = .unreachable("\(failure)")
         case .loggedOut: self = .loggedOut
         case .canceled: self = .canceled
         case .refused(let status, let code, let detail):

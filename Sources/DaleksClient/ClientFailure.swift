@@ -10,6 +10,8 @@ public enum ClientFailure: Error, Hashable, Sendable {
     case loggedOut(String)
     /// The answer is not what docs/wire.md says.
     case malformed(String)
+    /// Nothing was sent: it would have been readable on the way.
+    case unprotected(url: String)
     case canceled
 }
 
@@ -20,6 +22,9 @@ extension ClientFailure: CustomStringConvertible {
         case .refused(_, let code, let detail): detail.isEmpty ? code : detail
         case .loggedOut(let detail): "logged out (\(detail)); run `daleks login`"
         case .malformed(let detail): "the service's answer cannot be read: \(detail)"
+        case .unprotected(let url):
+            "\(url) has no TLS, and everybody on the way could read passwords and files: name it with https://, or log "
+                + "in with --allow-http where the way there is safe by itself"
         case .canceled: "canceled"
         }
     }

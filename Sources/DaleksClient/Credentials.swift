@@ -15,6 +15,8 @@ public struct Credentials: Hashable, Sendable {
     public var refreshRequestID: String?
     /// A file of certificates that are trusted beside the system's.
     public var caFile: String?
+    /// Who logged in says that the way to services without TLS is safe.
+    public var allowsHTTP = false
 
     public init(
         usersURL: String,
@@ -23,7 +25,8 @@ public struct Credentials: Hashable, Sendable {
         accessToken: String,
         accessExpires: Timestamp,
         refreshToken: String,
-        caFile: String?
+        caFile: String?,
+        allowsHTTP: Bool = false
     ) {
         self.usersURL = usersURL
         self.user = user
@@ -32,6 +35,7 @@ public struct Credentials: Hashable, Sendable {
         self.accessExpires = accessExpires
         self.refreshToken = refreshToken
         self.caFile = caFile
+        self.allowsHTTP = allowsHTTP
     }
 
     /// "account@region": what a replica is of.
@@ -50,6 +54,7 @@ extension Credentials: JSONEncodable, JSONDecodable {
         json.member("refresh_token", refreshToken)
         json.member("refresh_request_id", ifPresent: refreshRequestID)
         json.member("ca_file", ifPresent: caFile)
+        if allowsHTTP { json.member("allow_http", true) }
         json.endObject()
     }
 
@@ -64,7 +69,8 @@ extension Credentials: JSONEncodable, JSONDecodable {
             accessToken: try reader.string("access_token"),
             accessExpires: Timestamp(nanoseconds: try reader.integer("access_expires")),
             refreshToken: try reader.string("refresh_token"),
-            caFile: try reader.optionalString("ca_file")
+            caFile: try reader.optionalString("ca_file"),
+            allowsHTTP: try reader.optionalBool("allow_http") ?? false
         )
         refreshRequestID = try reader.optionalString("refresh_request_id")
     }

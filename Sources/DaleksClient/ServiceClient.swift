@@ -21,6 +21,7 @@ struct ServiceClient: Sendable {
             response = try http.send(request)
         } catch {
             if error == .canceled { throw .canceled }
+            if error == .unprotected { throw .unprotected(url: baseURL) }
             throw .unreachable("\(baseURL) cannot be reached: \(error)")
         }
         return try Self.check(response)
@@ -42,6 +43,7 @@ struct ServiceClient: Sendable {
         switch result {
         case .success(let response): return try Self.check(response)
         case .failure(.canceled): throw .canceled
+        case .failure(.unprotected): throw .unprotected(url: baseURL)
         case .failure(let error): throw .unreachable("\(baseURL) cannot be reached: \(error)")
         }
     }

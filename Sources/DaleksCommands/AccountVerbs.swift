@@ -16,7 +16,7 @@ enum LogoutVerb: Verb {
     static func run(_ call: Call) throws(CommandFailure) {
         let store = try call.credentialStore()
         let credentials = try call.credentials()
-        let http = Call.http(caFile: credentials.caFile)
+        let http = Call.http(Trust(credentials))
         defer { http.shutdown() }
         // Without an answer the session ends by itself in time; this machine must forget it in any case.
         var isRevoked = true
@@ -59,10 +59,14 @@ enum WhoamiVerb: Verb {
 enum RegionsVerb: Verb {
     static let name = "regions"
     static let about = "Lists the regions that a users service knows."
-    static let options = [
-        Option("users", .text(placeholder: "URL"), help: "The users service; by default the one you are logged in at."),
-        Option("ca-file", .text(placeholder: "FILE"), help: "Certificates (PEM) to trust beside the system's."),
-    ]
+    static let options =
+        [
+            Option(
+                "users",
+                .text(placeholder: "URL"),
+                help: "The users service; by default the one you are logged in at."
+            )
+        ] + Trust.options
 
     static let examples: KeyValuePairs = [
         "daleks regions --users https://daleks.example/users": "before the first log-in"
@@ -73,7 +77,7 @@ enum RegionsVerb: Verb {
         guard let url = call.settings.optionalText("users") ?? known?.usersURL else {
             throw .usage("name the users service with --users, or log in first")
         }
-        let http = Call.http(caFile: call.settings.optionalText("ca-file") ?? known?.caFile)
+        let http = Call.http(try call.trust(else: known))
         defer { http.shutdown() }
         let regions = try call.asking { () throws(ClientFailure) in try UsersClient(url: url, http: http).regions() }
         if call.settings.flag("json") {

@@ -30,8 +30,10 @@ extension Call {
         do throws(CredentialStore.Failure) { return try store.load() } catch { throw CommandFailure(error) }
     }
 
-    static func http(caFile: String?) -> HTTPClient {
-        HTTPClient(configuration: HTTPClientConfiguration(userAgent: "daleks/\(Version.current)", caFile: caFile))
+    static func http(_ trust: Trust = Trust()) -> HTTPClient {
+        var configuration = HTTPClientConfiguration(userAgent: "daleks/\(Version.current)", caFile: trust.caFile)
+        configuration.requiresTLS = !trust.allowsHTTP
+        return HTTPClient(configuration: configuration)
     }
 
     /// Where to mount: as told, or the profile's usual place.

@@ -115,7 +115,6 @@ final class Demo {
         let store = CredentialStore(path: folder + "/client/credentials.json")
         let session = Session(
             usersURL: usersURL,
-            caFile: nil,
             email: Self.email,
             password: try password(),
             name: "Demo"
@@ -158,7 +157,7 @@ final class Demo {
         // Here they share the machine with whoever works in the mount, who seldom waits for them.
         Thread.standBack(process: process.processID)
         services.append((name, process, log))
-        let http = Call.http(caFile: nil)
+        let http = Call.http()
         defer { http.shutdown() }
         let pause = Gate()
         for _ in 0..<500 {

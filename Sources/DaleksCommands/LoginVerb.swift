@@ -11,29 +11,29 @@ enum LoginVerb: Verb {
     static let name = "login"
     static let about = "Logs in at a users service and chooses the region that holds your files."
 
-    static let options = [
-        Option("users", .text(placeholder: "URL"), default: "http://127.0.0.1:7401", help: "The users service."),
-        Option(
-            "region",
-            .text(placeholder: "CODE"),
-            default: "auto",
-            help: "The region; auto is where your files are, or the one that answers first if you have none yet."
-        ),
-        Option("email", .text(placeholder: "E-MAIL"), help: "Who you are; asked for on a terminal."),
-        Option(
-            "code",
-            .text(placeholder: "CODE"),
-            help: "The code of the second factor, or a recovery code; asked for on a terminal."
-        ),
-        Option("password-stdin", .flag, help: "Reads the password from standard input instead of asking."),
-        Option("register", .flag, help: "Makes the account first."),
-        Option(
-            "name",
-            .text(placeholder: "NAME"),
-            help: "Your name, with --register; by default the e-mail's first part."
-        ),
-        Option("ca-file", .text(placeholder: "FILE"), help: "Certificates (PEM) to trust beside the system's."),
-    ]
+    static let options =
+        [
+            Option("users", .text(placeholder: "URL"), default: "http://127.0.0.1:7401", help: "The users service."),
+            Option(
+                "region",
+                .text(placeholder: "CODE"),
+                default: "auto",
+                help: "The region; auto is where your files are, or the one that answers first if you have none yet."
+            ),
+            Option("email", .text(placeholder: "E-MAIL"), help: "Who you are; asked for on a terminal."),
+            Option(
+                "code",
+                .text(placeholder: "CODE"),
+                help: "The code of the second factor, or a recovery code; asked for on a terminal."
+            ),
+            Option("password-stdin", .flag, help: "Reads the password from standard input instead of asking."),
+            Option("register", .flag, help: "Makes the account first."),
+            Option(
+                "name",
+                .text(placeholder: "NAME"),
+                help: "Your name, with --register; by default the e-mail's first part."
+            ),
+        ] + Trust.options
 
     static let examples: KeyValuePairs = [
         "daleks login --users https://daleks.example/users": "asks for e-mail and password",
@@ -42,11 +42,16 @@ enum LoginVerb: Verb {
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {
+        let trust = try call.trust()
+        // Before a password is asked for that would not be sent.
+        if !trust.allowsHTTP, !Protection.covers(call.settings.text("users")) {
+            throw CommandFailure(.unprotected(url: call.settings.text("users")))
+        }
         let email = try email(call)
         let password = try password(call)
         var session = Session(
             usersURL: call.settings.text("users"),
-            caFile: call.settings.optionalText("ca-file"),
+            trust: trust,
             email: email,
             password: password,
             name: call.settings.optionalText("name"),
@@ -92,7 +97,7 @@ enum LoginVerb: Verb {
 /// A log-in at the users service, kept on this machine.
 struct Session {
     var usersURL: String
-    var caFile: String?
+    var trust = Trust()
     var email: String
     var password: String
     var name: String?
@@ -102,7 +107,7 @@ struct Session {
 
     /// `registers` makes the account first; one that exists already is no failure, its password decides.
     func begin(registers: Bool, region: String?, store: CredentialStore) throws(CommandFailure) -> Credentials {
-        let http = Call.http(caFile: caFile)
+        let http = Call.http(trust)
         defer { http.shutdown() }
         let users = UsersClient(url: usersURL, http: http)
         var request = LoginRequest(
@@ -123,6 +128,9 @@ struct Session {
         guard let user = answer.user, let region = answer.region, let refreshToken = answer.refreshToken else {
             throw .failed("\(usersURL) answered a log-in without user, region or refresh token; is it a users service?")
         }
+        if !trust.allowsHTTP, !Protection.covers(region.filesURL) {
+            throw CommandFailure(.unprotected(url: "the region \(region.code), \(region.filesURL),"))
+        }
         let credentials = Credentials(
             usersURL: users.url,
             user: user,
@@ -130,7 +138,8 @@ struct Session {
             accessToken: answer.accessToken,
             accessExpires: TimeSource.system.wall + .seconds(answer.expiresInSeconds),
             refreshToken: refreshToken,
-            caFile: caFile
+            caFile: trust.caFile,
+            allowsHTTP: trust.allowsHTTP
         )
         do throws(Errno) {
             try store.save(credentials)

@@ -16,6 +16,7 @@ public final class HTTPClient: Sendable {
     private let pool: WorkerPool
     private let thread: Thread
     private let exchangesMax: Int
+    private let requiresTLS: Bool
     private let nextID = Atomic<UInt64>(1)
 
     public init(configuration: HTTPClientConfiguration = HTTPClientConfiguration(), logger: Logger = .silent) {
@@ -30,6 +31,7 @@ public final class HTTPClient: Sendable {
         self.inbox = inbox
         self.pool = pool
         exchangesMax = configuration.exchangesMax
+        requiresTLS = configuration.requiresTLS
         thread = Thread(name: "http-client") {
             let runner = CallbackRunner(pool: pool, inbox: inbox)
             Driver(configuration: configuration, multi: multi, runner: runner, logger: logger).run()
@@ -85,6 +87,10 @@ public final class HTTPClient: Sendable {
         }
         guard let origin = Origin(url: request.url) else {
             refuse(completion, .badURL)
+            return exchange
+        }
+        guard !requiresTLS || origin.isProtected else {
+            refuse(completion, .unprotected)
             return exchange
         }
         let job = Job(

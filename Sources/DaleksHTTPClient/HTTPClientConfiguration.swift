@@ -11,6 +11,8 @@ public struct HTTPClientConfiguration: Sendable {
     public var connectTimeout = Limits.HTTPClient.connectTimeout
     /// Certificates (PEM) that are trusted beside those of the system.
     public var caFile: String?
+    /// Nothing is sent to another machine without TLS.
+    public var requiresTLS = false
     public var userAgent: String
     /// A proxy's URL. The environment's `http_proxy` and the like are never looked at.
     public var proxy: String?

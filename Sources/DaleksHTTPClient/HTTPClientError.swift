@@ -13,6 +13,8 @@ public enum HTTPClientError: Error, Equatable, Sendable {
     /// The answer's header or body is larger than allowed.
     case tooLarge
     case badURL
+    /// Without TLS, to another machine.
+    case unprotected
     case badRequest(detail: String)
     /// Broken off, or not HTTP.
     case transfer(detail: String)
@@ -32,6 +34,7 @@ extension HTTPClientError: CustomStringConvertible {
         case .tls(let detail): "no trusted TLS connection: \(detail)"
         case .tooLarge: "the answer is larger than allowed"
         case .badURL: "not an http or https URL without credentials"
+        case .unprotected: "without TLS everybody on the way could read what is sent"
         case .badRequest(let detail): "not a request that can be sent: \(detail)"
         case .transfer(let detail): "the exchange broke off: \(detail)"
         case .overloaded: "too many requests are waiting already"

@@ -17,8 +17,9 @@ public final class LineLimit: Sendable {
         var balance: Double = 0
         var countedAt: Instant
 
-        /// What may come at once after a silence: a tenth of a second.
-        var burst: Double { max(Double(Limits.HTTPClient.limitedPieceBytes), Double(rate ?? 0) / 10) }
+        /// What may come at once after a silence: a fifth of a second's, so that a machine that is busy elsewhere does
+        /// not fall behind.
+        var burst: Double { max(Double(Limits.HTTPClient.limitedPieceBytes), Double(rate ?? 0) / 5) }
 
         mutating func fill(_ now: Instant) {
             guard let rate else { return }

@@ -25,6 +25,13 @@ struct Origin: Hashable, Sendable {
         self.port = port
     }
 
+    /// Nobody on the way can read what goes there: it has TLS, or does not leave this machine.
+    var isProtected: Bool {
+        if scheme == "https" || host == "localhost" || host.hasSuffix(".localhost") || host == "[::1]" { return true }
+        let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        return numbers.count == 4 && numbers.first == 127 && numbers.allSatisfy { $0 != nil }
+    }
+
     private static func scheme(of url: [UInt8]) -> (name: String, port: Int)? {
         for (name, port) in [("http", 80), ("https", 443)] {
             let head = Array("\(name)://".utf8)
@@ -76,4 +83,10 @@ struct Origin: Hashable, Sendable {
         default: false
         }
     }
+}
+
+/// What becomes of a URL where only what is protected is used.
+public enum Protection {
+    /// Whether something at that URL can be asked without TLS or with it, and nobody on the way reads along.
+    public static func covers(_ url: String) -> Bool { Origin(url: url)?.isProtected ?? true }
 }

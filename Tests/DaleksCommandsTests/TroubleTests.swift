@@ -29,6 +29,35 @@ struct TroubleTests {
         #expect(line.contains("http://127.0.0.1:\(port) cannot be reached"))
     }
 
+    @Test func `without TLS nothing goes to another machine, unless one says so`() throws {
+        let far = "http://daleks.example"
+        #expect(try login(ann, "--users \(far)").contains("\(far) has no TLS, and everybody on the way could read"))
+        #expect(try ann.refused("regions --users \(far)").contains("name it with https://"))
+        let first = try ann.refused(
+            "admin first token --users \(far) --email a@example.com --password-stdin",
+            input: "x\n"
+        )
+        #expect(first.contains("\(far) has no TLS"))
+        let region = try ann.refused("admin regions add far --url \(far)")
+        #expect(region.contains("\(far) has no TLS") && region.contains("or add --allow-http"))
+
+        // An address of this machine that nobody takes for one: all that is asked there would be answered.
+        let users = house.usersURL.replacing("127.0.0.1", with: "0.0.0.0")
+        #expect(try login(ann, "--users \(users)").contains("\(users) has no TLS"))
+        let path = ann.path(".config/daleks/default.json")
+        let text = String(decoding: try Files.readAll(path, max: 1 << 20), as: UTF8.self)
+        let moved = text.replacing(house.filesURL, with: house.filesURL.replacing("127.0.0.1", with: "0.0.0.0"))
+        try Files.writeAtomically(path, Array(moved.utf8), mode: 0o600, durable: false)
+        #expect(try ann.refused("ls").contains("has no TLS"))
+        #expect(try ann.run(["doctor"]).captured.outputText.contains("has no TLS: nothing is sent there"))
+        #expect(try ann.refused("mount").contains("has no TLS"))
+
+        let allowed = "login --email \(ann.email) --password-stdin --users \(users) --allow-http"
+        try ann.done(allowed, input: Person.password + "\n")
+        #expect(try ann.done("shared") == "")
+        #expect(try ann.done("ls") == "")
+    }
+
     @Test func `a region that does not answer`() throws {
         let port = try LoopbackSocket.freePort()
         let path = ann.path(".config/daleks/default.json")

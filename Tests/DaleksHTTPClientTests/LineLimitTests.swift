@@ -57,12 +57,16 @@ struct LineLimitTests {
         return TimeSource.system.now - began
     }
 
-    /// Within a fifth of what the rate says, whoever shares it. The burst is a tenth of a second's.
-    private func expect(_ time: Duration, toCarry bytes: Int, at rate: Int64) {
-        let seconds = Double(time.nanoseconds) / 1e9
-        let measured = Double(bytes) / seconds
-        #expect(measured < 1.2 * Double(rate), "\(measured) bytes a second of \(rate)")
-        #expect(measured > 0.8 * Double(rate), "\(measured) bytes a second of \(rate)")
+    /// Within a fifth of what the rate says, whoever shares it. It is never faster; a machine that is busy elsewhere
+    /// may be slower twice.
+    private func expect(_ bytes: Int, at rate: Int64, _ transfer: () -> Duration) {
+        var measured: [Double] = []
+        for _ in 0..<3 {
+            let speed = Double(bytes) / (Double(transfer().nanoseconds) / 1e9) / Double(rate)
+            measured.append(speed)
+            if speed > 0.8 { break }
+        }
+        #expect(measured.allSatisfy { $0 < 1.2 } && measured.contains { $0 > 0.8 }, "\(measured) of the rate")
     }
 
     @Test(arguments: [1, 3, 8]) func `what is sent keeps to its rate, by one request or by many`(count: Int) {
@@ -70,18 +74,14 @@ struct LineLimitTests {
         let each = 6 * Self.mebibyte / count
 
         // Each alone would be over in time; waiting for the line counts for nobody.
-        let took = time((0..<count).map { _ in upload(each, deadline: .seconds(1)) })
-
-        expect(took, toCarry: each * count, at: 6 << 20)
+        expect(each * count, at: 6 << 20) { time((0..<count).map { _ in upload(each, deadline: .seconds(1)) }) }
     }
 
     @Test(arguments: [1, 8]) func `what is received keeps to its rate`(count: Int) {
         down.bytesPerSecond = 6 << 20
         let each = 6 * Self.mebibyte / count
 
-        let took = time((0..<count).map { _ in download(each, deadline: .seconds(1)) })
-
-        expect(took, toCarry: each * count, at: 6 << 20)
+        expect(each * count, at: 6 << 20) { time((0..<count).map { _ in download(each, deadline: .seconds(1)) }) }
     }
 
     @Test func `two clients share one line`() {
@@ -90,12 +90,13 @@ struct LineLimitTests {
         let other = HTTPClient.forTests { $0.line = line }
         let request = upload(3 * Self.mebibyte)
 
-        let began = TimeSource.system.now
-        let second = Thread(name: "other") { _ = try? other.send(request) }
-        _ = time([request])
-        second.join()
-
-        expect(TimeSource.system.now - began, toCarry: 6 * Self.mebibyte, at: 6 << 20)
+        expect(6 * Self.mebibyte, at: 6 << 20) {
+            let began = TimeSource.system.now
+            let second = Thread(name: "other") { _ = try? other.send(request) }
+            _ = time([request])
+            second.join()
+            return TimeSource.system.now - began
+        }
     }
 
     @Test func `what is small goes ahead of what is large`() throws {

@@ -1,6 +1,7 @@
 import DaleksAPI
 import DaleksClient
 import DaleksCore
+import DaleksCrypto
 import DaleksHTTP
 import DaleksHTTPClient
 import DaleksJSON
@@ -21,7 +22,7 @@ struct AdminVerbTests {
         let programs = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         var command = Command(
             "\(programs)/daleks",
-            arguments + ["--credentials", folder.path("credentials.json")],
+            arguments.prefix(1) + ["--credentials", folder.path("credentials.json")] + arguments.dropFirst(),
             environment: ["HOME": folder.path("home")],
             deathSignal: SIGKILL
         )
@@ -45,7 +46,10 @@ struct AdminVerbTests {
             "admin first \(token) --email root@example.com --users \(service.url) --password-stdin",
             input: password
         )
-        _ = try done("login --users \(service.url) --email root@example.com --password-stdin", input: password)
+        _ = try done(
+            "login --users \(service.url) --allow-http --email root@example.com --password-stdin",
+            input: password
+        )
         #expect(first.contains("root@example.com is the administrator"))
 
         let made = try done(
@@ -85,6 +89,57 @@ struct AdminVerbTests {
         #expect(try run(["admin"]).ending == .exited(2))
     }
 
+    @Test func `a certificate of one's own is believed by --ca-file, wherever a URL is taken`() throws {
+        let now = TimeSource.system.wall
+        let authority = try CertificateAuthority(name: "a test", validFrom: now, validity: .seconds(3_600))
+        let leaf = try authority.issue(for: [.address("127.0.0.1")], validFrom: now, validity: .seconds(3_600))
+        try folder.write(leaf.certificatePEM, to: "tls.pem")
+        try folder.write(leaf.keyPEM, to: "tls.key")
+        try folder.write(authority.certificatePEM, to: "ca.pem")
+        let program = try RunningProgram([
+            "--state", folder.path("state"), "--port", "0", "--region", "local=https://files.example",
+            "--tls-certificate", folder.path("tls.pem"), "--tls-key", folder.path("tls.key"),
+        ])
+        let service = "--users \(program.url)"
+        let token = try required(Optional(program.fact("first_admin_token")).flatMap { $0.isEmpty ? nil : $0 })
+        let person = "--email root@example.com --password-stdin"
+        let password = TestService.password + "\n"
+        for verb in ["regions \(service)", "login \(service) \(person)", "admin first \(token) \(service) \(person)"] {
+            let refused = try run(verb.split(separator: " ").map { String($0) }, input: password)
+            #expect(refused.errorText.contains("no trusted TLS connection"), "\(verb): \(refused.errorText)")
+            let nothing = try run(
+                verb.split(separator: " ").map { String($0) } + ["--ca-file", "nothing"],
+                input: password
+            )
+            #expect(
+                nothing.errorText.contains("--ca-file: nothing cannot be read: No such file"),
+                "\(nothing.errorText)"
+            )
+        }
+
+        // By a path from where one stands, which is another place later.
+        func there(_ line: String, input: String = "") throws -> Subprocess.Captured {
+            var command = Command(
+                "/bin/sh",
+                ["-c", "cd '\(folder.path(""))' && exec \(RunningProgram.folder)/daleks \(line)"],
+                environment: ["HOME": folder.path("home")],
+                deathSignal: SIGKILL
+            )
+            command.input = .bytes(Array(input.utf8))
+            return try Subprocess.capture(command, timeout: .seconds(30))
+        }
+        let first = try there("admin first \(token) \(service) \(person) --ca-file ca.pem", input: password)
+        #expect(first.ending == .exited(0), "\(first.errorText)")
+        #expect(try there("regions \(service) --ca-file ca.pem").outputText.contains("files.example"))
+        let login = try there("login \(service) \(person) --ca-file ca.pem", input: password)
+        #expect(login.ending == .exited(0), "\(login.errorText)")
+        let later = try Subprocess.capture(
+            Command("\(RunningProgram.folder)/daleks", ["admin", "users"], environment: ["HOME": folder.path("home")]),
+            timeout: .seconds(30)
+        )
+        #expect(later.outputText.contains("root@example.com"), "\(later.errorText)")
+    }
+
     /// The value of a member of what `--json` prints.
     private func member(_ name: String, of arguments: String) throws -> String {
         try JSONReader(try JSONValue.parse(Array(try done(arguments + " --json").utf8))).string(name)
@@ -96,7 +151,10 @@ struct AdminVerbTests {
         defer { service.stop() }
         let root = try Person.admin(service)
         let password = TestService.password + "\n"
-        _ = try done("login --users \(service.url) --email \(root.email) --password-stdin", input: password)
+        _ = try done(
+            "login --users \(service.url) --allow-http --email \(root.email) --password-stdin",
+            input: password
+        )
         let ann = try Person(service)
         let bob = try Person(service, "bob@example.com")
 
@@ -123,7 +181,10 @@ struct AdminVerbTests {
         let key = service.service.keys.signing.id
         #expect(try done("admin keys").contains(key))
         // What the command line holds was signed with it: it asks for another token.
-        #expect(try done("admin keys revoke \(key)").contains("Taken back"))
+        #expect(try done("admin keys revoke -- \(key)").contains("Taken back"))
+        let dashed = try run(["admin", "keys", "revoke", "-OxQ9"])
+        #expect(dashed.ending == .exited(2))
+        #expect(dashed.errorText.contains("what is no option and begins with a dash comes after --"))
         #expect(try !done("admin keys").contains(key))
 
         let robot = "admin clients add robot --name Robot --grants client_credentials --scope files:read"

@@ -22,7 +22,7 @@ struct AdminCall {
         _ question: (AccountClient) throws(ClientFailure) -> Answer
     ) throws(CommandFailure) -> Answer {
         let credentials = try call.credentials()
-        let http = Call.http(caFile: credentials.caFile)
+        let http = Call.http(Trust(credentials))
         defer { http.shutdown() }
         let users = UsersClient(url: credentials.usersURL, http: http)
         let tokens = AccessTokens(credentials, store: try call.credentialStore(), users: users, logger: .silent)

@@ -110,13 +110,15 @@ enum AdminFirst {
         let token = try admin.argument(0, "the token")
         guard let email = admin.settings.optionalText("email") else { throw .usage("say whose account with --email") }
         let url = admin.settings.optionalText("users") ?? "http://127.0.0.1:7401"
+        let trust = try admin.call.trust()
+        if !trust.allowsHTTP, !Protection.covers(url) { throw CommandFailure(.unprotected(url: url)) }
         let request = RegistrationRequest(
             email: email,
             password: try admin.password(),
             name: admin.settings.optionalText("name") ?? String(email.prefix { $0 != "@" }),
             handle: admin.settings.optionalText("handle")
         )
-        let http = Call.http(caFile: nil)
+        let http = Call.http(trust)
         defer { http.shutdown() }
         let made = try admin.call.asking { () throws(ClientFailure) in
             try UsersClient(url: url, http: http).makeFirstAdmin(token: token, request)

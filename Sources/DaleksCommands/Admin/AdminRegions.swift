@@ -1,4 +1,5 @@
 import DaleksHTTP
+import DaleksHTTPClient
 import DaleksJSON
 import DaleksSystem
 
@@ -25,6 +26,12 @@ enum AdminRegions {
         if let status = statuses[word] {
             let answer = try admin.ask(.patch, path, ["status": .string(status)])
             return admin.done("The region \(code) is \(status).", answer)
+        }
+        if let url = admin.settings.optionalText("url"), !admin.settings.flag("allow-http"), !Protection.covers(url) {
+            throw .failed(
+                "\(url) has no TLS: everybody on the way could read what people store there, and their programs refuse "
+                    + "it unless they log in with --allow-http; name it with https://, or add --allow-http"
+            )
         }
         switch word {
         case "enrol": try enrol(admin, code, path)

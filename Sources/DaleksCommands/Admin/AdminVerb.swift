@@ -10,35 +10,40 @@ enum AdminVerb: Verb {
     static let about = "Administers users, sessions, regions, keys, tokens and the audit log."
     static let positionals: String? = "SUBJECT [ACTION] [ARGUMENT…]"
 
-    static let options = [
-        Option("email", .text(placeholder: "E-MAIL"), help: "With `admin first`: whose account it is to be."),
-        Option("users", .text(placeholder: "URL"), help: "With `admin first`: the users service."),
-        Option("name", .text(placeholder: "NAME"), help: "A name, of a user or of a region."),
-        Option("handle", .text(placeholder: "HANDLE"), help: "A user's handle."),
-        Option("role", .choice(["user", "admin"]), help: "A user's role."),
-        Option("quota", .text(placeholder: "SIZE|none"), help: "How much a user may store, such as 50GiB."),
-        Option("password-stdin", .flag, help: "Reads a password from standard input."),
-        Option("url", .text(placeholder: "URL"), help: "A region's files URL."),
-        Option("grants", .text(placeholder: "WORDS"), help: "The ways to a token that a program may take."),
-        Option("scope", .text(placeholder: "WORDS"), help: "All that a program may ever ask for."),
-        Option(
-            "redirect",
-            .text(placeholder: "URL"),
-            help: "Where a program is answered; may be given more than once.",
-            repeats: true
-        ),
-        Option(
-            "id-token-alg",
-            .choice(["ES256", "RS256"]),
-            help: "What a program's ID tokens are signed with: ES256, or RS256 for programs that know nothing else."
-        ),
-        Option("public", .flag, help: "A program that can keep no secret, such as one people install."),
-        Option("user", .text(placeholder: "WHO"), help: "Only what concerns this user: an id or an e-mail address."),
-        Option("action", .text(placeholder: "WORD"), help: "Only such lines of the audit log, such as login."),
-        Option("outcome", .text(placeholder: "WORD"), help: "Only lines that ended so: done, refused, reused."),
-        Option("since", .duration, help: "Only lines of the last so long, such as 2h."),
-        Option("limit", .integer(1...500), default: "50", help: "How many lines at most."),
-    ]
+    static let options =
+        [
+            Option("email", .text(placeholder: "E-MAIL"), help: "With `admin first`: whose account it is to be."),
+            Option("users", .text(placeholder: "URL"), help: "With `admin first`: the users service."),
+            Option("name", .text(placeholder: "NAME"), help: "A name, of a user or of a region."),
+            Option("handle", .text(placeholder: "HANDLE"), help: "A user's handle."),
+            Option("role", .choice(["user", "admin"]), help: "A user's role."),
+            Option("quota", .text(placeholder: "SIZE|none"), help: "How much a user may store, such as 50GiB."),
+            Option("password-stdin", .flag, help: "Reads a password from standard input."),
+            Option("url", .text(placeholder: "URL"), help: "A region's files URL."),
+            Option("grants", .text(placeholder: "WORDS"), help: "The ways to a token that a program may take."),
+            Option("scope", .text(placeholder: "WORDS"), help: "All that a program may ever ask for."),
+            Option(
+                "redirect",
+                .text(placeholder: "URL"),
+                help: "Where a program is answered; may be given more than once.",
+                repeats: true
+            ),
+            Option(
+                "id-token-alg",
+                .choice(["ES256", "RS256"]),
+                help: "What a program's ID tokens are signed with: ES256, or RS256 for programs that know nothing else."
+            ),
+            Option("public", .flag, help: "A program that can keep no secret, such as one people install."),
+            Option(
+                "user",
+                .text(placeholder: "WHO"),
+                help: "Only what concerns this user: an id or an e-mail address."
+            ),
+            Option("action", .text(placeholder: "WORD"), help: "Only such lines of the audit log, such as login."),
+            Option("outcome", .text(placeholder: "WORD"), help: "Only lines that ended so: done, refused, reused."),
+            Option("since", .duration, help: "Only lines of the last so long, such as 2h."),
+            Option("limit", .integer(1...500), default: "50", help: "How many lines at most."),
+        ] + Trust.options
 
     static let examples: KeyValuePairs = [
         "daleks admin users": "lists accounts",

@@ -24,7 +24,7 @@ struct LineChecks {
             }
         }
         var findings = [secrecy()]
-        let http = Call.http(caFile: credentials.caFile)
+        let http = Call.http(Trust(credentials))
         defer { http.shutdown() }
         let users = Service(check: "users", url: credentials.usersURL, http: http)
         let region = Service(check: "region", url: credentials.region.filesURL, http: http)
@@ -152,6 +152,8 @@ private struct Service {
                 return (
                     [Finding(check: "tls", level: .broken, text: "\(url) is not trusted: \(detail)", cure: cure)], nil
                 )
+            case .unprotected:
+                return ([broken("\(url) has no TLS: nothing is sent there", "daleks login --users https://…")], nil)
             default: return ([broken("\(url) cannot be reached: \(error)", "curl -i \(url)/livez")], nil)
             }
         }

@@ -21,7 +21,7 @@ final class AccountSession: Sendable {
     init(_ store: CredentialStore) throws(CommandFailure) {
         do throws(CredentialStore.Failure) { credentials = try store.load() } catch { throw CommandFailure(error) }
         self.store = store
-        http = Call.http(caFile: credentials.caFile)
+        http = Call.http(Trust(credentials))
         users = UsersClient(url: credentials.usersURL, http: http)
         tokens = AccessTokens(credentials, store: store, users: users, logger: .silent)
         files = FilesClient(url: credentials.region.filesURL, http: http, tokens: tokens)

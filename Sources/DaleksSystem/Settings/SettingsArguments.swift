@@ -46,7 +46,10 @@ struct SettingsArguments {
     private mutating func takeShort(_ body: Substring, _ rest: inout ArraySlice<String>) throws(SettingsError) {
         guard let letter = body.first, let option = schema.option(short: letter) else {
             // `-port` is more likely a forgotten dash than a letter.
-            throw unknown("-\(body.prefix { $0 != "=" })", among: schema.allOptions.map { "--\($0.name)" })
+            let error = unknown("-\(body.prefix { $0 != "=" })", among: schema.allOptions.map { "--\($0.name)" })
+            // Names of files and keys may begin so.
+            guard schema.positionals != nil else { throw error }
+            throw SettingsError(error.message + "; what is no option and begins with a dash comes after --")
         }
         let attached = body.dropFirst()
         guard option.takesValue || attached.isEmpty else { throw SettingsError("-\(letter) takes no value") }
