@@ -98,7 +98,9 @@ final class Puller: Sendable {
         while !state.withLock({ $0.isStopping }) {
             do throws(PullFailure) {
                 askUsage()
-                try pull()
+                // First whether it answers at all: where nothing happens that would be known after a minute only, and
+                // until then the kernel believes nothing for long.
+                try pull(waitSeconds: isConnected ? Self.waitSeconds : 0)
                 retry.reset()
                 let isBack = state.withLock { state in
                     defer { (state.isConnected, state.isAway) = (true, false) }
@@ -133,7 +135,9 @@ final class Puller: Sendable {
         case remote(RemoteError)
     }
 
-    func pull(waitSeconds: Int = Limits.Wire.changesWaitSecondsMax - 10) throws(PullFailure) {
+    private static let waitSeconds = Limits.Wire.changesWaitSecondsMax - 10
+
+    func pull(waitSeconds: Int = waitSeconds) throws(PullFailure) {
         let (cursor, asking, _) = try localState()
         let seen = try furthest()
         let page: ChangesPage

@@ -49,4 +49,11 @@ import Testing
         #expect(eventually { engine == nil && region == nil })
         #expect(eventually { folders.allSatisfy { held(below: $0) == [] } })
     }
+
+    @Test func `a region in which nothing happens is known to answer from the beginning`() throws {
+        let machine = try Machine(try RegionStorage(), owner: .random(at: .zero))
+        defer { machine.stop() }
+        // Until then the kernel is let believe everything for a second only.
+        #expect(eventually { machine.engine.isConnected })
+    }
 }

@@ -143,7 +143,7 @@ final class InProcessRegion: Remote {
     func changes(after cursor: String, by device: DeviceID, waitSeconds: Int) throws(RemoteError) -> ChangesPage {
         guard let cursor = Cursor(cursor) else { throw .cursorExpired }
         // Looks often instead of being woken: what is tested here is what happens with the answer.
-        for _ in 0..<waitSeconds * 200 {
+        for _ in 0...waitSeconds * 200 {
             let page = try asking { () throws(APIError) in
                 try storage.store.changes(of: owner, after: cursor, for: owner, by: device)
             }
