@@ -64,7 +64,12 @@ public final class BackingStore: Sendable {
     public func remove(_ inode: Inode) throws(Errno) {
         let path = path(of: inode)
         if removals.submit({ _ = unlink(path) }) { return }
-        if unlink(path) == -1 {
+        try removeNow(inode)
+    }
+
+    /// Takes the file away before it returns: what is made under that name afterwards is another.
+    public func removeNow(_ inode: Inode) throws(Errno) {
+        if unlink(path(of: inode)) == -1 {
             let error = Errno.last
             if error != .noEntry { throw error }
         }

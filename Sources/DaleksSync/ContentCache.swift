@@ -166,6 +166,25 @@ final class ContentCache: Sendable {
         withExtendedLifetime(gone) {}
     }
 
+    /// Takes away the backing file of one that nobody works with, where nothing of it is here: whoever wants it next makes
+    /// it anew, and waits until this is done.
+    func shed(_ inode: Inode) throws(Errno) -> Bool {
+        let content = state.withLock { state -> FileContent? in
+            guard !state.loading.contains(inode), let slot = state.slots[inode], slot.useCount == 0,
+                slot.content.hasNothingHere
+            else { return nil }
+            state.loading.insert(inode)
+            return state.drop(inode)
+        }
+        guard let content else { return false }
+        defer {
+            state.withLock { _ = $0.loading.remove(inode) }
+            state.broadcast()
+        }
+        try withExtendedLifetime(content) { () throws(Errno) in try store.removeNow(inode) }
+        return true
+    }
+
     /// Runs `body` with those of the files that somebody works with, and lets nobody begin to work with the others
     /// meanwhile: what is loaded from tables that are being changed would go on showing the old.
     func holding<Result, Failure: Error>(

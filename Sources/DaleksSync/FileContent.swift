@@ -125,6 +125,15 @@ public final class FileContent: Sendable {
     /// Whether somebody is inside, who may be telling the tables.
     var isBusy: Bool { state.withLock { $0.insideCount > 0 } }
 
+    /// Whether the backing file says nothing that the region does not say too.
+    var hasNothingHere: Bool {
+        state.withLock { state in
+            state.spans.isEmpty && state.revision != 0 && Self.isQuiet(state) && state.insideCount == 0
+                && state.snapshot == nil && !state.isUnsaved && !state.isUncommitted && !state.isCutDue
+                && state.strays.isEmpty && state.premark == 0
+        }
+    }
+
     public var live: (size: Int64, modified: Timestamp) { state.withLock { ($0.size, $0.modified) } }
 
     /// Throws what a read there would lack.

@@ -17,8 +17,8 @@ final class SpaceKeeper: Sendable {
 
     private static let interval: Duration = .seconds(10)
 
-    /// Files that are looked at in one round.
-    private static let batchCount = 256
+    /// Files that are chosen at once: to choose means to look at all that are here.
+    private static let batchCount = 4_096
 
     private let tree: LocalTree
     private let space: CacheSpace
@@ -76,16 +76,25 @@ final class SpaceKeeper: Sendable {
         tree.removeRemains(isForced: true)
         let here = try tree.database.readingLong { db throws in try ContentTable.bytesHere(in: db) }
         state.withLock { $0.bytesHere = here }
-        let free = try Files.space(at: tree.store.folder).freeBytes
+        let disk = try Files.space(at: tree.store.folder)
+        let free = disk.freeBytes
         // A little more than must be, so that it is not one file at a time.
         let slack = min(space.bytesMax / 16, 256 << 20)
         let excess = max(
             here > space.bytesMax ? here - space.bytesMax + slack : 0,
             free < space.reserveBytes + slack ? space.reserveBytes + 2 * slack - free : 0
         )
-        guard excess > 0 else { return 0 }
+        let files = Self.filesTooMany(on: disk)
+        guard excess > 0 || files > 0 else { return 0 }
         try noteUses()
-        return try evict(excess)
+        return try evict(excess, files: files)
+    }
+
+    /// A file takes one of the disk's, however small it is, and a disk may have room for bytes when it has none for
+    /// files.
+    static func filesTooMany(on disk: Files.Space) -> Int64 {
+        let reserve = min(disk.totalFiles / 32, 65_536)
+        return disk.freeFiles < reserve ? 2 * reserve - disk.freeFiles : 0
     }
 
     /// Lets go of all that the region has, but what is pinned or in use at this moment; gives the bytes.
@@ -104,23 +113,38 @@ final class SpaceKeeper: Sendable {
         return freed
     }
 
-    /// Lets go of at least so many clean bytes, where there are so many.
-    func evict(_ bytes: Int64) throws(Errno) -> Int64 {
-        var freed: Int64 = 0
-        let candidates = try tree.database.readingLong { db throws in
-            try ContentTable.evictable(limit: Self.batchCount, in: db)
+    /// Lets go of at least so many clean bytes, and so many files altogether, where there are so many.
+    func evict(_ bytes: Int64, files: Int64 = 0) throws(Errno) -> Int64 {
+        var (freed, shed): (Int64, Int64) = (0, 0)
+        var isProgress = true
+        while isProgress, freed < bytes || shed < files, !state.withLock({ $0.isStopping }) {
+            isProgress = false
+            let candidates = try tree.database.readingLong { db throws in
+                try ContentTable.evictable(limit: Self.batchCount, in: db)
+            }
+            for inode in candidates where freed < bytes || shed < files {
+                // What came into a pinned folder since it was pinned stays too.
+                let isPinned = try tree.database.writing { db throws in try ContentUseTable.inheritPin(inode, in: db) }
+                guard !isPinned else { continue }
+                let gone = try evict(inode, upTo: shed < files ? .max : bytes - freed)
+                freed += gone
+                if try tree.contents.shed(inode) { shed += 1 }
+                if gone > 0 { isProgress = true }
+            }
         }
-        for inode in candidates where freed < bytes {
-            // What came into a pinned folder since it was pinned stays too.
-            let isPinned = try tree.database.writing { db throws in try ContentUseTable.inheritPin(inode, in: db) }
-            if !isPinned { freed += try evict(inode, upTo: bytes - freed) }
-        }
-        if freed > 0 { logger.info("cache trimmed", ["bytes": freed]) }
+        if freed > 0 { logger.info("cache trimmed", ["bytes": freed, "files": shed]) }
         return freed
     }
 
     private func evict(_ inode: Inode, upTo bytes: Int64) throws(Errno) -> Int64 {
-        let content = try tree.contents.use(inode)
+        let content: FileContent
+        do throws(Errno) {
+            content = try tree.contents.use(inode)
+        } catch {
+            // It was removed meanwhile.
+            if error == .noEntry { return 0 }
+            throw error
+        }
         defer { tree.contents.leave(inode) }
         return try content.evict(upTo: bytes) { spans throws(Errno) in
             try tree.database.writing { db throws in try ContentTable.drop(spans: spans, of: inode, in: db) }

@@ -77,11 +77,25 @@ extension FileDescriptor {
 }
 
 extension Files {
-    /// How many bytes an ordinary user may still write to the file system of a path, and how many it has in all.
-    public static func space(at path: String) throws(Errno) -> (freeBytes: Int64, totalBytes: Int64) {
+    /// What an ordinary user may still put on a file system, and how much it has in all.
+    public struct Space: Sendable {
+        public let freeBytes: Int64
+        public let totalBytes: Int64
+        /// Files that may still be made. A file system that makes room for them as it goes says 0 of both.
+        public let freeFiles: Int64
+        public let totalFiles: Int64
+    }
+
+    /// Of the file system that a path is on.
+    public static func space(at path: String) throws(Errno) -> Space {
         var result = statvfs()
         try checking { statvfs(path, &result) }
         let unit = Int64(result.f_frsize)
-        return (Int64(result.f_bavail) * unit, Int64(result.f_blocks) * unit)
+        return Space(
+            freeBytes: Int64(result.f_bavail) * unit,
+            totalBytes: Int64(result.f_blocks) * unit,
+            freeFiles: Int64(clamping: result.f_favail),
+            totalFiles: Int64(clamping: result.f_files)
+        )
     }
 }

@@ -7,12 +7,13 @@ public final class TinyDisk: Sendable {
 
     public static var isAvailable: Bool { getuid() == 0 && TinyDisk() != nil }
 
-    /// `path`: a folder that is made for it.
-    public init?(bytes: Int = 1 << 20, at path: String? = nil) {
+    /// `path`: a folder that is made for it. `files`: how many it can hold.
+    public init?(bytes: Int = 1 << 20, files: Int? = nil, at path: String? = nil) {
         let base = Environment.current["TMPDIR"] ?? "/tmp"
         self.path = path ?? "\(base)/daleks-tiny-\(Random.word())"
         guard mkdir(self.path, 0o700) == 0 else { return nil }
-        guard mount("tmpfs", self.path, "tmpfs", 0, "size=\(bytes)") == 0 else {
+        guard mount("tmpfs", self.path, "tmpfs", 0, "size=\(bytes)" + (files.map { ",nr_inodes=\($0)" } ?? "")) == 0
+        else {
             rmdir(self.path)
             return nil
         }
