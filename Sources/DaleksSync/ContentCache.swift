@@ -166,8 +166,8 @@ final class ContentCache: Sendable {
         withExtendedLifetime(gone) {}
     }
 
-    /// Takes away the backing file of one that nobody works with, where nothing of it is here: whoever wants it next makes
-    /// it anew, and waits until this is done.
+    /// Takes away the backing file of one that nobody works with, where nothing of it is here: whoever wants it next
+    /// makes it anew, and waits until this is done.
     func shed(_ inode: Inode) throws(Errno) -> Bool {
         let content = state.withLock { state -> FileContent? in
             guard !state.loading.contains(inode), let slot = state.slots[inode], slot.useCount == 0,
