@@ -13,6 +13,8 @@ final class SpaceKeeper: Sendable {
         var isStopping = false
         var isAwake = true
         var bytesHere: Int64 = 0
+        /// As of when that was: to count means to look at every span, which a machine at rest shall not do for ever.
+        var counted: LogPosition?
     }
 
     private static let interval: Duration = .seconds(10)
@@ -74,8 +76,7 @@ final class SpaceKeeper: Sendable {
     /// Lets go of as much as is too much, and says how much that was.
     func makeRoom() throws(Errno) -> Int64 {
         tree.removeRemains(isForced: true)
-        let here = try tree.database.readingLong { db throws in try ContentTable.bytesHere(in: db) }
-        state.withLock { $0.bytesHere = here }
+        let here = try countBytes()
         let disk = try Files.space(at: tree.store.folder)
         let free = disk.freeBytes
         // A little more than must be, so that it is not one file at a time.
@@ -88,6 +89,14 @@ final class SpaceKeeper: Sendable {
         guard excess > 0 || files > 0 else { return 0 }
         try noteUses()
         return try evict(excess, files: files)
+    }
+
+    private func countBytes() throws(Errno) -> Int64 {
+        let position = tree.database.position
+        if let known = state.withLock({ $0.counted == position ? $0.bytesHere : nil }) { return known }
+        let here = try tree.database.readingLong { db throws in try ContentTable.bytesHere(in: db) }
+        state.withLock { ($0.bytesHere, $0.counted) = (here, position) }
+        return here
     }
 
     /// A file takes one of the disk's, however small it is, and a disk may have room for bytes when it has none for

@@ -122,7 +122,8 @@ public final class SyncEngine: Sendable {
             contents: contents,
             store: opened.store,
             time: time,
-            farewells: labour.farewells
+            farewells: labour.farewells,
+            farewellPause: labour.rest == nil ? .milliseconds(20) : .zero
         ) {
             wake.withLock { $0.call }?()
         }
@@ -374,6 +375,7 @@ public final class SyncEngine: Sendable {
         for thread in running { thread.join() }
         locks.join()
         leases.close()
+        tree.isEnding.open()
         labour.farewells.close()
         do throws(Errno) { try tree.noteStopped() } catch {
             logger.error("the replica could not be made durable", ["reason": error])
