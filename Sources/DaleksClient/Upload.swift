@@ -5,10 +5,24 @@ import DaleksHTTP
 import DaleksHTTPClient
 public import DaleksSystem
 
+/// Where an upload is that did not come to its end.
+public struct UploadMark: Hashable, Sendable {
+    /// What the region calls it.
+    public var location: String
+    /// Over all that was sent up to there. Where the region is now is one of two places: the block that was under way
+    /// came, or it did not.
+    public var digests: [Int64: String]
+
+    public init(location: String, digests: [Int64: String]) {
+        self.location = location
+        self.digests = digests
+    }
+}
+
 /// Brings a file's bytes to the region in blocks, each with its checksum, and shows nothing of it before all are there.
 ///
 /// What has the name by then becomes a version of what comes. A block that a broken connection swallowed is sent again
-/// from where the region is (tus 1.0).
+/// from where the region is (tus 1.0), and so does another run of the program, where somebody kept the mark.
 public struct Upload {
     private let files: FilesClient
     private let folder: NodeID
@@ -18,6 +32,14 @@ public struct Upload {
     private var patience: Patience
     /// What the region calls the upload, from its first answer to its end: what `abandon` takes back.
     public private(set) var location: String?
+    /// How far it is, before each block that goes out: what `resume` goes on from.
+    public var remember: ((UploadMark) -> Void)?
+    /// What the region has.
+    public private(set) var sent: Int64 = 0
+    /// An earlier run got all of it there, and did not hear of it.
+    private var finished: NodeID?
+    /// Over the blocks that were sent, in order.
+    private var digest = ""
 
     public init(_ files: FilesClient, name: Name, in folder: NodeID, bytes: Int64?, patience: Patience) {
         self.files = files
@@ -33,13 +55,15 @@ public struct Upload {
         pull: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int,
         progress: (Int64) -> Void
     ) throws(TransferFailure) -> NodeID {
-        var (sent, block): (Int64, [UInt8]) = (0, [])
+        if let finished { return finished }
+        var block: [UInt8] = []
         var isLast = false
         while !isLast {
             block = try fill(pull, reusing: block)
             isLast = block.count < Limits.Client.uploadBlockBytes || sent + Int64(block.count) == bytesTotal
             if let bytesTotal, isLast, sent + Int64(block.count) != bytesTotal { throw .shrunk }
             let node = try send(block, at: sent, isLast: isLast)
+            digest = Self.digest(digest, with: block)
             sent += Int64(block.count)
             patience.renew()
             progress(sent)
@@ -52,9 +76,52 @@ public struct Upload {
         throw .shrunk
     }
 
+    /// Goes on from where an earlier run was, if the region still has that and what `pull` gives is what was sent then;
+    /// `run` sends the rest of it. False where it begins anew, and `pull` with it.
+    public mutating func resume(
+        _ mark: UploadMark,
+        pull: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    ) throws(TransferFailure) -> Bool {
+        var state: (offset: Int64, node: NodeID?)?
+        repeat {
+            do throws(ClientFailure) {
+                state = try ask(mark.location)
+            } catch {
+                // It is over, or it was taken back: whoever asks begins anew.
+                guard case .unreachable = error else { return false }
+                try patience.bear(error)
+            }
+        } while state == nil
+        guard let state, let wanted = mark.digests[state.offset], (state.offset == bytesTotal) == (state.node != nil)
+        else { return false }
+        var block: [UInt8] = []
+        while sent < state.offset {
+            block = try fill(pull, reusing: block)
+            guard !block.isEmpty else { break }
+            sent += Int64(block.count)
+            digest = Self.digest(digest, with: block)
+        }
+        guard sent == state.offset, digest == wanted else {
+            (sent, digest) = (0, "")
+            return false
+        }
+        (location, finished) = (mark.location, state.node)
+        return true
+    }
+
+    private static func digest(_ before: String, with block: [UInt8]) -> String {
+        var hash = SHA256()
+        hash.update(Array(before.utf8))
+        hash.update(block)
+        return Hex.encode(hash.finalize().bytes)
+    }
+
     /// Takes back what the region has of it. With another client than the one that was shut down.
     public func abandon(with files: FilesClient) {
-        guard let location else { return }
+        if let location { Self.abandon(location, with: files) }
+    }
+
+    public static func abandon(_ location: String, with files: FilesClient) {
         var request = Self.request(.delete, files.url + location)
         request.deadline = .seconds(5)
         // It expires by itself where nobody answers.
@@ -140,6 +207,12 @@ public struct Upload {
         isLast: Bool,
         to location: String
     ) throws(ClientFailure) -> NodeID? {
+        remember?(
+            UploadMark(
+                location: location,
+                digests: [offset: digest, offset + Int64(block.count): Self.digest(digest, with: block)]
+            )
+        )
         var request = Self.request(.patch, files.url + location)
         request.fields.set("Upload-Offset", "\(offset)")
         if isLast { request.fields.set("Upload-Length", "\(offset + Int64(block.count))") }

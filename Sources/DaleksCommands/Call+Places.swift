@@ -30,8 +30,9 @@ extension Call {
         do throws(CredentialStore.Failure) { return try store.load() } catch { throw CommandFailure(error) }
     }
 
-    static func http(_ trust: Trust = Trust()) -> HTTPClient {
+    static func http(_ trust: Trust = Trust(), line: LineLimits = LineLimits()) -> HTTPClient {
         var configuration = HTTPClientConfiguration(userAgent: "daleks/\(Version.current)", caFile: trust.caFile)
+        configuration.line = line
         configuration.requiresTLS = !trust.allowsHTTP
         return HTTPClient(configuration: configuration)
     }

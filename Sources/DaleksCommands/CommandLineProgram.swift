@@ -92,8 +92,10 @@ public enum CommandLineProgram {
 
     static var help: String {
         let width = verbs.map(\.name.utf8.count).max() ?? 0
+        let indent = String(repeating: " ", count: width + 4)
         let lines = verbs.map { verb in
-            "  \(verb.name)\(String(repeating: " ", count: width - verb.name.utf8.count))  \(verb.about)"
+            let about = SettingsSchema.wrapped(verb.about, indent: indent).joined(separator: "\n").dropFirst(width + 4)
+            return "  \(verb.name)\(String(repeating: " ", count: width - verb.name.utf8.count))  \(about)"
         }
         return """
             Daleks: a cloud folder that behaves like a local disk.

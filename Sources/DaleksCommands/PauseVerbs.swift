@@ -1,5 +1,6 @@
 import DaleksAPI
 import DaleksClient
+import DaleksHTTPClient
 import DaleksJSON
 import DaleksSystem
 
@@ -80,6 +81,11 @@ extension Call {
         let answer = try control(request)
         if let failure = answer.failure { throw .failed(failure) }
         return answer
+    }
+
+    /// For a command that sends or receives by itself.
+    func line() throws(CommandFailure) -> LineLimits {
+        do throws(SettingsError) { return try LineOptions.limits(settings) } catch { throw .usage(error.message) }
     }
 
     /// For a mount that begins.

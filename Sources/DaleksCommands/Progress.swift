@@ -60,7 +60,7 @@ final class Progress: Sendable {
         }
         let facts = words.joined(separator: "  ")
         let room = max(8, 78 - facts.count)
-        return (name.count > room ? "…" + name.suffix(room - 1) : name) + "  " + facts
+        return (name.count > room ? "..." + name.suffix(max(0, room - 3)) : name) + "  " + facts
     }
 
     private func draw(_ line: String) {

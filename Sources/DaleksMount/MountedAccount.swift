@@ -93,8 +93,8 @@ public final class MountedAccount: Sendable {
         public var description: String {
             if let reason { return "the mount option `\(word)` \(reason)" }
             return "`\(word)` is not a mount option; known are allow_other, owners=stored, nonempty, ro, rw, noexec, "
-                + "suid, dev, locks=region, locks=local, durability=…, osync=region, osync=fsync, region-deadline=… "
-                + "and fstab's common words"
+                + "suid, dev, locks=region, locks=local, durability=TIER, osync=region, osync=fsync, "
+                + "region-deadline=SECONDS and fstab's common words"
         }
     }
 

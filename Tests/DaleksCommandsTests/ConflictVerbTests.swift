@@ -91,7 +91,8 @@ import Testing
     }
 
     @Test func `what cannot be settled says why`() throws {
-        #expect(try ann.refused("conflicts keep mine", code: 2).contains("keep mine|theirs|both PATH"))
+        let usage = "write `daleks conflicts`, or `daleks conflicts keep mine|theirs|both PATH...`"
+        #expect(try ann.refused("conflicts keep mine", code: 2).contains(usage))
         #expect(try ann.refused("conflicts keep all x", code: 2).contains("keep mine|theirs|both PATH"))
         #expect(try ann.refused("conflicts keep both \(ann.home)").contains("is in no mount"))
         #expect(try ann.refused("conflicts").contains("daleks mount"))

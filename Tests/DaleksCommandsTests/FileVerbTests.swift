@@ -79,7 +79,9 @@ import Testing
 
         #expect(try ann.done("get /note -") == "two")
         #expect(try ann.done("get --content \(first) /note -") == "one")
-        #expect(try ann.refused("get --content 999999 /note -").contains("daleks versions"))
+        #expect(
+            try ann.refused("get --content 999999 /note -").contains("has no content 999999; `daleks versions` lists")
+        )
     }
 
     @Test func `mode and time go along where that is asked for`() throws {
@@ -100,18 +102,18 @@ import Testing
         try ann.done("mkdir /folder")
         try ann.done("put - /file", input: "x")
         #expect(try ann.refused("ls /nothing").contains("/nothing: there is no such file or folder"))
-        #expect(try ann.refused("ls nothing", code: 2).contains("daleks:/nothing"))
+        #expect(try ann.refused("ls nothing", code: 2).contains("is in no mount; write daleks:/nothing"))
         #expect(try ann.refused("get /folder").contains("is a folder"))
         #expect(try ann.refused("get /file /nonexistent/file").contains("cannot be written"))
         #expect(try ann.refused("put nothing /").contains("nothing cannot be read: No such file or directory"))
-        #expect(try ann.refused("put - /folder", code: 2, input: "x").contains("has no name"))
+        #expect(try ann.refused("put - /folder", code: 2, input: "x").contains("input has no name; write one"))
         #expect(try ann.refused("put - /none/file", input: "x").contains("/none"))
         #expect(try ann.refused("put / /file").contains("is a folder"))
         #expect(try ann.refused("mkdir /folder").contains("has this name already"))
         #expect(try ann.refused("mkdir /a/b").contains("/a: there is no such"))
         #expect(try ann.refused("mv /file /folder/../x", code: 2).contains(".."))
         #expect(try ann.refused("mv /nothing /else").contains("/nothing"))
-        #expect(try ann.refused("rm /folder").contains("add -r"))
+        #expect(try ann.refused("rm /folder").contains("is a folder; add -r to remove it"))
         #expect(try ann.refused("rm -r /", code: 2).contains("root"))
         #expect(try ann.refused("rm", code: 2).contains("usage"))
         let stranger = Person(name: "stranger", home: ann.path("stranger"))
@@ -137,6 +139,104 @@ import Testing
         #expect(said.wait(timeout: .seconds(5)) { $0.contains("nothing of") ? true : nil } == true)
         try pipe.close()
         #expect(try ann.done("ls").isEmpty)
+    }
+
+    /// Puts a file of three blocks, so slowly that it can be ended once one of them is there. Where the same command
+    /// goes on then.
+    private func broken(_ file: [UInt8], by signal: Int32, _ meanwhile: () throws -> Void = {}) throws -> Int64 {
+        try ann.write(file, to: "film")
+        var command = ann.command(["put", "--upload-limit", "8MiB", "film", "/film"])
+        let said = Lock("")
+        command.errors = .lines { line in said.withLock { $0 += line } }
+        let process = try Subprocess.start(command)
+        #expect(eventually { (try? markedOffsets())?.contains(8 << 20) ?? false })
+        process.send(signal)
+        #expect(process.wait(timeout: .seconds(10)) == .signaled(signal))
+        #expect(try ann.done("ls").isEmpty)
+        if signal == SIGINT {
+            #expect(eventually { said.withLock { $0.contains("the same command goes on where it was") } })
+        }
+        try meanwhile()
+        return try ann.json("put film /film").array("put")[0].integer("resumed_at")
+    }
+
+    /// Up to where what is under way is remembered.
+    private func markedOffsets() throws -> [Int64] {
+        guard let name = try leftRecords().first else { return [] }
+        let bytes = try Files.readAll(ann.path(".local/state/daleks/default/uploads/\(name)"), max: 1 << 20)
+        // The first of two is what the region has for sure.
+        return try JSONReader(try JSONValue.parse(bytes)).array("sent").prefix(1).map { try $0.integer("offset") }
+    }
+
+    private func leftRecords() throws -> [String] {
+        try Files.entries(of: ann.path(".local/state/daleks/default/uploads"))
+    }
+
+    @Test(arguments: [SIGINT, SIGKILL]) func `what of a file is there is not sent again by a later run`(
+        signal: Int32
+    ) throws {
+        let bytes = bytes(24 << 20)
+        let sent = try broken(bytes, by: signal)
+        #expect(sent == 8 << 20 || sent == 16 << 20, "went on at \(sent)")
+        try ann.done("get /film back")
+        #expect(try ann.read("back") == bytes)
+        #expect(try leftRecords().isEmpty)
+    }
+
+    @Test func `a file that changed meanwhile is sent from its beginning, and nothing of the other stays`() throws {
+        var bytes = bytes(24 << 20)
+        let sent = try broken(bytes, by: SIGKILL) {
+            bytes[0] ^= 1
+            try ann.write(bytes, to: "film")
+        }
+        #expect(sent == 0)
+        try ann.done("get /film back")
+        #expect(try ann.read("back") == bytes)
+        #expect(try leftRecords().isEmpty)
+    }
+
+    @Test func `a file that gets shorter while it is sent is not taken for whole`() throws {
+        let bytes = bytes(24 << 20)
+        try ann.write(bytes, to: "film")
+        let cutter = Thread(name: "cut") {
+            _ = eventually { (try? leftRecords())?.isEmpty == false }
+            truncate(ann.path("film"), 12 << 20)
+        }
+        #expect(
+            try ann.refused("put --upload-limit 8MiB film /film").contains(
+                "film changed while it was sent; put it again"
+            )
+        )
+        cutter.join()
+        #expect(try ann.done("ls").isEmpty)
+        #expect(try leftRecords().isEmpty)
+    }
+
+    @Test func `a file that is being got is not got twice at once`() throws {
+        try ann.done("put - /file", input: "x")
+        let node = try ann.json("ls").array("entries")[0].object("node")
+        let part = ann.path(".daleks-\(try node.string("id"))-\(try node.integer("content")).part")
+        let holder = try Subprocess.start(Command("flock", [part, "sleep", "30"], deathSignal: SIGKILL))
+        defer { _ = holder.terminate(grace: .zero) }
+        #expect(eventually { access(part, F_OK) == 0 })
+        let words = "is being got already; wait for the other"
+        #expect(eventually { (try? ann.refused("get /file"))?.contains(words) ?? false })
+    }
+
+    @Test func `an upload that the region no longer knows begins anew`() throws {
+        let bytes = bytes(24 << 20)
+        let sent = try broken(bytes, by: SIGKILL) {
+            let folder = ann.path(".local/state/daleks/default/uploads")
+            let name = try #require(try leftRecords().first)
+            let text = String(decoding: try Files.readAll("\(folder)/\(name)", max: 1 << 20), as: UTF8.self)
+            let json = JSONReader(try JSONValue.parse(Array(text.utf8)))
+            let location = try json.string("location")
+            let other = text.replacing(location, with: "/v1/uploads/00000000000000000000000000000000")
+            try Files.writeAtomically("\(folder)/\(name)", Array(other.utf8), mode: 0o600, durable: false)
+        }
+        #expect(sent == 0)
+        try ann.done("get /film back")
+        #expect(try ann.read("back") == bytes)
     }
 
     @Test func `what came of a file is not fetched again, and is not believed unseen`() throws {

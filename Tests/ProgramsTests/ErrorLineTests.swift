@@ -146,7 +146,7 @@ struct ErrorLineTests {
         let second = try daleks.run(["mount"] + state + [scratch.path("empty")])
         second.expectLine(1, demo.mount, "daleks umount", "--profile")
         try daleks.run(Demo.arguments(scratch, demo.ports))
-            .expectLine(1, "process \(demo.process.processID)", "--state")
+            .expectLine(1, "process \(demo.process.processID)", "end it, or choose another folder with --state")
     }
 
     private func missDevice(_ demo: Demo) throws {
@@ -156,7 +156,8 @@ struct ErrorLineTests {
             Program(name: "daleks", lacksDevices: true), Program(name: "daleksd", lacksDevices: true)
         )
         try daleks.run(["demo", "--state", scratch.path("third")]).expectLine(1, "/dev/fuse", "modprobe")
-        try daleks.run(["mount"] + arguments).expectLine(1, "/dev/fuse", "modprobe")
+        try daleks.run(["mount"] + arguments)
+            .expectLine(1, "/dev/fuse is missing: load the kernel's fuse module (`modprobe fuse`)", "pass the device")
         try daleksd.run(arguments).expectLine(1, "/dev/fuse", "modprobe")
     }
 

@@ -94,7 +94,7 @@ struct AdminRow {
         case .integer(let number): "\(number)"
         case .bool(let flag): flag ? "yes" : "no"
         case .double(let number): "\(number)"
-        case .array, .object: "…"
+        case .array, .object: "..."
         }
     }
 

@@ -6,7 +6,7 @@ import DaleksSystem
 enum AdminClients {
     static let actions: KeyValuePairs<String, String> = [
         "[list]": "lists the programs that are known",
-        "add [ID] --name N --grants WORDS --scope WORDS [--redirect URL]… [--public] [--id-token-alg RS256]":
+        "add [ID] --name N --grants WORDS --scope WORDS [--redirect URL]... [--public] [--id-token-alg RS256]":
             "registers a program; its secret is shown once",
         "new-secret ID": "gives a program another secret",
         "remove ID": "removes a program, and ends what people let it do",

@@ -8,7 +8,7 @@ import DaleksSystem
 enum AdminVerb: Verb {
     static let name = "admin"
     static let about = "Administers users, sessions, regions, keys, tokens and the audit log."
-    static let positionals: String? = "SUBJECT [ACTION] [ARGUMENT…]"
+    static let positionals: String? = "[SUBJECT] [ACTION] [ARGUMENT]"
 
     static let options =
         [

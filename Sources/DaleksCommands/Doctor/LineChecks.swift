@@ -70,7 +70,7 @@ struct LineChecks {
             let usage = try FilesClient(url: credentials.region.filesURL, http: http, tokens: tokens).usage()
             let shown = "\(Shown.bytes(usage.bytesUsed)) of \(Shown.bytes(usage.bytesQuota)) in use"
             if usage.bytesQuota > 0, usage.bytesUsed > usage.bytesQuota / 20 * 19 {
-                return Finding(check: "quota", level: .warning, text: shown, cure: "daleks rm PATH…")
+                return Finding(check: "quota", level: .warning, text: shown, cure: "daleks rm PATH...")
             }
             return .fine("token", "\(credentials.user.email) is let in; \(shown)")
         } catch {
@@ -153,7 +153,7 @@ private struct Service {
                     [Finding(check: "tls", level: .broken, text: "\(url) is not trusted: \(detail)", cure: cure)], nil
                 )
             case .unprotected:
-                return ([broken("\(url) has no TLS: nothing is sent there", "daleks login --users https://…")], nil)
+                return ([broken("\(url) has no TLS: nothing is sent there", "daleks login --users https://...")], nil)
             default: return ([broken("\(url) cannot be reached: \(error)", "curl -i \(url)/livez")], nil)
             }
         }

@@ -9,10 +9,15 @@ enum GetVerb: Verb {
     static let name = "get"
     static let about = "Brings a file from the region here, checks it, and then puts it in its place."
     static let positionals: String? = "PATH [FILE]"
-    static let options = [
-        Option("content", .integer(1...Int.max), help: "A former content: its number, as `daleks versions` tells it."),
-        Option("quiet", .flag, help: "Draws no progress.", short: "q"),
-    ]
+    static let options =
+        [
+            Option(
+                "content",
+                .integer(1...Int.max),
+                help: "A former content: its number, as `daleks versions` tells it."
+            ),
+            Option("quiet", .flag, help: "Draws no progress.", short: "q"),
+        ] + LineOptions.options(defaults: "0")
     static let examples: KeyValuePairs = [
         "daleks get daleks:/letter.txt": "into the folder you are in; the same again goes on where it broke off",
         "daleks get daleks:/src.tar - | tar x": "to standard output",
@@ -20,7 +25,7 @@ enum GetVerb: Verb {
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {
-        let paths = RemotePaths(call)
+        let paths = RemotePaths(call, line: try call.line())
         let words = call.settings.positionals
         let place = try paths.place(words[0])
         let node = try place.node()

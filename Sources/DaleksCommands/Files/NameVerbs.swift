@@ -50,7 +50,7 @@ enum MoveVerb: Verb {
 
     static func run(_ call: Call) throws(CommandFailure) {
         let words = call.settings.positionals
-        guard words.count >= 2, let last = words.last else { throw .usage("name what to move, and where to") }
+        let last = words[words.count - 1]
         let paths = RemotePaths(call)
         let target = try paths.place(last)
         let known = try target.find()

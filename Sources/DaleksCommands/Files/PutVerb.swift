@@ -9,21 +9,23 @@ enum PutVerb: Verb {
     static let name = "put"
     static let about = "Brings files to the region. Nothing shows there before all of a file has arrived."
     static let positionals: String? = "FILE... PATH"
-    static let options = [
-        Option("preserve", .flag, help: "Keeps the file's mode and time.", short: "p"),
-        Option("parents", .flag, help: "Makes the folders above PATH that are missing."),
-        Option("quiet", .flag, help: "Draws no progress.", short: "q"),
-    ]
+    static let options =
+        [
+            Option("preserve", .flag, help: "Keeps the file's mode and time.", short: "p"),
+            Option("parents", .flag, help: "Makes the folders above PATH that are missing."),
+            Option("quiet", .flag, help: "Draws no progress.", short: "q"),
+        ] + LineOptions.options(defaults: "0")
     static let examples: KeyValuePairs = [
         "daleks put letter.txt daleks:/": "under its own name",
         "daleks put *.jpg daleks:/photos/": "several into a folder",
         "tar c src | daleks put - daleks:/src.tar": "what a program writes",
+        "daleks put film.mp4 daleks:/": "once more after it broke off: goes on where it was",
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {
         let words = call.settings.positionals
-        guard words.count >= 2, let last = words.last else { throw .usage("name the files, and where to put them") }
-        let paths = RemotePaths(call)
+        let last = words[words.count - 1]
+        let paths = RemotePaths(call, line: try call.line())
         let target = try paths.place(last)
         if call.settings.flag("parents") {
             _ = try MakeFolderVerb.provide(target.namesFolder || words.count > 2 ? target : target.above ?? target)
@@ -47,7 +49,7 @@ enum PutVerb: Verb {
                 .object(
                     JSONObject([
                         ("file", .string(file)), ("path", .string(shown.text)), ("node", .string("\(sent.node)")),
-                        ("bytes", .integer(sent.bytes)),
+                        ("bytes", .integer(sent.bytes)), ("resumed_at", .integer(sent.resumedAt)),
                     ])
                 )
             )
@@ -88,8 +90,8 @@ private struct Sending {
 
     private var isInput: Bool { file == "-" }
 
-    func run() throws(CommandFailure) -> (node: NodeID, bytes: Int64) {
-        let source: OpenInput
+    func run() throws(CommandFailure) -> (node: NodeID, bytes: Int64, resumedAt: Int64) {
+        var source: OpenInput
         let status: stat
         do throws(Errno) {
             source = try OpenInput(file)
@@ -110,11 +112,19 @@ private struct Sending {
             bytes: size,
             patience: Patience(until: session.end)
         )
-        var bytes: Int64 = 0
+        var (bytes, resumedAt): (Int64, Int64) = (0, 0)
         let node: NodeID
+        let record = isPlain && Int64(status.st_size) > Self.worthBytes ? self.record(status) : nil
+        upload.remember = record.map { record in { mark in record.save(mark) } }
+        var isPassing = false
         do throws(CommandFailure) {
             node = try paths.interruptible { () throws(CommandFailure) in
                 do throws(TransferFailure) {
+                    if let record, let mark = record.earlier {
+                        source = try resumed(&upload, from: mark, isSameFile: record.isSameFile, source)
+                        (bytes, resumedAt) = (upload.sent, upload.sent)
+                        progress.update(bytes)
+                    }
                     return try upload.run(
                         pull: { buffer throws(Errno) in try source.read(into: buffer, until: session.end) },
                         progress: { sent in
@@ -123,25 +133,78 @@ private struct Sending {
                         }
                     )
                 } catch {
-                    throw failure(error)
+                    isPassing = record != nil && upload.sent > 0 && Self.mayPass(error)
+                    throw failure(error, isKept: isPassing)
                 }
             }
         } catch {
+            // What the next run can go on with stays.
+            if isPassing { throw error }
+            record?.erase()
             if let again = try? session.again().files(of: place.region) { upload.abandon(with: again) }
             throw error
         }
+        record?.erase()
         if call.settings.flag("preserve"), isPlain {
             let time = Timestamp(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
             _ = try place.asking { () throws(ClientFailure) in
                 try place.files.change(node, NodeChange(mode: status.st_mode & 0o777, modified: time))
             }
         }
-        return (node, bytes)
+        return (node, bytes, resumedAt)
     }
 
-    private func failure(_ failure: TransferFailure) -> CommandFailure {
+    /// Where the rest of the file is read from, once what an earlier run sent was compared; else the file from its
+    /// beginning, and what that run left at the region is gone.
+    private func resumed(
+        _ upload: inout Upload,
+        from mark: UploadMark,
+        isSameFile: Bool,
+        _ source: OpenInput
+    ) throws(TransferFailure) -> OpenInput {
+        if isSameFile {
+            let end = place.session.end
+            if try upload.resume(mark, pull: { buffer throws(Errno) in try source.read(into: buffer, until: end) }) {
+                return source
+            }
+        }
+        Upload.abandon(mark.location, with: place.files)
+        do throws(Errno) { return try OpenInput(file) } catch { throw .local(error) }
+    }
+
+    /// More than one block: what fits into one is sent again as quickly.
+    private static let worthBytes = Int64(Limits.Client.uploadBlockBytes)
+
+    private func record(_ status: stat) -> UploadRecord? {
+        guard let raw = realpath(file, nil) else { return nil }
+        defer { free(raw) }
+        let user = place.session.credentials.user.id
+        let subject = UploadRecord.Subject(
+            file: String(cString: raw),
+            status: status,
+            place: "\(user) \(place.files.url) \(spot.folder.id) \(Hex.encode(spot.name.bytes))"
+        )
+        // Without one the file is sent all the same.
+        guard let folder = try? call.stateFolder() else { return nil }
+        return try? UploadRecord(in: folder + "/uploads", subject)
+    }
+
+    /// It says nothing about the file or its place, so that the same may go well another time.
+    private static func mayPass(_ failure: TransferFailure) -> Bool {
         switch failure {
-        case .service(.canceled), .local(.interrupted): .interrupted("interrupted; nothing of \(file) is at the region")
+        case .service(.canceled), .service(.unreachable), .local(.interrupted): true
+        case .service, .local, .shrunk, .corrupt: false
+        }
+    }
+
+    private func failure(_ failure: TransferFailure, isKept: Bool) -> CommandFailure {
+        switch failure {
+        case .service(.canceled), .local(.interrupted):
+            .interrupted(
+                isKept
+                    ? "interrupted; the same command goes on where it was"
+                    : "interrupted; nothing of \(file) is at the region"
+            )
         case .service(let failure): CommandFailure(failure, at: place.text)
         case .local(let errno): .failed("\(isInput ? "standard input" : file) cannot be read: \(errno)")
         case .shrunk: .failed("\(file) changed while it was sent; put it again")

@@ -18,10 +18,14 @@ final class AccountSession: Sendable {
     /// Asked for where somebody names another region than the log-in's.
     private let known = Lock<[RegionRecord]?>(nil)
 
-    init(_ store: CredentialStore) throws(CommandFailure) {
+    private let line: LineLimits
+
+    /// `line`: what it may take of the line.
+    init(_ store: CredentialStore, line: LineLimits = LineLimits()) throws(CommandFailure) {
+        self.line = line
         do throws(CredentialStore.Failure) { credentials = try store.load() } catch { throw CommandFailure(error) }
         self.store = store
-        http = Call.http(Trust(credentials))
+        http = Call.http(Trust(credentials), line: line)
         users = UsersClient(url: credentials.usersURL, http: http)
         tokens = AccessTokens(credentials, store: store, users: users, logger: .silent)
         files = FilesClient(url: credentials.region.filesURL, http: http, tokens: tokens)
@@ -53,7 +57,7 @@ final class AccountSession: Sendable {
     }
 
     /// The same log-in with another client: for what has to be tidied up after this one was shut down.
-    func again() throws(CommandFailure) -> AccountSession { try AccountSession(store) }
+    func again() throws(CommandFailure) -> AccountSession { try AccountSession(store, line: line) }
 
     func shutdown() {
         end.open()

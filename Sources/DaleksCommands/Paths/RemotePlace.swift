@@ -2,6 +2,7 @@ import DaleksAPI
 import DaleksClient
 import DaleksCore
 import DaleksHTTP
+import DaleksHTTPClient
 import DaleksSystem
 
 /// Something at a region, as it was named on the command line.
@@ -133,7 +134,10 @@ struct RemotePlace {
     /// What was done here a moment ago is at the region before the region is asked about it.
     private func settle() throws(CommandFailure) {
         guard let mounted, mounted.isPending, let control = mounted.control else { return }
-        let answer = try? control.ask(ControlRequest(.sync, timeoutSeconds: 30))
+        var answer = try? control.ask(ControlRequest(.status))
+        // Nothing would come of waiting.
+        if answer?.isPaused == true { throw .failed("\(text) has changes that wait here: `daleks resume` sends them") }
+        answer = try? control.ask(ControlRequest(.sync, timeoutSeconds: 30))
         if mounted.isPending {
             let reason = answer?.lastFailure.map { " (\($0))" } ?? ""
             throw .failed(
@@ -157,9 +161,13 @@ extension MountedPath {
 /// Finds what paths on the command line mean, each account's session made once.
 final class RemotePaths {
     private let call: Call
+    private let line: LineLimits
     private var sessions: [String: AccountSession] = [:]
 
-    init(_ call: Call) { self.call = call }
+    init(_ call: Call, line: LineLimits = LineLimits()) {
+        self.call = call
+        self.line = line
+    }
 
     /// `daleks:/x` and `/x` are of the account that is logged in; what lies in a mount is of the account mounted there.
     func place(_ text: String) throws(CommandFailure) -> RemotePlace {
@@ -213,7 +221,7 @@ final class RemotePaths {
 
     private func session(_ store: CredentialStore) throws(CommandFailure) -> AccountSession {
         if let session = sessions[store.path] { return session }
-        let session = try AccountSession(store)
+        let session = try AccountSession(store, line: line)
         sessions[store.path] = session
         return session
     }

@@ -65,7 +65,7 @@ enum LinksVerb: Verb {
     static let examples: KeyValuePairs = [
         "daleks links": "all of them",
         "daleks links ~/daleks/film.mp4": "those to one file",
-        "daleks links revoke 01a2…": "ends one at once",
+        "daleks links revoke 01a2...": "ends one at once",
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {

@@ -49,7 +49,7 @@ enum UnshareVerb: Verb {
     static let options: [Option] = []
     static let examples: KeyValuePairs = [
         "daleks unshare ~/daleks/photos bob@example.com": "Bob sees it no more",
-        "daleks unshare node:01a2… me": "leaves what somebody shared with you; `daleks shared` lists it",
+        "daleks unshare node:01a2... me": "leaves what somebody shared with you; `daleks shared` lists it",
     ]
 
     static func run(_ call: Call) throws(CommandFailure) {

@@ -98,3 +98,10 @@ public struct SettingsSchema: Sendable {
         return required...(words.contains { $0.contains("...") } ? Limits.Settings.argumentsMax : words.count)
     }
 }
+
+extension SettingsSchema {
+    /// Text for a terminal of eighty columns, each line behind `indent`.
+    public static func wrapped(_ text: String, indent: String) -> [String] {
+        SettingsHelp.wrapped(text, indent: indent)
+    }
+}
