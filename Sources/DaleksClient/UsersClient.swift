@@ -110,7 +110,11 @@ public struct UsersClient: Sendable {
         )
     }
 
-    private func postForm(_ path: String, _ items: [(String, String)]) throws(ClientFailure) -> ClientResponse {
+    func decode<Answer: JSONDecodable>(_ response: ClientResponse) throws(ClientFailure) -> Answer {
+        try service.decode(response)
+    }
+
+    func postForm(_ path: String, _ items: [(String, String)]) throws(ClientFailure) -> ClientResponse {
         var fields = HTTPFields()
         fields.set("Content-Type", "application/x-www-form-urlencoded")
         let form = items.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")

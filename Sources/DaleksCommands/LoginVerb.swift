@@ -27,6 +27,12 @@ enum LoginVerb: Verb {
                 help: "The code of the second factor, or a recovery code; asked for on a terminal."
             ),
             Option("password-stdin", .flag, help: "Reads the password from standard input instead of asking."),
+            Option(
+                "device",
+                .flag,
+                help: "Shows letters that you type into a browser, on any machine; no password is typed here. Such a "
+                    + "log-in does everything with files, and does not manage the account."
+            ),
             Option("register", .flag, help: "Makes the account first."),
             Option(
                 "name",
@@ -38,6 +44,7 @@ enum LoginVerb: Verb {
     static let examples: KeyValuePairs = [
         "daleks login --users https://daleks.example/users": "asks for e-mail and password",
         "daleks login --email ann@example.com --password-stdin < secret": "for a script",
+        "daleks login --device": "on a server, say: you let it in with a browser elsewhere",
         "daleks login --profile work": "a second account beside the first",
     ]
 
@@ -47,6 +54,7 @@ enum LoginVerb: Verb {
         if !trust.allowsHTTP, !Protection.covers(call.settings.text("users")) {
             throw CommandFailure(.unprotected(url: call.settings.text("users")))
         }
+        if call.settings.flag("device") { return try letIn(call, trust) }
         let email = try email(call)
         let password = try password(call)
         var session = Session(
@@ -64,6 +72,10 @@ enum LoginVerb: Verb {
             region: region == "auto" ? nil : region,
             store: try call.credentialStore()
         )
+        tell(credentials, call)
+    }
+
+    private static func tell(_ credentials: Credentials, _ call: Call) {
         call.answer(
             "Logged in as \(credentials.user.email); your files are in region \(credentials.region.code)."
                 + " Mount them with `daleks mount`.",
@@ -72,6 +84,40 @@ enum LoginVerb: Verb {
                 ("region", .string(credentials.region.code)), ("files_url", .string(credentials.region.filesURL)),
             ])
         )
+    }
+
+    /// By somebody with a browser, who sees the same letters there.
+    private static func letIn(_ call: Call, _ trust: Trust) throws(CommandFailure) {
+        let settings = call.settings
+        guard settings.optionalText("email") == nil, !settings.flag("password-stdin"), !settings.flag("register") else {
+            throw .usage("--device asks for no e-mail and no password: whoever opens the page says who they are")
+        }
+        let store = try call.credentialStore()
+        let http = Call.http(trust)
+        defer { http.shutdown() }
+        let users = UsersClient(url: settings.text("users"), http: http)
+        let resource = try resource(settings.text("region"), users, call)
+        let answer = try call.asking { () throws(ClientFailure) in
+            let invitation = try users.invite(device: MachineName.current)
+            // Beside what a script reads.
+            call.console.complain(
+                "Open \(invitation.page) in a browser, on any machine, and type\n\n    \(invitation.letters)\n\n"
+                    + "or open \(invitation.pageWithLetters)\nThe letters are good for "
+                    + "\(Shown.duration(seconds: invitation.lifetimeSeconds)) minutes; Ctrl-C ends this."
+            )
+            return try users.whole(try users.logIn(invitation, resource: resource))
+        }
+        tell(try Session.keep(answer, users, trust, store), call)
+    }
+
+    /// The files URL of the region that was named; nil where none was.
+    private static func resource(_ code: String, _ users: UsersClient, _ call: Call) throws(CommandFailure) -> String? {
+        guard code != "auto" else { return nil }
+        let regions = try call.asking { () throws(ClientFailure) in try users.regions() }
+        guard let region = regions.first(where: { $0.code == code }) else {
+            throw .failed("there is no such region; there are: \(regions.map(\.code).joined(separator: ", "))")
+        }
+        return region.filesURL
     }
 
     private static func email(_ call: Call) throws(CommandFailure) -> String {
@@ -125,8 +171,20 @@ struct Session {
         } catch {
             answer = try logInAgain(users, request, after: error)
         }
+        return try Self.keep(answer, users, trust, store)
+    }
+
+    /// What a log-in gave, for later.
+    static func keep(
+        _ answer: SessionAnswer,
+        _ users: UsersClient,
+        _ trust: Trust,
+        _ store: CredentialStore
+    ) throws(CommandFailure) -> Credentials {
         guard let user = answer.user, let region = answer.region, let refreshToken = answer.refreshToken else {
-            throw .failed("\(usersURL) answered a log-in without user, region or refresh token; is it a users service?")
+            throw .failed(
+                "\(users.url) answered a log-in without user, region or refresh token; is it a users service?"
+            )
         }
         if !trust.allowsHTTP, !Protection.covers(region.filesURL) {
             throw CommandFailure(.unprotected(url: "the region \(region.code), \(region.filesURL),"))
