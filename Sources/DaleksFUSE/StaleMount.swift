@@ -15,7 +15,9 @@ public enum StaleMount {
         case silent
     }
 
-    /// Asks the mount something that is never answered from the kernel's memory.
+    /// Asks the mount something that is never answered from the kernel's memory. Opening its folder is no such thing:
+    /// where a daemon left that to the kernel, the kernel goes on with it after the daemon's death. But it tells who is
+    /// not let in, which statfs does not.
     ///
     /// Should its daemon be stuck, the question stays unanswered on a thread of its own until that daemon ends.
     public static func state(at path: String) -> State {
@@ -28,6 +30,7 @@ public enum StaleMount {
             do throws(Errno) {
                 let folder = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
                 try folder.close()
+                _ = try Files.space(at: path)
             } catch let reason { error = reason }
             answer.withLock { $0 = .some(error) }
             answer.broadcast()

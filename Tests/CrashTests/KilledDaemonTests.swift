@@ -44,6 +44,29 @@ struct KilledDaemonTests {
         try mount.stop()
     }
 
+    @Test func `a daemon that was killed just now is found dead, and the next takes its place`() throws {
+        let system = try RunningSystem()
+        defer { system.end() }
+        try system.logIn("here", registers: true)
+        let first = try system.mount("here", credentials: "here")
+        try Files.writeAtomically("\(first.path)/file", Array("kept".utf8), durable: false)
+        // From here on the kernel knows the folder, and would open it without a daemon.
+        #expect(try Files.entries(of: first.path).contains("file"))
+
+        first.kill()
+        let doctor = Command(
+            "\(RunningProgram.folder)/daleks",
+            ["doctor", "--all"],
+            environment: ["HOME": system.scratch.path, "PATH": "/usr/bin:/bin"]
+        )
+        let found = try Subprocess.capture(doctor, timeout: .seconds(30)).outputText
+        let second = try system.mount("here", credentials: "here")
+
+        #expect(found.contains("\(first.path) is left over from a daemon that died"), "\(found)")
+        #expect(try Files.readAll("\(second.path)/file", max: 100) == Array("kept".utf8))
+        try second.stop()
+    }
+
     private func check(_ workers: [Worker], _ mount: RunningMount, _ round: Int) throws {
         for worker in workers {
             let folder = "\(mount.path)/\(worker.name)"

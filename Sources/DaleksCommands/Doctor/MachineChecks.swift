@@ -138,13 +138,15 @@ struct MachineChecks {
         return Set(mounts.map(\.path)).sorted().map(state(of:))
     }
 
-    /// Asks the mount on a thread of its own: one that hangs must not hang us.
+    /// Asks the mount on a thread of its own: one that hangs must not hang us. Whether its daemon lives is asked by
+    /// statfs: the kernel opens folders without the daemon.
     private func state(of path: String) -> Finding {
         let answer = Condition<Errno??>(nil)
         _ = Thread(name: "mount-probe") {
             var error: Errno?
             do throws(Errno) {
                 try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY).close()
+                _ = try Files.space(at: path)
             } catch let reason { error = reason }
             answer.withLock { $0 = .some(error) }
             answer.broadcast()
