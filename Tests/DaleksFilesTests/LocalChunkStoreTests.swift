@@ -39,6 +39,28 @@ struct LocalChunkStoreTests {
         #expect(!locations.contains(more[0]))
     }
 
+    @Test(.needs(.fuse)) func `what was stored is there after the power went`() throws {
+        let disk = try RunningDisk(path: folder.path("disk"), seed: 7)
+        var random = SeededGenerator(for: "power of a chunk store")
+        var stored: [(ChunkContent, ChunkLocation)] = []
+
+        for _ in 0..<4 {
+            // Nothing is open on the disk when its power goes.
+            do {
+                let store = try LocalChunkStore(folder: disk.path + "/chunks", segmentBytesMax: 1 << 20)
+                for count in [10, 3_000, 200_000] {
+                    let content = ChunkContent(random.bytes(count: count))
+                    stored.append((content, try store.store([content])[0]))
+                }
+            }
+            try disk.cutPower()
+            let store = try LocalChunkStore(folder: disk.path + "/chunks", segmentBytesMax: 1 << 20)
+            for (content, location) in stored {
+                #expect(try store.read(content.digest, at: location) == content.bytes)
+            }
+        }
+    }
+
     @Test(arguments: [1, 63, 64, 65, 100])
     func `what a crash left behind the last record does not matter`(tornBytes: Int) throws {
         let content = ChunkContent(Array("kept".utf8))
