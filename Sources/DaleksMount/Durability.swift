@@ -100,12 +100,13 @@ extension KernelBridge {
     /// it is told may be waiting.
     func catchUp<Reply: FUSEReply & ~Copyable>(
         with folders: [Inode] = [],
+        andAround node: Inode? = nil,
         isHeard: Bool = false,
         _ reply: consuming Reply,
         _ then: @escaping @Sendable (consuming Reply) -> Void
     ) {
         let parked = reply.park()
-        engine.whenCaughtUp(with: folders, isHeard: isHeard, within: regionDeadline) { errno in
+        engine.whenCaughtUp(with: folders, andAround: node, isHeard: isHeard, within: regionDeadline) { errno in
             guard let reply = parked.take() else { return }
             if let errno { reply.error(errno) } else { then(reply) }
         }

@@ -27,13 +27,15 @@ extension KernelBridge {
         then: @escaping @Sendable (Value, consuming Reply) -> Void
     ) {
         if durability == .writeRegion {
-            return ask(Attempt(folders: folders, deadline: TimeSource.system.now + regionDeadline), reply, change, then)
+            let deadline = TimeSource.system.now + regionDeadline
+            return ask(Attempt(folders: folders, deadline: deadline), reply, change, then)
         }
         do throws(Obstacle) {
             let value = try change(nil)
             whenAtRegion(.closeRegion, .names(in: folders), reply) { reply in then(value, reply) }
         } catch {
-            overcome(error, reply) { [self] reply in changeNames(in: folders, reply, change, then: then) }
+            overcome(error, reply) { [self] reply in changeNames(in: folders, reply, change, then: then)
+            }
         }
     }
 
@@ -46,6 +48,7 @@ extension KernelBridge {
         let question = RegionQuestion()
         do throws(Obstacle) {
             let value = try change(question)
+            if question.isIdle, !attempt.isCaughtUp { return askAgain(attempt, reply, change, then) }
             let impatience = Impatience()
             let parked = reply.park { [engine] _ in engine.interrupt(impatience) }
             let patience = max(.zero, attempt.deadline - TimeSource.system.now)
@@ -68,12 +71,21 @@ extension KernelBridge {
             guard case .errno(let errno) = error, Self.isAboutNames(errno), !attempt.isCaughtUp else {
                 return overcome(error, reply) { [self] reply in ask(attempt, reply, change, then) }
             }
-            // By what is known here. The region may know better.
-            var next = attempt
-            next.isCaughtUp = true
-            let now = next
-            catchUp(with: attempt.folders, reply) { [self] reply in ask(now, reply, change, then) }
+            askAgain(attempt, reply, change, then)
         }
+    }
+
+    /// What it came to is by what is known here. The region may know better.
+    private func askAgain<Reply: FUSEReply & ~Copyable, Value: Sendable>(
+        _ attempt: Attempt,
+        _ reply: consuming Reply,
+        _ change: @escaping @Sendable (RegionQuestion?) throws(Obstacle) -> Value,
+        _ then: @escaping @Sendable (Value, consuming Reply) -> Void
+    ) {
+        var next = attempt
+        next.isCaughtUp = true
+        let now = next
+        catchUp(with: attempt.folders, reply) { [self] reply in ask(now, reply, change, then) }
     }
 
     /// Whether another machine may have made it untrue.

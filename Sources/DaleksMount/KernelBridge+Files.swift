@@ -11,7 +11,7 @@ extension KernelBridge {
     func open(_ request: FUSERequest, inode: UInt64, flags: FUSEOpenFlags, reply: consuming OpenReply) {
         let inode = local(inode)
         guard durability >= .closeRegion else { return open(inode, flags, reply) }
-        catchUp(isHeard: true, reply) { [self] reply in
+        catchUp(andAround: inode, isHeard: true, reply) { [self] reply in
             // The name by which it was found may be another's by now: on this the kernel looks it up once more.
             if moved.mustLookAgain(inode, process: request.processID) { return reply.refuse(.stale) }
             open(inode, flags, reply)

@@ -152,7 +152,7 @@ final class KernelBridge: FUSEFileSystem {
             // away what is here is all there is.
             guard durability == .writeRegion, !engine.isAway else { return lookup(parent, name, request, reply) }
             let parked = reply.park()
-            engine.whenCaughtUp(with: [parent], within: regionDeadline) { [self] _ in
+            engine.whenCaughtUp(with: [parent], isPatient: false, within: regionDeadline) { [self] _ in
                 if let reply = parked.take() { lookup(parent, name, request, reply) }
             }
         } catch {

@@ -113,14 +113,35 @@ final class Fetcher: Sendable {
                 return nil
             } catch {
                 guard case .remote(.unreachable) = error, time.now < deadline else { return error.errno }
-                let pause = min(retry.next(), .seconds(1))
-                if let rest = labour.rest {
-                    rest(pause)
-                    continue
-                }
-                if state.wait(timeout: pause, until: { $0.isStopping ? true : nil }) == true { return .canceled }
+                if pause(retry.next()) { return .canceled }
             }
         }
+    }
+
+    /// Asks the region once more and again where it did not answer. Not on a thread of the kernel's requests.
+    func asking<Answer>(
+        until deadline: Instant,
+        _ question: () throws(RemoteError) -> Answer
+    ) throws(RemoteError) -> Answer {
+        var retry = Retry()
+        while true {
+            do throws(RemoteError) {
+                return try question()
+            } catch {
+                guard case .unreachable = error, time.now < deadline else { throw error }
+                if pause(min(retry.next(), deadline - time.now)) { throw .canceled }
+            }
+        }
+    }
+
+    /// True where all is to end meanwhile.
+    private func pause(_ duration: Duration) -> Bool {
+        let duration = min(duration, .seconds(1))
+        if let rest = labour.rest {
+            rest(duration)
+            return false
+        }
+        return state.wait(timeout: duration, until: { $0.isStopping ? true : nil }) == true
     }
 
     /// Until the region took some of what waits for it here, or is away, when waiting for it would help nobody.

@@ -38,6 +38,7 @@ extension LocalTree {
             let standing = try EntryTable.find(newName, in: newParent, db)
             if standing?.inode == node.inode {
                 // Two names of one file, or the same name twice: POSIX says to do nothing.
+                question?.noteIdle()
                 return rule == .keep ? try Self.refuse(.exists) : nil
             }
             try Self.requireRenamable(node, in: parent, over: standing, into: newParent, rule, db)

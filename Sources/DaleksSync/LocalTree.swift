@@ -73,6 +73,12 @@ public final class LocalTree: Sendable {
         return if let content { Self.live(node, content) } else { live(node) }
     }
 
+    /// In which it has a name, as the replica has it.
+    func folders(of inode: Inode) -> [Inode] {
+        let parents = try? database.looking { db in try EntryTable.places(of: inode, db).map(\.parent) }
+        return Array(Set(parents ?? []))
+    }
+
     /// As the replica has it, without what is written to it just now.
     public func stored(_ inode: Inode) throws(Obstacle) -> LocalNode {
         if let node = memory.find(inode) { return node }

@@ -18,6 +18,7 @@ public final class RegionQuestion: Sendable {
     private struct State {
         var place: Int64?
         var answer: Answer?
+        var isIdle = false
     }
 
     private let state = Lock(State())
@@ -30,10 +31,15 @@ public final class RegionQuestion: Sendable {
     /// Whether there was anything for the region to decide.
     public var isAsked: Bool { place != nil }
 
+    /// By what is known here there is nothing to do, since both names are one file's. While something is done in the
+    /// folder, that may be known of one name and not yet of the other.
+    public var isIdle: Bool { state.withLock { $0.isIdle } }
+
     /// Nil while there is none, and where the region agreed.
     var answer: Answer? { state.withLock { $0.answer } }
 
     func enter(at place: Int64) { state.withLock { $0 = State(place: place) } }
+    func noteIdle() { state.withLock { $0.isIdle = true } }
     func note(_ answer: Answer) { state.withLock { $0.answer = answer } }
 }
 

@@ -77,28 +77,36 @@ extension SyncEngine {
     }
 
     /// Calls back once everything that the region has done by now is here, and in the kernel's caches where `isHeard`:
-    /// nil, or why that is not so. Of `folders` also what had to wait while something was done in them here.
+    /// nil, or why that is not so, which is told at once where the region does not answer and nobody is patient. Of
+    /// `folders`, and of those in which `node` has a name, also what had to wait while something was done in them here.
     public func whenCaughtUp(
         with folders: [Inode] = [],
+        andAround node: Inode? = nil,
         isHeard: Bool = false,
+        isPatient: Bool = true,
         within limit: Duration,
         _ completion: @escaping @Sendable (Errno?) -> Void
     ) {
-        let news = news
+        let (news, time) = (news, fetcher.time)
+        // While a region begins again a call waits for it, as it would for an answer.
+        let now = time.now
+        let (end, deadline) = (isPatient ? now + limit : now, now + limit)
         let isHere: @Sendable (Errno?) -> Void = { [self] errno in
             if let errno { return completion(errno) }
-            guard isHeard else { return relist(folders[...], completion) }
-            news.announcements.whenOver { news.whenHeard { completion(nil) } }
+            let concerned = folders + (node.map { tree.folders(of: $0) } ?? [])
+            settle(concerned, until: deadline, attempts: Self.listingAttemptsMax) { errno in
+                guard errno == nil, isHeard else { return completion(errno) }
+                news.announcements.whenOver { news.whenHeard { completion(nil) } }
+            }
         }
         if let shares {
             return shares.catchUp { error in isHere(error.map { $0 == .loggedOut ? .accessDenied : .timedOut }) }
         }
-        let (remote, waits) = (remote, waits)
-        let accepted = labour.fetches.submit {
+        let accepted = labour.fetches.submit { [fetcher, remote, waits] in
             do throws(RemoteError) {
-                let record = try remote.tree()
+                let record = try fetcher.asking(until: end) { () throws(RemoteError) in try remote.tree() }
                 guard let cursor = Cursor(record.cursor) else { return completion(.io) }
-                waits.add(.feed(cursor), within: limit, nil, isHere)
+                waits.add(.feed(cursor), within: max(.zero, deadline - time.now), nil, isHere)
             } catch {
                 completion(error == .loggedOut ? .accessDenied : .timedOut)
             }
@@ -106,14 +114,42 @@ extension SyncEngine {
         if !accepted { completion(.timedOut) }
     }
 
+    /// In a folder in which something is done all the time some name may be ours each time it is listed. What is under
+    /// way when somebody comes is answered after two or three times.
+    private static let listingAttemptsMax = 8
+
+    /// Lists folders again until nothing that the region has done in them has to wait any more: names of which
+    /// something is on its way stay out of a listing, which is begun again once that has been answered.
+    private func settle(
+        _ folders: [Inode],
+        until deadline: Instant,
+        attempts: Int,
+        _ completion: @escaping @Sendable (Errno?) -> Void
+    ) {
+        relist(folders[...]) { [self] errno in
+            let rest = max(.zero, deadline - fetcher.time.now)
+            guard errno == nil, attempts > 1, rest > .zero, folders.contains(where: isBehind) else {
+                return completion(errno)
+            }
+            pusher.hurry()
+            waits.add(.names(folders), within: rest) { [self] _ in
+                settle(folders, until: deadline, attempts: attempts - 1, completion)
+            }
+        }
+    }
+
+    /// Whether something in a folder had to wait.
+    private func isBehind(_ folder: Inode) -> Bool {
+        guard let node = try? tree.stored(folder) else { return false }
+        return node.attributes.kind == .folder && node.isStale
+    }
+
     /// Lists those again of which something had to wait.
     private func relist(_ nodes: ArraySlice<Inode>, _ completion: @escaping @Sendable (Errno?) -> Void) {
         guard let inode = nodes.first else { return completion(nil) }
         let rest = nodes.dropFirst()
         // What it was about may be gone for good.
-        guard let node = try? tree.stored(inode), node.attributes.kind == .folder, node.isStale else {
-            return relist(rest, completion)
-        }
+        guard isBehind(inode) else { return relist(rest, completion) }
         fetcher.fetch(.folder(inode)) { [self] errno in
             if let errno, errno != .stale { completion(errno) } else { relist(rest, completion) }
         }

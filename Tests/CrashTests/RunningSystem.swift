@@ -13,6 +13,8 @@ final class RunningSystem {
     private let filesPort: UInt16
     private var users: RunningProgram?
     private(set) var files: RunningProgram?
+    /// A region that waits for a word to begin, and one that had it.
+    private var (reserve, begun): (Subprocess?, Subprocess?) = (nil, nil)
 
     init() throws {
         usersPort = try LoopbackSocket.freePort()
@@ -34,21 +36,47 @@ final class RunningSystem {
         )
     }
 
-    func startFiles() throws {
-        files = try RunningProgram(
-            "daleks-files",
-            [
-                "--state", scratch.path("files"), "--port", "\(filesPort)", "--region", "local", "--users-url",
-                usersURL,
-                "--public-url", filesURL,
-            ]
+    private var filesWords: [String] {
+        [
+            "--state", scratch.path("files"), "--port", "\(filesPort)", "--region", "local", "--users-url", usersURL,
+            "--public-url", filesURL,
+        ]
+    }
+
+    func startFiles() throws { files = try RunningProgram("daleks-files", filesWords) }
+
+    /// To be called while nothing is open in the mounts: who is forked has a copy of each open file and closes it, and
+    /// where closing waits for the region, so would the region's own start.
+    func prepareFiles() throws {
+        let word = scratch.path("word")
+        if mkfifo(word, 0o600) == -1, errno != EEXIST { throw Errno.last }
+        reserve = try Subprocess.start(
+            Command(
+                "/bin/sh",
+                ["-c", "read _ <\"$0\" && exec \"$@\"", word, "\(RunningProgram.folder)/daleks-files"] + filesWords,
+                errors: .discard,
+                deathSignal: SIGKILL
+            )
         )
+    }
+
+    /// Begins what was prepared, and does not wait until it answers.
+    func startPreparedFiles() throws {
+        try FileDescriptor.open(scratch.path("word"), O_WRONLY).writeAll(Array("now\n".utf8))
+        (begun, reserve) = (reserve, nil)
     }
 
     func killFiles() {
         files?.process.send(SIGKILL)
         _ = files?.process.wait(timeout: .seconds(10))
         files = nil
+        end(&begun)
+    }
+
+    private func end(_ process: inout Subprocess?) {
+        process?.send(SIGKILL)
+        _ = process?.wait(timeout: .seconds(10))
+        process = nil
     }
 
     /// Makes the account at the first call, and logs in.
@@ -102,6 +130,8 @@ final class RunningSystem {
             if program?.process.wait(timeout: .seconds(20)) == nil { program?.process.send(SIGKILL) }
         }
         (files, users) = (nil, nil)
+        end(&begun)
+        end(&reserve)
     }
 
     deinit { end() }
@@ -137,6 +167,9 @@ final class RunningMount: Sendable {
     /// As `kill -9`. What it served is unreachable until the next daemon heals the mount.
     func kill() {
         program.process.send(SIGKILL)
+        // A thread that was telling the kernel of a name waits there for the lock of the folder, which a call has that
+        // waits for the daemon: until somebody ends the connection, that goes on for ever.
+        if program.process.wait(timeout: .seconds(2)) == nil { _ = umount2(path, 1) }
         _ = program.process.wait(timeout: .seconds(10))
     }
 

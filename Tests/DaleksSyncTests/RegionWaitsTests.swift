@@ -133,4 +133,19 @@ import Testing
         here.engine.whenCaughtUp(within: .milliseconds(200)) { away.note($0) }
         #expect(away.wait() == .some(.timedOut))
     }
+
+    @Test func `a region that is back in time is waited for, unless nobody is patient`() throws {
+        let here = try machine()
+        defer { here.stop() }
+        _ = try here.list()
+        here.region.setUp(false)
+
+        let (patient, impatient) = (Outcome(), Outcome())
+        here.engine.whenCaughtUp(within: .seconds(20)) { patient.note($0) }
+        here.engine.whenCaughtUp(isPatient: false, within: .seconds(20)) { impatient.note($0) }
+
+        #expect(impatient.wait(for: .seconds(5)) == .some(.timedOut))
+        here.region.setUp(true)
+        #expect(patient.wait() == .some(nil))
+    }
 }

@@ -1,10 +1,11 @@
 import DaleksCore
+import DaleksTestSupport
 import Testing
 
 /// The judge of `TwoProcessTests` is judged first.
-struct RegisterHistoryTests {
-    private func history(_ operations: [(RegisterHistory.Act, Int64, Int64?)]) -> RegisterHistory {
-        var history = RegisterHistory()
+struct HistoryTests {
+    private func history(_ operations: [(Register.Act, Int64, Int64?)]) -> History<Register> {
+        var history = History<Register>()
         for (act, began, ended) in operations {
             history.add(act, from: Instant(nanoseconds: began), to: ended.map { Instant(nanoseconds: $0) })
         }
@@ -17,11 +18,11 @@ struct RegisterHistoryTests {
             history([(.replaced(0, by: 1), 0, 10), (.read(0), 5, 6), (.read(1), 7, 8)]),
             history([(.replaced(0, by: 1), 0, 10), (.refused(0), 1, 9)]),
             // The answer got lost, and the next reader shows that it happened; or that it did not.
-            history([(.unknown(0, by: 1), 0, nil), (.read(1), 20, 30)]),
-            history([(.unknown(0, by: 1), 0, nil), (.read(0), 20, 30)]),
-            history([(.unknown(0, by: 1), 0, nil), (.read(0), 20, 30), (.read(1), 40, 50)]),
+            history([(.replaced(0, by: 1), 0, nil), (.read(1), 20, 30)]),
+            history([(.replaced(0, by: 1), 0, nil), (.read(0), 20, 30)]),
+            history([(.replaced(0, by: 1), 0, nil), (.read(0), 20, 30), (.read(1), 40, 50)]),
         ]
-        for history in histories { #expect(history.isLinearizable(from: 0)) }
+        for history in histories { #expect(history.isLinearizable(from: Register(0))) }
     }
 
     @Test func `what no order explains is found`() {
@@ -35,8 +36,8 @@ struct RegisterHistoryTests {
             // Refused though nobody had replaced it.
             history([(.refused(0), 0, 10), (.replaced(0, by: 1), 11, 12)]),
             // Seen before it began.
-            history([(.read(1), 0, 1), (.unknown(0, by: 1), 2, nil)]),
+            history([(.read(1), 0, 1), (.replaced(0, by: 1), 2, nil)]),
         ]
-        for history in histories { #expect(!history.isLinearizable(from: 0)) }
+        for history in histories { #expect(!history.isLinearizable(from: Register(0))) }
     }
 }
