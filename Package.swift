@@ -144,7 +144,8 @@ let package = Package(
         .testTarget(
             name: "CrashTests",
             dependencies: [
-                "DaleksTestSupport", "lossy-disk", "posix-twin", "daleks", "daleksd", "daleks-users", "daleks-files",
+                "DaleksTestSupport", "DaleksJSON", "lossy-disk", "posix-twin", "daleks", "daleksd", "daleks-users",
+                "daleks-files",
             ] + ground,
             swiftSettings: house
         ),

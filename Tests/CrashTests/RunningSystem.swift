@@ -102,7 +102,9 @@ final class RunningSystem {
     }
 
     /// Waits until the region has everything.
-    func drain(_ name: String) throws { try drain(state: scratch.path("\(name)-state")) }
+    func drain(_ name: String, within limit: Duration = .seconds(60)) throws {
+        try drain(state: scratch.path("\(name)-state"), within: limit)
+    }
 
     /// `daleks pause` and the like, of the daemon with that name.
     func command(_ verb: String, of name: String) throws {
@@ -112,14 +114,14 @@ final class RunningSystem {
         guard outcome.ending == .exited(0) else { throw Failure(description: "\(verb): \(outcome)") }
     }
 
-    func drain(state: String) throws {
+    func drain(state: String, within limit: Duration = .seconds(60)) throws {
         let outcome = try Subprocess.capture(
             Command(
                 "\(RunningProgram.folder)/daleks",
-                ["sync", "--timeout", "60s", "--state", state],
+                ["sync", "--timeout", "\(Int(limit.inSeconds))s", "--state", state],
                 environment: ["HOME": scratch.path]
             ),
-            timeout: .seconds(90)
+            timeout: limit + .seconds(30)
         )
         guard outcome.ending == .exited(0) else { throw Failure(description: "sync: \(outcome)") }
     }
