@@ -157,13 +157,13 @@ final class BenchDevice: Sendable {
         return (.create(creation), node)
     }
 
-    /// As the second operation of a batch whose first made the file.
-    func commit(_ bytes: [UInt8], to node: NodeID) -> Mutation {
+    /// In a batch in which so many operations come before the one that made the file.
+    func commit(_ bytes: [UInt8], to node: NodeID, after count: Int = 0) -> Mutation {
         let now = TimeSource.system.wall
         return .commit(
             Mutation.Commit(
                 node: node,
-                base: .operation(sequence.withLock { $0 + 1 }),
+                base: .operation(sequence.withLock { $0 + 1 + Int64(count) }),
                 size: Int64(bytes.count),
                 spans: [Span(index: 0, bytes: bytes.count, source: .inline(bytes))],
                 modified: now,

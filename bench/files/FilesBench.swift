@@ -60,6 +60,7 @@ enum FilesBench {
             return "{\"token\":\"\(device.token)\",\"user\":\"\(device.user)\",\"root\":\"\(device.root)\"}"
         case ("batches", 2): return "\(try batches(region, clients: numbers[0], rounds: numbers[1]))"
         case ("inline", 2): return "\(try inline(region, clients: numbers[0], rounds: numbers[1]))"
+        case ("pairs", 2): return "\(try pairs(region, clients: numbers[0], rounds: numbers[1]))"
         case ("chunks", 1): return "\(try chunks(region, clients: numbers[0]))"
         case ("folder", 1):
             let device = try region.device()
@@ -107,6 +108,23 @@ enum FilesBench {
             }
         }
         return Double(clients * rounds) / seconds
+    }
+
+    /// Files of 4 KiB as a mount brings them: 250 to a batch, each made and then given its content.
+    private static func pairs(_ region: BenchRegion, clients: Int, rounds: Int) throws -> Double {
+        let size = 250
+        let devices = try (0..<clients).map { _ in try region.device() }
+        let seconds = try together(clients) { index in
+            let device = devices[index]
+            for round in 0..<rounds {
+                let made = (0..<size).map { device.creation("file \(round) \($0)") }
+                let commits = made.enumerated().map { number, made in
+                    device.commit(Random.bytes(count: 4_096), to: made.1, after: number)
+                }
+                try device.run(made.map(\.0) + commits)
+            }
+        }
+        return Double(clients * rounds * 2 * size) / seconds
     }
 
     private static func chunks(_ region: BenchRegion, clients: Int) throws -> Double {

@@ -23,7 +23,10 @@ extension TreeStore {
             if let cursor = batch.cursor, cursor.epoch != tree.epoch || cursor.sequence > tree.sequence {
                 throw Self.expired
             }
-            for content in contents { try Self.index(content.chunk, in: content.place, now, db) }
+            for contents in Dictionary(grouping: contents, by: \.place.tree).values {
+                guard let place = contents.first?.place else { continue }
+                try Self.index(contents.map(\.chunk), in: place, now, db)
+            }
             var transaction = try BatchTransaction(batch, tree: tree, bytesQuota: bytesQuota, now: now, db)
             return try transaction.run(db)
         }
@@ -46,16 +49,17 @@ extension TreeStore {
         var nodes: [TreeNumber: NodeID] = [:]
         var contents: [TreeNumber: [ChunkContent]] = [:]
         try read { db in
+            var known = try KnownNodes(of: batch, parents, db)
             for content in batch.contents {
                 var placed: Set<TreeNumber> = []
                 for file in batch.filesOfContents[content.digest] ?? [] {
                     var id = file
-                    var node = try NodeTable.load(id, db)
+                    var node = try known.find(id, db)
                     var rounds = 0
                     // A file that the batch makes lies where its folder lies, which it may make too.
                     while node == nil, let parent = parents[id], rounds < Limits.Wire.batchOperationCountMax {
                         id = parent
-                        node = try NodeTable.load(id, db)
+                        node = try known.find(id, db)
                         rounds += 1
                     }
                     let tree = node?.tree ?? home.tree
@@ -77,5 +81,30 @@ extension TreeStore {
             }
         }
         return places
+    }
+}
+
+/// Nodes for which contents of a batch came, and the folders that they are made in, each looked for once.
+private struct KnownNodes {
+    /// Nil stands for one that is not there.
+    private var known: [NodeID: StoredNode?] = [:]
+
+    /// All at once, where the database answers in sets.
+    init(of batch: PreparedBatch, _ parents: [NodeID: NodeID], _ db: borrowing StoreConnection) throws {
+        guard db.isPostgres, batch.contents.count > 1 else { return }
+        var ids: Set<NodeID> = []
+        for files in batch.filesOfContents.values {
+            ids.formUnion(files)
+            ids.formUnion(files.compactMap { parents[$0] })
+        }
+        let found = try NodeTable.loadSet(Array(ids), db)
+        for id in ids { known[id] = .some(found[id]) }
+    }
+
+    mutating func find(_ id: NodeID, _ db: borrowing StoreConnection) throws -> StoredNode? {
+        if let known = known[id] { return known }
+        let node = try NodeTable.load(id, db)
+        known[id] = .some(node)
+        return node
     }
 }

@@ -192,20 +192,51 @@ extension TreeStore {
         _ durability: Durability = .full
     ) throws(APIError) -> [ChunkLocation] {
         let now = time.wall
-        let ordered = stored.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
         return try write(durability) { db in
-            var unneeded: [ChunkLocation] = []
-            for chunk in ordered {
-                if try !Self.index(chunk, in: place, now, db), case .placed(_, let location) = chunk {
-                    unneeded.append(location)
-                }
-            }
-            return unneeded
+            try Self.unneeded(of: stored, in: place, now, db)
         }
     }
 
+    /// Enters them, and gives the locations of those that the owner has elsewhere, or twice among these.
+    static func unneeded(
+        of stored: [StoredChunk],
+        in place: ChunkPlace,
+        _ now: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> [ChunkLocation] {
+        var new = try index(stored, in: place, now, db)
+        return stored.compactMap { chunk in
+            guard case .placed(let digest, let location) = chunk, new.remove(digest) == nil else { return nil }
+            return location
+        }
+    }
+
+    /// Gives those that the owner did not store before. In one order, so that two who enter the same ones do not wait
+    /// for each other in a ring.
     @discardableResult
     static func index(
+        _ stored: [StoredChunk],
+        in place: ChunkPlace,
+        _ now: Timestamp,
+        _ db: borrowing StoreConnection
+    ) throws -> Set<Digest> {
+        let ordered = stored.sorted { $0.digest.bytes.lexicographicallyPrecedes($1.digest.bytes) }
+        guard db.isPostgres, ordered.count > 1 else {
+            return Set(try ordered.filter { try index($0, in: place, now, db) }.map(\.digest))
+        }
+        var each: [StoredChunk] = []
+        for chunk in ordered where each.last?.digest != chunk.digest { each.append(chunk) }
+        let digests = each.map(\.digest)
+        let new = try ChunkTable.insertSet(each, in: place.tree, touched: now, db)
+        try ChunkTable.touchSet(digests.filter { !new.contains($0) }, in: place.tree, at: now, db)
+        let claims = place.isOwner ? try ClaimTable.claims(digests, in: place.tree, db) : [:]
+        let claimed = place.isOwner ? digests.filter { claims[$0] != nil } : digests
+        try ClaimTable.claimSet(claimed, in: place.tree, by: place.caller, at: now, db)
+        return new
+    }
+
+    @discardableResult
+    private static func index(
         _ chunk: StoredChunk,
         in place: ChunkPlace,
         _ now: Timestamp,

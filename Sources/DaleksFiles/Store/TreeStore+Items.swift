@@ -162,11 +162,7 @@ extension TreeStore {
         _ db: borrowing StoreConnection
     ) throws -> [ChunkLocation] {
         guard let place = written.place else { return [] }
-        var unneeded: [ChunkLocation] = []
-        for chunk in written.entering where try !index(chunk, in: place, now, db) {
-            if case .placed(_, let location) = chunk { unneeded.append(location) }
-        }
-        return unneeded
+        return try unneeded(of: written.entering, in: place, now, db)
     }
 
     // MARK: Parts
