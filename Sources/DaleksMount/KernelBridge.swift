@@ -13,8 +13,9 @@ import Glibc
 /// Called on the session's threads, several at once, and on the fetcher's for what was parked. Holds no state but
 /// constants.
 final class KernelBridge: FUSEFileSystem {
-    /// How long the kernel believes an answer while the change feed is healthy: a change elsewhere takes it back.
-    private static let longValidity: Duration = .seconds(60)
+    /// How long the kernel believes an answer while the change feed is healthy: a change elsewhere takes it back. What
+    /// it does not believe any more it asks again name by name, which in a large tree takes far longer than listing it.
+    private static let longValidity: Duration = .seconds(600)
 
     /// And while it is not.
     private static let shortValidity: Duration = .seconds(1)

@@ -142,6 +142,9 @@ public final class MountedAccount: Sendable {
         mountOptions.ignoresDevices = !options.allowsDevices
         mountOptions.forbidsExecution = options.forbidsExecution
         mountOptions.invalidation = .explicit
+        // Attributes lie in the same row as names, and who lists a folder nearly always asks for them next. The kernel's
+        // own guess brings them for the first page of a folder and has each of the others' names looked up.
+        mountOptions.readdirPlus = .always
         mountOptions.posixLocks = options.keepsLocks
         mountOptions.flockLocks = options.keepsLocks
         waits = options.metrics.map { WaitMeasures($0) }
