@@ -142,8 +142,8 @@ public final class MountedAccount: Sendable {
         mountOptions.ignoresDevices = !options.allowsDevices
         mountOptions.forbidsExecution = options.forbidsExecution
         mountOptions.invalidation = .explicit
-        // Attributes lie in the same row as names, and who lists a folder nearly always asks for them next. The kernel's
-        // own guess brings them for the first page of a folder and has each of the others' names looked up.
+        // Who lists a folder nearly always asks for attributes next. The kernel's own guess brings them with the first
+        // page of a folder, and has every other name looked up.
         mountOptions.readdirPlus = .always
         mountOptions.posixLocks = options.keepsLocks
         mountOptions.flockLocks = options.keepsLocks
