@@ -39,6 +39,12 @@ extension Fetcher {
         _ = labour.order.submit { [self] in goOn(with: inode) }
     }
 
+    /// Somebody lists a folder: as with files.
+    func noteListed(_ inode: Inode) {
+        guard ahead.withLock({ $0.folders.landmarks.contains(inode) }) else { return }
+        _ = labour.order.submit { [self] in goOn(behind: inode) }
+    }
+
     /// Somebody waits for it.
     func noteWanted(_ need: Need) {
         switch need {

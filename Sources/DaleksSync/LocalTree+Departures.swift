@@ -47,7 +47,6 @@ extension LocalTree {
     private func isUnused(_ inode: Inode) -> Bool { !isNamedByKernel(inode) && contents.loaded(inode) == nil }
 
     private func seeOff() {
-        if farewellPause > .zero { _ = isEnding.wait(timeout: farewellPause) }
         while true {
             let batch = departures.withLock { departures -> [Inode] in
                 let batch = departures.waiting.suffix(Self.departureCountMax)

@@ -28,12 +28,8 @@ public final class LocalTree: Sendable {
     let remains = Lock<[Remains]>([])
     /// What somebody waits for the region to decide.
     let questions = RegionQuestions()
-    /// Where departures are seen to, and how long the first of them waits for others: to wake a thread for each file
-    /// that is removed costs the program that removes it as much as the removal.
+    /// Where departures are seen to.
     private let farewells: any WorkQueue
-    let farewellPause: Duration
-    /// Opened when nobody has anything to wait for any more.
-    let isEnding = Gate()
     /// What an fsync of each node has to wait for.
     let positions = ChangePositions()
 
@@ -43,7 +39,6 @@ public final class LocalTree: Sendable {
         store: BackingStore,
         time: TimeSource,
         farewells: any WorkQueue,
-        farewellPause: Duration,
         journalGrew: @escaping @Sendable () -> Void
     ) {
         self.database = database
@@ -51,7 +46,6 @@ public final class LocalTree: Sendable {
         self.store = store
         self.time = time
         self.farewells = farewells
-        self.farewellPause = farewellPause
         self.journalGrew = journalGrew
         // A database that refuses this is closed, and nothing will be read from it either.
         try? database.watch(table: "nodes") { [memory] rows in

@@ -122,8 +122,7 @@ public final class SyncEngine: Sendable {
             contents: contents,
             store: opened.store,
             time: time,
-            farewells: labour.farewells,
-            farewellPause: labour.rest == nil ? .milliseconds(20) : .zero
+            farewells: labour.farewells
         ) {
             wake.withLock { $0.call }?()
         }
@@ -375,7 +374,6 @@ public final class SyncEngine: Sendable {
         for thread in running { thread.join() }
         locks.join()
         leases.close()
-        tree.isEnding.open()
         labour.farewells.close()
         do throws(Errno) { try tree.noteStopped() } catch {
             logger.error("the replica could not be made durable", ["reason": error])
@@ -426,6 +424,7 @@ public final class SyncEngine: Sendable {
 
     /// Somebody opened a file.
     public func noteOpened(_ inode: Inode) { fetcher.noteOpened(inode) }
+    public func noteListed(_ folder: Inode) { fetcher.noteListed(folder) }
 
     /// With true: no change is sent any more once this returns, neither operations nor bytes; what is on its way by
     /// then is waited for, so long. Reading goes on. With false: what was kept goes out.

@@ -64,6 +64,7 @@ public final class FileSystem: Sendable {
     public func entries(of folder: Inode, after position: Int64, limit: Int) throws(Obstacle) -> [LocalEntry] {
         try require(.see, on: folder)
         var entries = try tree.entries(of: folder, after: position, limit: limit)
+        if position == 0 { engine.noteListed(folder) }
         if isShared { try dropHidden(&entries, of: folder, limit) }
         for index in entries.indices { entries[index].node = present(entries[index].node) }
         return entries

@@ -79,6 +79,7 @@ final class Machine {
         var position: Int64 = 0
         while true {
             let page = try doing { tree throws(Obstacle) in try tree.entries(of: folder, after: position, limit: 100) }
+            if position == 0 { engine.noteListed(folder) }
             guard let last = page.last else { return names.sorted() }
             names += page.map(\.name.description)
             position = last.position
