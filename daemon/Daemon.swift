@@ -70,6 +70,9 @@ final class Daemon: Sendable {
             measures: measures,
             people: (people, credentials.user.id)
         )
+        if settings.connection == nil {
+            MountedAccount.endDead(at: settings.mountPoint, stateFolder: settings.stateFolder, logger: logger)
+        }
         let engine: SyncEngine
         do throws(SyncEngine.StartFailure) {
             engine = try SyncEngine(configuration, remote: remote, logger: logger)

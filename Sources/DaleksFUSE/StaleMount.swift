@@ -43,6 +43,33 @@ public enum StaleMount {
         }
     }
 
+    /// Ends the connection of a mount whose daemon was killed and cannot die: a thread of it waits in the kernel for a
+    /// folder that a program holds, which waits for the daemon. All that the process had open stays open until one of
+    /// them gives up: the connection, and the lock of its folder. True where there was such a mount; it is stale soon.
+    ///
+    /// - Parameter process: The daemon, by the lock that it holds. Nothing is touched while it lives.
+    public static func abort(_ path: String, ofDead process: Int32, subtype: String = "daleks") -> Bool {
+        guard let path = try? MountPoint.absolute(path), let mount = MountTable.mount(at: path),
+            mount.type == "fuse.\(subtype)", isDying(process),
+            let connection = mount.device.split(separator: ":").last
+        else { return false }
+        if let file = try? FileDescriptor.open("/sys/fs/fuse/connections/\(connection)/abort", O_WRONLY),
+            (try? file.writeAll(Array("1".utf8))) != nil
+        {
+            return true
+        }
+        // Where that is not shown, root can unmount by force: the connection ends first, whether or not the mount goes.
+        return umount2(path, Int32(MNT_FORCE)) == 0 || errno == EBUSY
+    }
+
+    /// Whether its main thread has ended and others have not.
+    private static func isDying(_ process: Int32) -> Bool {
+        guard let bytes = try? Files.readAll("/proc/\(process)/stat", max: 4_096) else { return false }
+        // The name, in parentheses, may hold anything.
+        let state = String(decoding: bytes, as: UTF8.self).split(separator: ")").last?.dropFirst().first
+        return state == "Z" || state == "X"
+    }
+
     /// Unmounts a dead daemon's mount of ours, lazily; true if there was one.
     ///
     /// Nothing that is alive, or of another kind than `subtype`, is touched.

@@ -172,6 +172,16 @@ public final class MountedAccount: Sendable {
         notices = KernelNotices(session: session, moved: bridge.moved, logger: logger)
     }
 
+    /// Call this before the folder is locked: a daemon that was killed may be kept from dying by its own mount, and has
+    /// the lock until that is ended.
+    public static func endDead(at path: String, stateFolder: String, logger: Logger) {
+        let lock = stateFolder + "/lock"
+        guard let process = LockFile.holder(of: lock), StaleMount.abort(path, ofDead: process) else { return }
+        logger.notice("ended the mount that kept a killed daemon from dying", ["path": path, "process": process])
+        let deadline = TimeSource.system.now + .seconds(5)
+        while LockFile.holder(of: lock) == process, TimeSource.system.now < deadline { usleep(20_000) }
+    }
+
     /// Heals what a dead daemon left there, mounts, and begins to follow the region.
     public func mount(at path: String) throws(Failure) {
         do throws(FUSEError) {

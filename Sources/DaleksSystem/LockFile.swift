@@ -16,6 +16,14 @@ public struct LockFile: ~Copyable, Sendable {
     /// Takes the lock or says who has it. It never waits.
     public init(_ path: String) throws(Failure) { file = try Self.locked(path) }
 
+    /// Who has it; nil where nobody has, or did not say so.
+    public static func holder(of path: String) -> Int32? {
+        guard let file = try? FileDescriptor.open(path, O_RDONLY | O_NOFOLLOW),
+            flock(file.raw, LOCK_SH | LOCK_NB) == -1
+        else { return nil }
+        return owner(path)
+    }
+
     private static func locked(_ path: String) throws(Failure) -> FileDescriptor {
         do throws(Errno) {
             let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW)

@@ -121,6 +121,51 @@ struct DaemonTests {
         try session.unmount()
     }
 
+    @Test func `a daemon that was killed and waits for its own mount is let go of`() throws {
+        let program = try #require(Self.program, "bench-fuse was not built beside the tests")
+        let folder = try MountFixture.makeFolder()
+        defer {
+            _ = Child.run(["umount", "-lq", folder])
+            rmdir(folder)
+        }
+        // Whoever looks the name up has the folder locked in the kernel, and a thread of the daemon waits for that.
+        let (status, output) = Child.run(
+            [
+                "sh", "-c",
+                """
+                "$2" "$1" --stuck >/dev/null 2>&1 & server=$!; echo $server
+                i=0; until [ -e "$1/file" ]; do i=$((i+1)); [ $i -lt 500 ] || exit 99; sleep 0.01; done
+                stat "$1/stuck" >/dev/null 2>&1 &
+                i=0; until cat /proc/$server/task/*/stat | grep -q '(notice) D'; do
+                    i=$((i+1)); [ $i -lt 500 ] || exit 98; sleep 0.01; done
+                """, "sh", folder, program,
+            ]
+        )
+        let process = try #require(pid_t(output.split(separator: "\n").first ?? ""), "\(status) \(output)")
+        try #require(status == 0, "\(output)")
+
+        #expect(!StaleMount.abort(folder, ofDead: process), "it lives")
+        #expect(kill(process, SIGKILL) == 0)
+        #expect(StaleMount.state(at: folder) == .silent)
+        #expect(!StaleMount.abort(folder, ofDead: getpid()))
+        #expect(!StaleMount.abort(folder, ofDead: process, subtype: "other"))
+
+        #expect(StaleMount.abort(folder, ofDead: process))
+        let isOver = (0..<200).contains { _ in
+            usleep(10_000)
+            return [.stale, .none].contains(StaleMount.state(at: folder))
+        }
+        #expect(isOver)
+        _ = try StaleMount.heal(folder)
+        #expect(StaleMount.state(at: folder) == .none)
+        // Nothing keeps it from dying any more.
+        let isDead = (0..<200).contains { _ in
+            usleep(10_000)
+            return ((try? Files.entries(of: "/proc/\(process)/task")) ?? []).count <= 1
+        }
+        #expect(isDead)
+    }
+
     @Test func `SIGTERM to the program unmounts and ends it`() throws {
         let (_, output, _) = try run(
             """

@@ -19,7 +19,18 @@ final class BenchFileSystem: FUSEFileSystem {
         }
     }
 
+    /// Called for a name that nobody is ever told of, with its parent locked in the kernel.
+    private let onStuck: (@Sendable () -> Void)?
+    private let stuck = Lock<[ParkedReply<EntryReply>]>([])
+
+    init(onStuck: (@Sendable () -> Void)? = nil) { self.onStuck = onStuck }
+
     func lookup(_ request: FUSERequest, parent: UInt64, name: FUSEName, reply: consuming EntryReply) {
+        if let onStuck, name.elementsEqual("stuck".utf8) {
+            let parked = reply.park()
+            stuck.withLock { $0.append(parked) }
+            return onStuck()
+        }
         guard parent == Self.root, name.elementsEqual("file".utf8), let attributes = Self.attributes(Self.file) else {
             reply.error(.noEntry)
             return

@@ -5,8 +5,9 @@ import Glibc
 
 /// Mounts the bench's file system and serves it until SIGTERM, SIGINT or somebody's unmount.
 ///
-/// `bench-fuse FOLDER [--threads N] [--trace]`, or `bench-fuse map FILE OFFSET BYTE`: maps a file into memory, prints
-/// the byte there and puts another in its place, for tests that serve the file themselves and so must not.
+/// `bench-fuse FOLDER [--threads N] [--trace] [--stuck]`, or `bench-fuse map FILE OFFSET BYTE`: maps a file into
+/// memory, prints the byte there and puts another in its place, for tests that serve the file themselves and so must
+/// not. With `--stuck` nobody is ever told of the name `stuck`, and a notice of it waits for that.
 enum BenchProgram {
     static func run(_ arguments: [String]) -> Int32 {
         guard let path = arguments.first, !path.hasPrefix("-") else {
@@ -18,7 +19,12 @@ enum BenchProgram {
             index + 1 < arguments.count ? Int(arguments[index + 1]) : nil
         }
         do throws(FUSEError) {
-            try serve(path, threads: threads ?? Limits.FUSE.threadsDefault, traces: arguments.contains("--trace"))
+            try serve(
+                path,
+                threads: threads ?? Limits.FUSE.threadsDefault,
+                traces: arguments.contains("--trace"),
+                isStuck: arguments.contains("--stuck")
+            )
             return 0
         } catch {
             complain(error.description)
@@ -26,18 +32,26 @@ enum BenchProgram {
         }
     }
 
-    private static func serve(_ path: String, threads: Int, traces: Bool) throws(FUSEError) {
+    private static func serve(_ path: String, threads: Int, traces: Bool, isStuck: Bool) throws(FUSEError) {
         // Blocked before any thread starts, so that all inherit it and only `sigwait` receives them.
         var signals = sigset_t()
         sigemptyset(&signals)
         for signal in [SIGTERM, SIGINT] { sigaddset(&signals, signal) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
+        let served = Lock<FUSESession?>(nil)
+        let onStuck: @Sendable () -> Void = {
+            // The kernel holds the folder until the name is told, and this thread until it has the folder.
+            _ = Thread(name: "notice") {
+                try? served.withLock { $0 }?.invalidateEntry(parent: 1, name: Array("stuck".utf8))
+            }
+        }
         let session = try FUSESession(
-            fileSystem: BenchFileSystem(),
+            fileSystem: BenchFileSystem(onStuck: isStuck ? onStuck : nil),
             logger: .standard(level: traces ? .debug : .warning),
             traces: traces
         )
+        served.withLock { $0 = session }
         try session.mount(at: path)
         _ = Thread(name: "signals") {
             var set = sigset_t()
