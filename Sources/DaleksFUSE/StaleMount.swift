@@ -47,7 +47,7 @@ public enum StaleMount {
     /// folder that a program holds, which waits for the daemon. All that the process had open stays open until one of
     /// them gives up: the connection, and the lock of its folder. True where there was such a mount; it is stale soon.
     ///
-    /// - Parameter process: The daemon, by the lock that it holds. Nothing is touched while it lives.
+    /// The daemon is known by the lock that it holds, and nothing is touched while it lives.
     public static func abort(_ path: String, ofDead process: Int32, subtype: String = "daleks") -> Bool {
         guard let path = try? MountPoint.absolute(path), let mount = MountTable.mount(at: path),
             mount.type == "fuse.\(subtype)", isDying(process),
