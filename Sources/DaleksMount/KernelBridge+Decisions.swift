@@ -34,8 +34,7 @@ extension KernelBridge {
             let value = try change(nil)
             whenAtRegion(.closeRegion, .names(in: folders), reply) { reply in then(value, reply) }
         } catch {
-            overcome(error, reply) { [self] reply in changeNames(in: folders, reply, change, then: then)
-            }
+            overcome(error, reply) { [self] reply in changeNames(in: folders, reply, change, then: then) }
         }
     }
 

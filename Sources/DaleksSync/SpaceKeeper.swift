@@ -134,7 +134,11 @@ final class SpaceKeeper: Sendable {
             for inode in candidates where freed < bytes || shed < files {
                 // What came into a pinned folder since it was pinned stays too.
                 let isPinned = try tree.database.writing { db throws in try ContentUseTable.inheritPin(inode, in: db) }
-                guard !isPinned else { continue }
+                guard !isPinned else {
+                    // It is chosen no more, and behind it may be others that can go.
+                    isProgress = true
+                    continue
+                }
                 let gone = try evict(inode, upTo: shed < files ? .max : bytes - freed)
                 freed += gone
                 if try tree.contents.shed(inode) { shed += 1 }

@@ -16,10 +16,12 @@ extension ChunkTable {
         let missing = chunks.filter { known[$0.digest] == nil }
         guard !missing.isEmpty else { return [] }
         let numbers = try SmallChunkTable.insertSet(missing.compactMap(\.packed), in: tree, at: touched, db)
-        let places = missing.map { chunk -> ChunkLocation in
+        let places = try missing.map { chunk -> ChunkLocation in
             switch chunk {
-            case .placed(_, let location): location
-            case .inRow(let packed): packed.location(inRow: numbers[packed.digest] ?? 0)
+            case .placed(_, let location): return location
+            case .inRow(let packed):
+                guard let number = numbers[packed.digest] else { throw RecordError(record: "number") }
+                return packed.location(inRow: number)
             }
         }
         var entered: Set<Digest> = []
